@@ -1,0 +1,39 @@
+# Everything a fresh machine needs is done here; Python 3.11+, make and git are assumed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: lab demo test test-long check bench clean
+
+lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
+	$(BIN)/quantlab lab
+
+demo: $(STAMP)         ## run the quickstart headless and print what happened
+	$(BIN)/quantlab demo
+
+test: $(STAMP)         ## all tests, at sizes that fit
+	$(PYTEST) --nbval --nbval-current-env tests notebooks
+
+test-long: $(STAMP)    ## all tests, at the sizes that the issues state
+	$(PYTEST) --full --nbval --nbval-current-env tests notebooks
+
+check: $(STAMP)        ## format, lint, types, contracts, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+bench: $(STAMP)        ## benchmarks: print JSON, assert nothing
+	for each in tests/benchmarks/bench_*.py; do $(BIN)/python $$each || exit 1; done
+
+clean:                 ## remove what the other targets made
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist build
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11+ with venv (Debian: apt-get install python3-venv)"; exit 1; }
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab,test,dev]'
+	touch $(STAMP)

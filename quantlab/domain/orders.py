@@ -1,0 +1,183 @@
+"""Orders: what is asked for, what the venue acknowledges, and what it reports.
+
+A request is ours and closed (enums). An acknowledgement or a report is the venue's and
+open: status and type stay text there, so that a value we do not know yet is shown, not lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from quantlab.domain.decimals import plain
+
+NO_ORDER_ID = -1
+
+
+class Side(StrEnum):
+    """BUY takes the base asset and pays the quote asset; SELL the other way."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """LIMIT has a price; MARKET takes what the book offers."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+
+
+class TimeInForce(StrEnum):
+    """GTC rests until cancelled; IOC cancels what does not trade at once; FOK is all or nothing."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as it will be sent, exactly.
+
+    `quantity` is in the base asset; `quote_quantity` (MARKET only, instead of `quantity`) and
+    `price` are in the quote asset. `client_order_id` is ours, given by the gateway: 1..36
+    characters of A-Z a-z 0-9 - _, never used twice.
+
+    Source: Binance spot REST API, "New order (TRADE)".
+    """
+
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal | None = None
+    quote_quantity: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    client_order_id: str = ""
+
+    def canonical(self) -> bytes:
+        """The one text of this order, equal for equal orders; a permit is bound to its digest."""
+        parts = {
+            "symbol": self.symbol,
+            "side": self.side.value,
+            "type": self.type.value,
+            "quantity": _text(self.quantity),
+            "quote_quantity": _text(self.quote_quantity),
+            "price": _text(self.price),
+            "time_in_force": self.time_in_force.value if self.time_in_force else "",
+            "client_order_id": self.client_order_id,
+        }
+        return "&".join(f"{name}={value}" for name, value in parts.items()).encode()
+
+    def digest(self) -> str:
+        """SHA-256 of `canonical`, in hexadecimal."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def describe(self) -> str:
+        """One line for people: "BUY 0.01 BTCUSDT @ 60000 GTC"."""
+        amount = plain(self.quantity) if self.quantity is not None else f"for {_text(self.quote_quantity)}"
+        price = f" @ {plain(self.price)}" if self.price is not None else " at market"
+        force = f" {self.time_in_force.value}" if self.time_in_force else ""
+        return f"{self.side.value} {amount} {self.symbol}{price}{force}"
+
+
+class OrderAck(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue took the order. Taken is not filled: fills arrive as `ExecutionReport`.
+
+    `executed_quantity` (base) only tells which reports are still to come. Times are the
+    venue's, UTC milliseconds.
+
+    Source: Binance spot REST API, "New order (TRADE)", response FULL.
+    """
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    status: str
+    transact_ms: int
+    executed_quantity: Decimal
+    executed_quote: Decimal
+
+
+class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one order, as the venue's user stream says it.
+
+    Amounts: quantities in the base asset, `cumulative_quote` in the quote asset,
+    `commission` in `commission_asset`. `trade_id` is -1 and `last_quantity` 0 where nothing
+    traded. `client_order_id` is always the order's own id: the venue's `C` on a cancel, else
+    its `c`. `source` says how we learned it: stream, or reconcile.
+
+    Source: Binance spot "User Data Streams", `executionReport`.
+    """
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    side: str
+    type: str
+    time_in_force: str
+    quantity: Decimal
+    price: Decimal
+    execution_type: str
+    status: str
+    reject_reason: str
+    last_quantity: Decimal
+    last_price: Decimal
+    cumulative_quantity: Decimal
+    cumulative_quote: Decimal
+    commission: Decimal
+    commission_asset: str | None
+    trade_id: int
+    execution_id: int
+    is_maker: bool
+    event_ms: int
+    transact_ms: int
+    source: str = "stream"
+
+
+class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as a query answers it (openOrders, order status).
+
+    Source: Binance spot REST API, "Query order (USER_DATA)".
+    """
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    side: str
+    type: str
+    time_in_force: str
+    quantity: Decimal
+    quote_quantity: Decimal
+    price: Decimal
+    executed_quantity: Decimal
+    executed_quote: Decimal
+    status: str
+    created_ms: int
+    updated_ms: int
+
+
+class AccountTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the account's own trades, as myTrades answers it.
+
+    Source: Binance spot REST API, "Account trade list (USER_DATA)".
+    """
+
+    symbol: str
+    trade_id: int
+    order_id: int
+    side: str
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    is_maker: bool
+    time_ms: int
+
+
+def _text(number: Decimal | None) -> str:
+    return "" if number is None else plain(number)

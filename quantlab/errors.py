@@ -1,0 +1,258 @@
+"""Every error that quantlab raises, drawn once.
+
+    QuantlabError
+    ├── InvalidField            a value the caller gave is wrong: names the field and the remedy
+    │   ├── UnknownSymbol
+    │   └── OffGrid
+    ├── ConfigError             a setting, a file or the environment is wrong
+    │   ├── PortTaken
+    │   └── TapeError           a recorded stream file is missing or damaged
+    ├── OrderDenied             refused by us: the rails; nothing left the kernel
+    │   └── Halted              the HALT latch is set
+    ├── PermitRefused           an order without a valid one-shot permit
+    ├── NotAllowed              the control plane said no
+    │   ├── NotArmed
+    │   ├── TokenRefused
+    │   └── CapabilityRefused   expired, wrong scope, symbol or kernel, over budget, replayed
+    ├── VenueError              the venue or the way to it
+    │   ├── VenueRejected       a definite refusal with the venue's code
+    │   │   ├── OrderRejected
+    │   │   └── RateLimited
+    │   ├── NotSent             no byte left; safe to try again
+    │   ├── VenueUnavailable    a read was not answered
+    │   ├── UndecodableReply    the answer is not what the document says
+    │   └── OrderOutcomeUnknown sent, but the answer was lost: the order may live
+    ├── JournalError
+    │   ├── JournalUnavailable  no line, no order
+    │   └── JournalCorrupt
+    ├── BusError                unknown topic, wrong payload type, closed subscription
+    └── EngineError
+        ├── EngineStopped       also in a forked child
+        ├── WrongThread         engine state touched off the main thread
+        ├── WouldBlockLoop      `.wait()` where it would deadlock; nothing was sent
+        └── StillWorking        `.wait()` ran out of time; the work goes on
+
+Errors carry plain values, never live objects: this module stands below all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Breach(Protocol):
+    """What `OrderDenied` shows of a rail's answer (a `domain.limits.Verdict`)."""
+
+    @property
+    def rail(self) -> str: ...
+
+    def describe(self) -> str: ...
+
+
+class QuantlabError(Exception):
+    """The root: catch this to catch everything that quantlab raises."""
+
+
+class InvalidField(QuantlabError, ValueError):
+    """A value the caller gave cannot be used.
+
+    Attributes:
+        field: The argument's or option's name.
+        remedy: One sentence that says what to give instead.
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}; {remedy}")
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+
+
+class UnknownSymbol(InvalidField):
+    """The venue lists no such symbol."""
+
+    def __init__(self, symbol: str, known: Sequence[str] = ()) -> None:
+        some = ", ".join(sorted(known)[:8])
+        super().__init__(
+            "symbol",
+            f"{symbol!r} is not listed on this venue",
+            f"use one of {some}" if some else "see ql.market.symbols",
+        )
+        self.symbol = symbol
+
+
+class OffGrid(InvalidField):
+    """A price or quantity that is no multiple of the instrument's step."""
+
+
+class ConfigError(QuantlabError):
+    """A setting, a file or the environment is wrong; `remedy` says what to do."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class PortTaken(ConfigError):
+    """Something else listens on the port that was asked for."""
+
+
+class TapeError(ConfigError):
+    """A recorded stream file is missing, damaged, or of another format."""
+
+
+class OrderDenied(QuantlabError):
+    """Refused by our own rails before any byte left.
+
+    Attributes:
+        breaches: The verdicts that denied, in the order of `rails.RAILS`.
+        verdicts: Every rail's answer, also those that allowed.
+    """
+
+    def __init__(self, breaches: Sequence[Breach], verdicts: Sequence[Breach] = ()) -> None:
+        super().__init__("order denied: " + "; ".join(each.describe() for each in breaches))
+        self.breaches = tuple(breaches)
+        self.verdicts = tuple(verdicts)
+
+
+class Halted(OrderDenied):
+    """The HALT latch is set: no new order leaves until `%ql resume`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(())
+        self.args = (f"halted: {reason}; cancels still pass, %ql resume REASON lifts it",)
+        self.reason = reason
+
+
+class PermitRefused(QuantlabError):
+    """An order came without a permit minted by the rails for exactly this order."""
+
+
+class NotAllowed(QuantlabError):
+    """The control plane refused an action."""
+
+
+class NotArmed(NotAllowed):
+    """No capability: arm first."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"{action} needs an armed kernel: run %ql arm (or set QUANTLAB_TOKEN_FILE for headless use)"
+        )
+
+
+class TokenRefused(NotAllowed):
+    """The token is wrong, missing, or kept in a file that others can read."""
+
+
+class CapabilityRefused(NotAllowed):
+    """The capability does not cover this action.
+
+    Attributes:
+        reason: One of expired, scope, symbol, kernel, budget, counter, proof, revoked.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class VenueError(QuantlabError):
+    """The venue, or the way to it."""
+
+
+class VenueRejected(VenueError):
+    """The venue refused a request, definitely.
+
+    Attributes:
+        code: The venue's error code, for example -1121; 0 where it gave none.
+        status: The HTTP status (the WebSocket API uses the same numbers).
+        method: The request, for example "GET /api/v3/account", without its parameters.
+        client_order_id: Our id, where the request named an order.
+    """
+
+    def __init__(
+        self, code: int, message: str, *, status: int, method: str, client_order_id: str | None = None
+    ) -> None:
+        order = f" (order {client_order_id})" if client_order_id else ""
+        super().__init__(f"{method} refused by the venue: {code} {message}{order}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.method = method
+        self.client_order_id = client_order_id
+
+
+class OrderRejected(VenueRejected):
+    """The venue refused an order or a cancel. Rejected is theirs; denied is ours."""
+
+
+class RateLimited(VenueRejected):
+    """429 or 418: wait `retry_after_s` seconds (None where the venue did not say)."""
+
+    retry_after_s: int | None = None
+
+
+class NotSent(VenueError):
+    """The request did not leave: connection refused, or the latch closed in time."""
+
+
+class VenueUnavailable(VenueError):
+    """A read got no answer in time, or a 5XX."""
+
+
+class UndecodableReply(VenueError):
+    """The venue's answer is not what its document says."""
+
+
+class OrderOutcomeUnknown(VenueError):
+    """Sent, but the answer was lost or a 5XX: the order may live.
+
+    It keeps its reservation and is resolved by `client_order_id`; never send it again.
+    """
+
+    def __init__(self, client_order_id: str, cause: str) -> None:
+        super().__init__(
+            f"outcome of order {client_order_id} is unknown ({cause}); it is being resolved by its id, "
+            "do not send it again"
+        )
+        self.client_order_id = client_order_id
+        self.cause = cause
+
+
+class JournalError(QuantlabError):
+    """The journal."""
+
+
+class JournalUnavailable(JournalError):
+    """The journal cannot be written: no line, no order."""
+
+
+class JournalCorrupt(JournalError):
+    """A line was edited, removed, reordered or forged, or the tail is cut."""
+
+
+class BusError(QuantlabError):
+    """The caller's own mistake at the bus: topic, payload type, capacity, closed."""
+
+
+class EngineError(QuantlabError):
+    """The engine and its loops."""
+
+
+class EngineStopped(EngineError):
+    """The engine does not run (any more), or this is a forked child of its kernel."""
+
+
+class WrongThread(EngineError):
+    """Engine state was touched off the main thread."""
+
+
+class WouldBlockLoop(EngineError):
+    """`.wait()` here would block the event loop that has to do the work. Nothing was sent."""
+
+
+class StillWorking(EngineError):
+    """`.wait()` ran out of time; the work goes on and the handle can be waited for again."""

@@ -1,0 +1,40 @@
+"""Tables as pandas frames: one rule for all of them.
+
+Money stays `Decimal` (object columns), exact as it is; a column named `*_ms` becomes a UTC
+time of the same name without the suffix. pandas is imported on first use: it costs more than
+the rest of `%load_ext quantlab` together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame(
+    rows: Iterable[msgspec.Struct | Mapping[str, Any]], *, columns: Sequence[str], index: str | None = None
+) -> pd.DataFrame:
+    """A frame with exactly `columns` (also when there is no row), indexed by `index`.
+
+    Args:
+        rows: Structs or mappings that have at least these columns.
+        columns: Names in order; `time_ms` in, `time` (UTC) out.
+        index: The name, after renaming, of the column that becomes the index.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame([[_cell(row, name) for name in columns] for row in rows], columns=list(columns))
+    for name in columns:
+        if name.endswith("_ms"):
+            table[name] = pd.to_datetime(table[name], unit="ms", utc=True)
+            table = table.rename(columns={name: name.removesuffix("_ms")})
+    return table.set_index(index) if index else table
+
+
+def _cell(row: msgspec.Struct | Mapping[str, Any], name: str) -> Any:
+    return row[name] if isinstance(row, Mapping) else getattr(row, name)

@@ -1,0 +1,76 @@
+"""The catalogue: every topic on the bus and the type it carries. Read this first.
+
+The part in braces is filled from the event's attribute of that name. Patterns for subscribers:
+`*` stands for one part, `>` for the rest: "market.*.BTCUSDT", "order.>", "market.trade.*".
+Commands never travel on the bus; they go through the desk.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.bus import SUBSCRIBER_FAILED, SUBSCRIBER_SLOW, Topic
+from quantlab.domain.limits import Verdict
+from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
+from quantlab.domain.orders import ExecutionReport
+from quantlab.domain.position import Balance, Fill, Position
+from quantlab.domain.venue import VenueHealth
+
+
+class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """Our view of one order after a change. Quantities in the base asset.
+
+    `state` is one of the states of `trading.orders`; `reason` says why, where there is one.
+    """
+
+    symbol: str
+    client_order_id: str
+    order_id: int
+    side: str
+    type: str
+    price: Decimal | None
+    quantity: Decimal | None
+    filled: Decimal
+    average_price: Decimal | None
+    state: str
+    reason: str
+    time_ms: int
+
+
+class RiskBreach(msgspec.Struct, frozen=True, kw_only=True):
+    """The rails denied an order; `verdicts` holds every rail's answer."""
+
+    symbol: str
+    order: str
+    verdicts: tuple[Verdict, ...]
+    time_ms: int
+
+
+class HaltChange(msgspec.Struct, frozen=True, kw_only=True):
+    """HALT was set or lifted; `cancelled` counts the orders the venue then cancelled for us."""
+
+    halted: bool
+    reason: str
+    cancelled: int | None
+    time_ms: int
+
+
+TRADE: Topic[Trade] = Topic("market.trade.{symbol}", Trade)
+BOOK_TICKER: Topic[BookTicker] = Topic("market.book_ticker.{symbol}", BookTicker)
+DEPTH: Topic[DepthUpdate] = Topic("market.depth.{symbol}", DepthUpdate)
+KLINE: Topic[Kline] = Topic("market.kline.{symbol}", Kline)
+ORDER: Topic[OrderUpdate] = Topic("order.{symbol}", OrderUpdate, lane="order")
+EXECUTION: Topic[ExecutionReport] = Topic("execution.{symbol}", ExecutionReport, lane="order")
+FILL: Topic[Fill] = Topic("fill.{symbol}", Fill, lane="order")
+POSITION: Topic[Position] = Topic("position.{symbol}", Position, lane="order")
+BALANCE: Topic[Balance] = Topic("balance.{asset}", Balance, lane="order")
+RISK_BREACH: Topic[RiskBreach] = Topic("risk.breach", RiskBreach, lane="order")
+RISK_HALT: Topic[HaltChange] = Topic("risk.halt", HaltChange, lane="halt")
+VENUE_HEALTH: Topic[VenueHealth] = Topic("venue.health", VenueHealth)
+
+CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
+    TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,
+    RISK_BREACH, RISK_HALT, VENUE_HEALTH, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
+)  # fmt: skip

@@ -1,0 +1,30 @@
+"""Tables: exact money, UTC times, columns also when there is no row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pandas as pd
+
+from quantlab.domain.position import Balance
+from quantlab.frames import frame
+
+
+def test_money_stays_decimal_and_milliseconds_become_utc() -> None:
+    rows = [{"price": Decimal("60000.10"), "time_ms": 1_767_225_600_123}]
+
+    table = frame(rows, columns=["time_ms", "price"], index="time")
+
+    assert table["price"].iloc[0] == Decimal("60000.10")
+    assert isinstance(table["price"].iloc[0], Decimal)
+    assert table.index[0] == pd.Timestamp("2026-01-01T00:00:00.123Z")
+
+
+def test_an_empty_table_has_its_columns() -> None:
+    assert list(frame([], columns=["symbol", "time_ms"]).columns) == ["symbol", "time"]
+
+
+def test_structs_are_rows_too() -> None:
+    row = Balance(asset="BTC", free=Decimal(1), locked=Decimal(0))
+
+    assert frame([row], columns=["asset", "free"], index="asset").loc["BTC", "free"] == Decimal(1)
