@@ -1,0 +1,128 @@
+"""Topics, patterns, and which subscriptions a topic's name reaches.
+
+Pure bookkeeping: no loop, no handler, no queue. A pattern is parts joined by dots; `*` stands
+for one part and `>`, at the end, for one or more.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, Literal, TypeVar
+
+from quantlab.errors import BusError
+
+E = TypeVar("E")
+Target = TypeVar("Target")
+Lane = Literal["market", "order", "halt"]
+
+BRACES = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+PART = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Topic(Generic[E]):
+    """A name on the bus and the type that travels under it.
+
+    Args:
+        template: Parts joined by dots; a part in braces is filled from the event's attribute
+            of that name: "market.trade.{symbol}".
+        type: The class of every event.
+        lane: "market" shares the bus's permits; "order" and "halt" never wait for one.
+    """
+
+    __slots__ = ("key", "lane", "pattern", "template", "type")
+
+    def __init__(self, template: str, type: type[E], *, lane: Lane = "market") -> None:
+        self.template = template
+        self.type = type
+        self.lane: Lane = lane
+        self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in template.split("."))
+        if not all(part == "*" or PART.fullmatch(part) for part in self.pattern):
+            raise BusError(
+                f'topic {template!r}: every part is a word or one name in braces ("order.{{symbol}}")'
+            )
+        fields = [found[1] for found in BRACES.finditer(template)]
+        self.key: Callable[[E], Any] = operator.attrgetter(*fields) if fields else _no_key
+
+    def name(self, event: E) -> str:
+        """The template with its braces filled: "market.trade.BTCUSDT"."""
+        return ".".join(self.parts(self.key(event)))
+
+    def parts(self, key: Any) -> tuple[str, ...]:
+        """The name in parts, for one value of `key`; a dot inside a value stays inside its part."""
+        values = iter(key if isinstance(key, tuple) else (key,))
+        return tuple(str(next(values)) if part == "*" else part for part in self.pattern)
+
+    def __repr__(self) -> str:
+        return f"Topic({self.template!r}, {self.type.__name__})"
+
+
+def _no_key(_event: object) -> None:
+    return None
+
+
+def compile_pattern(pattern: str) -> tuple[str, ...]:
+    """The parts of `pattern`, or `BusError` saying what is wrong with it."""
+    parts = tuple(pattern.split("."))
+    if ">" in parts[:-1]:
+        raise BusError(f"pattern {pattern!r}: > stands for the rest and comes last")
+    if not all(part in ("*", ">") or PART.fullmatch(part) for part in parts):
+        raise BusError(f'pattern {pattern!r}: give parts joined by dots, such as "market.*.BTCUSDT"')
+    return parts
+
+
+def can_meet(pattern: tuple[str, ...], template: tuple[str, ...]) -> bool:
+    """Whether some name fits both; in a template `*` is a part filled from the event."""
+    if pattern[-1] == ">":
+        pattern = pattern[:-1]
+        if len(template) <= len(pattern):
+            return False
+    elif len(pattern) != len(template):
+        return False
+    return all(a == b or "*" in (a, b) for a, b in zip(pattern, template, strict=False))
+
+
+def nearest(pattern: str, templates: Iterable[str]) -> str:
+    """The template most like `pattern`, for an error message; "" where none is."""
+    close = difflib.get_close_matches(pattern, list(templates), n=1, cutoff=0.0)
+    return close[0] if close else ""
+
+
+class Trie(Generic[Target]):
+    """Patterns as a tree of parts: finding a name's targets does not depend on how many there are."""
+
+    __slots__ = ("branches", "targets")
+
+    def __init__(self) -> None:
+        self.branches: dict[str, Trie[Target]] = {}
+        self.targets: list[Target] = []
+
+    def add(self, pattern: tuple[str, ...], target: Target) -> None:
+        """Put `target` at the end of `pattern`."""
+        node = self
+        for part in pattern:
+            node = node.branches.setdefault(part, Trie())
+        node.targets.append(target)
+
+    def remove(self, pattern: tuple[str, ...], target: Target) -> None:
+        """Take `target` away, and every branch that becomes empty by that."""
+        if not pattern:
+            self.targets.remove(target)
+            return
+        child = self.branches[pattern[0]]
+        child.remove(pattern[1:], target)
+        if not child.targets and not child.branches:
+            del self.branches[pattern[0]]
+
+    def find(self, name: tuple[str, ...]) -> Iterator[Target]:
+        """The targets of every pattern that fits `name`."""
+        if not name:
+            yield from self.targets
+            return
+        if rest := self.branches.get(">"):
+            yield from rest.targets
+        for part in dict.fromkeys((name[0], "*")):
+            if child := self.branches.get(part):
+                yield from child.find(name[1:])
