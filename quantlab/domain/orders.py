@@ -156,7 +156,7 @@ class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     executed_quantity: Decimal
     executed_quote: Decimal
     status: str
-    created_ms: int
+    created_ms: int | None  # None in the answer to a cancel, which does not say
     updated_ms: int
 
 

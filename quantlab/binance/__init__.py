@@ -1,0 +1,1 @@
+"""The Binance dialect: how requests are signed, sent, limited and understood."""

@@ -1,0 +1,234 @@
+"""How every method of the client asks: sign, send once, understand the answer, raise typed errors.
+
+A read may be asked again (bounded, with full jitter); what changes something never is. No
+frame of ours holds a query, a signature or a key when an error is raised: errors carry
+"METHOD /path" only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import ssl
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+from quantlab.binance.client.endpoints import ENDPOINTS, Effect, Endpoint
+from quantlab.binance.codec_rest import decode_error, decode_time
+from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW, TEXT_LENGTH, outcome_is_unknown, redact, refusal
+from quantlab.binance.limits import LimitUsage
+from quantlab.binance.signing import Credentials, encode_query, sign_query
+from quantlab.binance.timing import VenueClock
+from quantlab.binance.transport import Latch, Lost, Reply, Transport
+from quantlab.clock import Clock
+from quantlab.errors import (
+    ConfigError,
+    Halted,
+    NotSent,
+    OrderOutcomeUnknown,
+    UndecodableReply,
+    VenueError,
+    VenueRejected,
+    VenueUnavailable,
+)
+
+T = TypeVar("T")
+RECV_WINDOW_MS = 5_000
+RESYNC_SAMPLES = 3
+RETRY_PAUSE_S = 0.1  # doubles with each attempt; full jitter
+
+
+class RestCalls:
+    """The part of `BinanceClient` below its methods: connection, signature, clock, limits, errors.
+
+    Args:
+        rest: The venue's base URL; nothing else tells venues apart. https, or http to loopback.
+        clock: Our clock. A `VenueClock` is used as it is, so that clients can share one.
+        credentials: For signed requests; None for public data only.
+        latch: HALT, asked at the write of every order. None: nothing ever halts.
+        redeem: False where the caller has redeemed the permit already (the gateway does, before
+            its journal line: permits live 1 s).
+        timeout_s: Bound of one exchange, in seconds, queueing for a connection included.
+        ssl_context: Instead of certifi's authorities, for a venue with an authority of its own.
+    """
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        clock: Clock,
+        credentials: Credentials | None = None,
+        latch: Latch | None = None,
+        redeem: bool = True,
+        timeout_s: float = 10.0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
+        self.limits = LimitUsage()
+        self._transport = Transport(rest, timeout_s=timeout_s, ssl_context=ssl_context)
+        self._credentials = credentials
+        self._latch = latch
+        self._redeem = redeem
+        self._resync_lock = asyncio.Lock()
+        self._resyncs = 0
+
+    async def sync_clock(self, samples: int = 5) -> None:
+        """Measure the venue's clock: `samples` readings, the shortest round trip counts.
+
+        Weight: 1 for each sample. Afterwards `venue_clock` gives the venue's time.
+
+        Raises:
+            VenueUnavailable: The venue did not answer.
+
+        Source: Binance spot REST API, "Check server time" and "Timing security".
+        """
+        readings = []
+        for _ in range(max(1, samples)):
+            sent_ns = self.venue_clock.monotonic_ns()
+            server_ms = await self._read("server_time", {}, decode_time)
+            readings.append(self.venue_clock.sample(sent_ns, server_ms))
+        self.venue_clock.adopt(readings)
+
+    async def aclose(self) -> None:
+        """Close every connection. Idempotent; on the loop that used the client."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _read(self, name: str, params: Mapping[str, str], decode: Callable[[bytes], T]) -> T:
+        """Ask for something; a failed read is asked again as often as its endpoint allows.
+
+        Not after a time-out: that has cost the caller enough already.
+        """
+        endpoint = ENDPOINTS[name]
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = await self._exchange(endpoint, params)
+            again = attempt < endpoint.attempts
+            try:
+                return self._decoded(self._answered(endpoint, outcome), decode, endpoint.call)
+            except (VenueUnavailable, UndecodableReply):
+                if not again or (isinstance(outcome, Lost) and outcome.timed_out):
+                    raise
+            except VenueRejected as refused:
+                if not again or not await self._resynced_after(refused):
+                    raise
+            await asyncio.sleep(random.uniform(0, RETRY_PAUSE_S * 2**attempt))  # noqa: S311 - jitter, no secret
+
+    async def _change(
+        self,
+        name: str,
+        params: Mapping[str, str],
+        decode: Callable[[bytes], T],
+        *,
+        client_order_id: str | None,
+    ) -> T:
+        """Send something that changes the account: once, and the outcome is told apart exactly."""
+        endpoint = ENDPOINTS[name]
+        outcome = await self._exchange(endpoint, params)
+        if isinstance(outcome, Lost) and not outcome.sent:
+            raise (
+                Halted(outcome.cause)
+                if outcome.halted
+                else NotSent(f"{endpoint.call} was not sent: {outcome.cause}")
+            )
+        try:
+            reply = self._answered(endpoint, outcome, client_order_id=client_order_id)
+            return self._decoded(reply, decode, endpoint.call)
+        except VenueRejected as refused:
+            await self._resynced_after(refused)  # never sent again by us: the refusal stands
+            raise
+        except (VenueUnavailable, UndecodableReply) as lost:
+            cause = str(lost)
+        if client_order_id is None:
+            raise VenueUnavailable(f"{cause}; it may have worked: ask for the open orders")
+        raise OrderOutcomeUnknown(client_order_id, cause)
+
+    async def _exchange(self, endpoint: Endpoint, params: Mapping[str, str]) -> Reply | Lost:
+        credentials = self._credentials
+        if not endpoint.signed:
+            outcome = await self._transport.exchange(
+                endpoint.verb, endpoint.path, lambda: encode_query(params)
+            )
+        elif credentials is None:
+            raise ConfigError(
+                f"{endpoint.call} needs an API key", "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET"
+            )
+        else:
+            stamped = {
+                **params,
+                "recvWindow": str(RECV_WINDOW_MS),
+                "timestamp": str(self.venue_clock.now_ms()),
+            }
+            outcome = await self._transport.exchange(
+                endpoint.verb,
+                endpoint.path,
+                lambda: sign_query(stamped, credentials.signer),
+                headers={"X-MBX-APIKEY": credentials.api_key},
+                latch=self._latch if endpoint.effect is Effect.EXPOSE else None,
+            )
+        if isinstance(outcome, Reply):
+            self.limits = self.limits.with_headers(outcome.headers, self.venue_clock.now_ms())
+        return outcome
+
+    def _answered(
+        self, endpoint: Endpoint, outcome: Reply | Lost, *, client_order_id: str | None = None
+    ) -> Reply:
+        """The reply of a request that succeeded; else the error that says what happened."""
+        if isinstance(outcome, Lost):
+            raise VenueUnavailable(
+                f"{endpoint.call} at {self._transport.base} got no answer: {outcome.cause}"
+            )
+        if outcome.status == 200:
+            return outcome
+        code, message = self._told(outcome)
+        if outcome_is_unknown(outcome.status, code):
+            raise VenueUnavailable(f"{endpoint.call} got HTTP {outcome.status}: {code} {message}")
+        raise refusal(
+            status=outcome.status,
+            code=code,
+            message=message,
+            retry_after_s=outcome.retry_after_s,
+            method=endpoint.call,
+            order=endpoint.effect is not Effect.READ,
+            client_order_id=client_order_id,
+        )
+
+    async def _resynced_after(self, refused: VenueRejected) -> bool:
+        """After -1021 our clock is wrong: measure again. True where that was the matter and worked."""
+        if refused.code != CLOCK_OUTSIDE_WINDOW:
+            return False
+        before = self._resyncs
+        with contextlib.suppress(VenueError):  # the refusal is what the caller must hear; -1021 comes again
+            async with self._resync_lock:  # a burst of refusals measures once
+                if self._resyncs == before:
+                    await self.sync_clock(RESYNC_SAMPLES)
+                    self._resyncs += 1
+            return True
+        return False
+
+    def _told(self, reply: Reply) -> tuple[int, str]:
+        code, message = decode_error(reply.body)
+        return code, self._safe(message)
+
+    def _safe(self, text: str) -> str:
+        """A text of the venue's, which may repeat our request, without what is secret in it."""
+        if self._credentials is not None:
+            text = text.replace(self._credentials.api_key, "[redacted]")
+        return redact(text)[:TEXT_LENGTH]
+
+    def _decoded(self, reply: Reply, decode: Callable[[bytes], T], call: str) -> T:
+        try:
+            return decode(reply.body)
+        except UndecodableReply as error:
+            problem = self._safe(str(error))
+        raise UndecodableReply(f"{call}: {problem}")

@@ -1,0 +1,159 @@
+"""The account by REST: what it holds, its orders, and the one way to send a new order.
+
+No method here creates exposure without a `Permit`, and none sends the same order or cancel
+twice. Lost answers are told apart from refusals: what may live is `OrderOutcomeUnknown`.
+"""
+
+from __future__ import annotations
+
+from quantlab.binance import codec_orders as codec
+from quantlab.binance.client.base import RestCalls
+from quantlab.binance.codec_rest import decode_account
+from quantlab.binance.errors import UNKNOWN_ORDER
+from quantlab.domain.limits import Permit
+from quantlab.domain.orders import AccountTrade, OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.position import AccountInfo
+from quantlab.errors import InvalidField, OrderRejected, PermitRefused
+
+
+class SpotTrade(RestCalls):
+    """The spot account. Every method needs credentials (`ConfigError` without) and raises:
+
+    * `VenueUnavailable`: a read got no answer, or a 5XX.
+    * `RateLimited`: request weight or order count is spent; wait `retry_after_s`.
+    * `VenueRejected`, of orders and cancels `OrderRejected`: a definite refusal. After -1021
+      (our clock was wrong) the clock has been measured again; orders are not sent again.
+    """
+
+    async def account(self) -> AccountInfo:
+        """Balances of every asset, zeros included, and whether the account may trade. Weight: 20.
+
+        Raises:
+            VenueUnavailable: No answer, or a 5XX.
+            VenueRejected: The key is refused (-2014, -2015) or the signature (-1022).
+
+        Source: Binance spot REST API, "Account information (USER_DATA)".
+        """
+        return await self._read("account", {}, decode_account)
+
+    async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck:
+        """Send one order, once, and return the venue's acknowledgement.
+
+        An acknowledgement means taken, not filled: fills arrive as `ExecutionReport` events.
+        Weight: 0 when taken, 1 when refused. Await it to the end: a cancelled call tells nobody
+        what became of the order (the wire shields it).
+
+        Args:
+            request: Quantity in the base asset and price in the quote asset, both already
+                rounded to the instrument's step_size and tick_size; with a client_order_id.
+            permit: The rails' one-shot leave for exactly this request.
+
+        Raises:
+            PermitRefused: The permit is for another order, spent or expired. Nothing was sent.
+            Halted: HALT was set, at the latest when the request was about to be written.
+                Nothing was sent.
+            NotSent: No connection; nothing was sent, a new attempt is safe.
+            OrderRejected: The venue refused the order, definitely.
+            RateLimited: Weight or order count is spent; wait `retry_after_s`.
+            OrderOutcomeUnknown: Sent, but the answer was lost, is not understood, or is a 5XX,
+                -1006 or -1007. The order may live: query it by client order id, and never send
+                it again (the venue takes the same id twice once the first order is filled).
+
+        Source: Binance spot REST API, "New order (TRADE)" and "HTTP Return Codes".
+        """
+        if not request.client_order_id:
+            raise InvalidField(
+                "client_order_id", "it is empty", "give every order an id of its own: it is resolved by it"
+            )
+        if not isinstance(permit, Permit):
+            raise PermitRefused("an order needs a permit: ask Rails(limits).decide for one")
+        if self._redeem:
+            permit.redeem(request, self.venue_clock.monotonic_ns())
+        return await self._change(
+            "submit_order",
+            codec.encode_order(request),
+            lambda body: codec.decode_ack(body, request),
+            client_order_id=request.client_order_id,
+        )
+
+    async def cancel_order(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+        """Take one open order out of the book; HALT does not stop this. Weight: 0, refused 1.
+
+        The snapshot keeps the order's own client id; its `created_ms` is None, because the
+        venue does not say.
+
+        Raises:
+            OrderRejected: -2011: unknown, or not open any more (it may be filled: query it).
+            NotSent: No connection; try again.
+            OrderOutcomeUnknown: Sent, but the answer was lost: query the order by its id. To
+                cancel again is safe.
+
+        Source: Binance spot REST API, "Cancel order (TRADE)".
+        """
+        return await self._change(
+            "cancel_order",
+            {"symbol": symbol, "origClientOrderId": client_order_id},
+            codec.decode_cancelled,
+            client_order_id=client_order_id,
+        )
+
+    async def cancel_all(self, symbol: str) -> list[OrderSnapshot]:
+        """Take every open order of one symbol out; HALT does not stop this. Weight: 0, refused 1.
+
+        An empty list says that none was open.
+
+        Raises:
+            NotSent: No connection; try again.
+            VenueUnavailable: The answer was lost; it may have worked. To ask again is safe.
+
+        Source: Binance spot REST API, "Cancel all open orders on a symbol (TRADE)".
+        """
+        try:
+            return await self._change(
+                "cancel_all", {"symbol": symbol}, codec.decode_all_cancelled, client_order_id=None
+            )
+        except OrderRejected as refused:
+            if refused.code != UNKNOWN_ORDER:
+                raise
+            return []
+
+    async def order_status(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+        """One order by our id, whatever became of it. Weight: 4.
+
+        Raises:
+            VenueRejected: -2013: no such order. Soon after an unknown outcome this is no proof:
+                the order may still be on its way for as long as recvWindow plus 10 s.
+            VenueUnavailable: No answer, or a 5XX.
+
+        Source: Binance spot REST API, "Query order (USER_DATA)".
+        """
+        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+        return await self._read("order_status", params, codec.decode_order)
+
+    async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]:
+        """Every open order, of one symbol or of all. Weight: 6 for one symbol, 80 for all.
+
+        Raises:
+            VenueUnavailable: No answer, or a 5XX.
+
+        Source: Binance spot REST API, "Current open orders (USER_DATA)".
+        """
+        params = {} if symbol is None else {"symbol": symbol}
+        return await self._read("open_orders", params, codec.decode_orders)
+
+    async def my_trades(
+        self, symbol: str, *, from_id: int | None = None, limit: int = 500
+    ) -> list[AccountTrade]:
+        """The account's own trades in one symbol, oldest first, at most `limit` (up to 1000). Weight: 20.
+
+        With `from_id` those from that trade id on, else the latest. To page: ask again from
+        the last `trade_id` plus one, until fewer than `limit` come.
+
+        Raises:
+            VenueUnavailable: No answer, or a 5XX.
+
+        Source: Binance spot REST API, "Account trade list (USER_DATA)".
+        """
+        params = {"symbol": symbol, "limit": str(limit)}
+        params |= {"fromId": str(from_id)} if from_id is not None else {}
+        return await self._read("my_trades", params, codec.decode_account_trades)

@@ -1,0 +1,194 @@
+"""REST replies about the market and the account, to domain values.
+
+Pure: bytes in, frozen values out, through typed wire structs. Unknown fields and unknown enum
+values are taken as they come; a missing field, a wrong type or a number that is no finite
+amount raises `UndecodableReply`. Money is `Decimal` from the venue's text, never a float.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.binance.limits import RateLimit
+from quantlab.binance.rest_shapes import (
+    NO_FILTER,
+    AccountReply,
+    BookTickerReply,
+    DepthReply,
+    ErrorReply,
+    ExchangeInfoReply,
+    KlineReply,
+    PriceReply,
+    SymbolReply,
+    TimeReply,
+    TradeReply,
+    Wire,
+    amount,
+    decode,
+)
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.market import BookTicker, DepthSnapshot, Kline, Trade
+from quantlab.domain.position import AccountInfo, Balance
+from quantlab.errors import UndecodableReply
+
+NO_UPDATE_ID = -1  # a BookTicker from REST: only the stream numbers its updates
+
+
+class ExchangeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's symbols with their grids, and its rate limits.
+
+    Source: Binance spot REST API, "Exchange information".
+    """
+
+    instruments: dict[str, Instrument]
+    rate_limits: tuple[RateLimit, ...]
+
+
+def decode_error(body: bytes) -> tuple[int, str]:
+    """The venue's code and message; (0, what came instead) where the body is no error object."""
+    try:
+        error = decode(body, ErrorReply)
+    except UndecodableReply:
+        return 0, f"no error code in {len(body)} bytes"
+    return error.code, error.msg
+
+
+def decode_ping(body: bytes) -> None:
+    """`{}`: the venue is there."""
+    decode(body, Wire)
+
+
+def decode_time(body: bytes) -> int:
+    """The venue's clock, UTC milliseconds."""
+    return decode(body, TimeReply).server_time
+
+
+def decode_exchange_info(body: bytes) -> ExchangeInfo:
+    """Every symbol as an `Instrument`, by name, and the rate limits."""
+    info = decode(body, ExchangeInfoReply)
+    limits = tuple(
+        RateLimit(
+            kind=each.rate_limit_type, window=f"{each.interval_num}{each.interval[:1]}", limit=each.limit
+        )
+        for each in info.rate_limits
+    )
+    return ExchangeInfo(
+        instruments={each.symbol: _instrument(each) for each in info.symbols}, rate_limits=limits
+    )
+
+
+def decode_depth(body: bytes, symbol: str) -> DepthSnapshot:
+    """The book; the reply does not name its symbol, the request does."""
+    depth = decode(body, DepthReply)
+    return DepthSnapshot(symbol=symbol, last_update_id=depth.last_update_id, bids=depth.bids, asks=depth.asks)
+
+
+def decode_trades(body: bytes, symbol: str) -> list[Trade]:
+    """Public trades, oldest first; `event_ms` is the trade's own time."""
+    return [
+        Trade(
+            symbol=symbol,
+            trade_id=each.id,
+            price=amount(each.price),
+            quantity=amount(each.qty),
+            buyer_is_maker=each.is_buyer_maker,
+            trade_ms=each.time,
+            event_ms=each.time,
+        )
+        for each in decode(body, tuple[TradeReply, ...])
+    ]
+
+
+def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> list[Kline]:
+    """Candles, oldest first. A candle is closed where its `close_ms` is before `now_ms` (venue time)."""
+    return [
+        Kline(
+            symbol=symbol,
+            interval=interval,
+            open_ms=each.open_ms,
+            close_ms=each.close_ms,
+            open=amount(each.open),
+            high=amount(each.high),
+            low=amount(each.low),
+            close=amount(each.close),
+            volume=amount(each.volume),
+            quote_volume=amount(each.quote_volume),
+            trades=each.trades,
+            closed=each.close_ms < now_ms,
+            event_ms=min(each.close_ms, now_ms),
+        )
+        for each in decode(body, tuple[KlineReply, ...])
+    ]
+
+
+def decode_price(body: bytes) -> Decimal:
+    """The last price of one symbol."""
+    return amount(decode(body, PriceReply).price)
+
+
+def decode_prices(body: bytes) -> dict[str, Decimal]:
+    """The last price of every symbol."""
+    return {each.symbol: amount(each.price) for each in decode(body, tuple[PriceReply, ...])}
+
+
+def decode_book_ticker(body: bytes, received_ms: int) -> BookTicker:
+    """Best bid and ask of one symbol; its `update_id` is `NO_UPDATE_ID`."""
+    return _book_ticker(decode(body, BookTickerReply), received_ms)
+
+
+def decode_book_tickers(body: bytes, received_ms: int) -> dict[str, BookTicker]:
+    """Best bid and ask of every symbol."""
+    return {
+        each.symbol: _book_ticker(each, received_ms) for each in decode(body, tuple[BookTickerReply, ...])
+    }
+
+
+def decode_account(body: bytes) -> AccountInfo:
+    """The whole account, assets at zero included."""
+    account = decode(body, AccountReply)
+    return AccountInfo(
+        balances=tuple(
+            Balance(asset=each.asset, free=amount(each.free), locked=amount(each.locked))
+            for each in account.balances
+        ),
+        can_trade=account.can_trade,
+        updated_ms=account.update_time,
+        uid=account.uid,
+    )
+
+
+def _instrument(symbol: SymbolReply) -> Instrument:
+    filters = {each.filter_type: each for each in symbol.filters}
+    price = filters.get("PRICE_FILTER", NO_FILTER)
+    lot = filters.get("LOT_SIZE", NO_FILTER)
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL", NO_FILTER)
+    return Instrument(
+        symbol=symbol.symbol,
+        base=symbol.base_asset,
+        quote=symbol.quote_asset,
+        status=symbol.status,
+        tick_size=amount(price.tick_size),
+        min_price=amount(price.min_price),
+        max_price=amount(price.max_price),
+        step_size=amount(lot.step_size),
+        min_quantity=amount(lot.min_qty),
+        max_quantity=amount(lot.max_qty),
+        min_notional=amount(notional.min_notional),
+        max_notional=amount(notional.max_notional),
+        base_precision=symbol.base_asset_precision,
+        quote_precision=symbol.quote_asset_precision,
+    )
+
+
+def _book_ticker(ticker: BookTickerReply, received_ms: int) -> BookTicker:
+    return BookTicker(
+        symbol=ticker.symbol,
+        update_id=NO_UPDATE_ID,
+        bid=amount(ticker.bid_price),
+        bid_quantity=amount(ticker.bid_qty),
+        ask=amount(ticker.ask_price),
+        ask_quantity=amount(ticker.ask_qty),
+        received_ms=received_ms,
+    )

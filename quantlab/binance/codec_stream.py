@@ -1,0 +1,258 @@
+"""Frames of the venue's sockets to typed events, and back.
+
+Pure. Text that is no JSON, and a message of a known type that breaks its document, raise
+`UndecodableReply`; a type or a stream that we do not know never raises: it becomes `Unknown`,
+which keeps the text. One decode a frame: the stream's name is read off the fixed prefix of a
+combined frame and picks the decoder (decoding an envelope first costs twice as much).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NoReturn, cast
+
+import msgspec
+
+from quantlab.binance import stream_shapes as shapes
+from quantlab.binance.stream_shapes import Reply, ServerShutdown, Shape, StreamTerminated, Unknown
+from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
+from quantlab.domain.orders import ExecutionReport
+from quantlab.domain.position import AccountPosition
+from quantlab.errors import UndecodableReply
+
+MarketEvent = Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline | ServerShutdown | Reply | Unknown
+UserEvent = ExecutionReport | AccountPosition | StreamTerminated | ServerShutdown | Reply | Unknown
+
+PREFIX = b'{"stream":"'
+DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NAMES_KEPT = 4096  # decoders remembered by name; four times the streams that a connection may have
+
+EVENTS: dict[str, type[Shape]] = {  # by the event type `e`
+    "trade": shapes.TradeShape,
+    "bookTicker": shapes.TickerShape,
+    "depthUpdate": shapes.DepthShape,
+    "kline": shapes.KlineShape,
+    "serverShutdown": shapes.ShutdownShape,
+}
+STREAMS: dict[str, type[Shape]] = {  # by the kind in a stream's name
+    **EVENTS,
+    "depth": shapes.DepthShape,
+    "depth5": shapes.PartialShape,
+    "depth10": shapes.PartialShape,
+    "depth20": shapes.PartialShape,
+}
+USER_EVENTS: dict[str, type[Shape]] = {
+    "executionReport": shapes.ExecutionShape,
+    "outboundAccountPosition": shapes.PositionShape,
+    "eventStreamTerminated": shapes.TerminatedShape,
+    "serverShutdown": shapes.ShutdownShape,
+}
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: int
+    msg: str
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    """Both dialects: the WebSocket API nests its error, market streams also send it flat."""
+
+    id: int | str | None = None
+    status: int = 0
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: _Error | None = None
+    code: int = 0
+    msg: str = ""
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    e: str = ""
+
+
+def decode_market(raw: bytes | str, received_ms: int, *, symbol: str = "") -> MarketEvent:
+    """One frame of a market stream: combined or raw, spot or USD-M futures.
+
+    Args:
+        raw: The frame as it came.
+        received_ms: Our clock, UTC milliseconds, for events that carry no time.
+        symbol: For a REST snapshot, which does not name its own.
+
+    Raises:
+        UndecodableReply: No JSON, or a known type that breaks its document.
+    """
+    data = raw.encode() if isinstance(raw, str) else raw
+    if data.startswith(PREFIX):
+        name = data[11 : data.find(b'"', 11)]
+        decode, stream_symbol = _decoders.get(name) or _decoder(name)
+        if decode is not None:
+            try:
+                shape = decode(data).data
+            except DAMAGE as error:
+                return _misfit(data, error)
+            return cast("MarketEvent", shape.event(stream_symbol, received_ms))
+    return _decode_other(data, received_ms, symbol)
+
+
+def decode_snapshot(raw: bytes | str, symbol: str) -> DepthSnapshot:
+    """The REST answer "Order book" of `symbol`; `UndecodableReply` where it is none."""
+    data = raw.encode() if isinstance(raw, str) else raw
+    return cast("DepthSnapshot", _typed(data, shapes.SnapshotShape).event(symbol, 0))
+
+
+def decode_user_event(raw: bytes | str) -> UserEvent:
+    """One frame of the WebSocket API: a user data event, or the reply to a request.
+
+    Raises:
+        UndecodableReply: No JSON, or a known type that breaks its document.
+    """
+    data = raw.encode() if isinstance(raw, str) else raw
+    fields = _fields(data)
+    event = bytes(fields["event"]) if "event" in fields else data
+    shape = USER_EVENTS.get(_tag(event))
+    if shape is not None:
+        return cast("UserEvent", _typed(event, shape).event("", 0))
+    return _reply(data) if "id" in fields else Unknown(stream="", text=data.decode())
+
+
+def encode_market(event: Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline) -> dict[str, object]:
+    """The venue's message for `event`: what its document names and the event holds, exact."""
+    match event:
+        case Trade():
+            return {"e": "trade", "E": event.event_ms, "s": event.symbol, "t": event.trade_id,
+                    "p": text(event.price), "q": text(event.quantity), "T": event.trade_ms,
+                    "m": event.buyer_is_maker}  # fmt: skip
+        case BookTicker():
+            timed = {} if event.event_ms is None else {"e": "bookTicker", "E": event.event_ms}
+            return {**timed, "u": event.update_id, "s": event.symbol, "b": text(event.bid),
+                    "B": text(event.bid_quantity), "a": text(event.ask),
+                    "A": text(event.ask_quantity)}  # fmt: skip
+        case DepthUpdate():
+            chained = {} if event.previous_id is None else {"pu": event.previous_id}
+            return {"e": "depthUpdate", "E": event.event_ms, "s": event.symbol, "U": event.first_id,
+                    "u": event.final_id, **chained, "b": event.bids, "a": event.asks}  # fmt: skip
+        case DepthSnapshot():
+            return {"lastUpdateId": event.last_update_id, "bids": event.bids, "asks": event.asks}
+        case Kline():
+            candle = {"t": event.open_ms, "T": event.close_ms, "s": event.symbol, "i": event.interval,
+                      "o": text(event.open), "c": text(event.close), "h": text(event.high),
+                      "l": text(event.low), "v": text(event.volume), "n": event.trades, "x": event.closed,
+                      "q": text(event.quote_volume)}  # fmt: skip
+            return {"e": "kline", "E": event.event_ms, "s": event.symbol, "k": candle}
+
+
+def encode_user_event(event: ExecutionReport | AccountPosition) -> dict[str, object]:
+    """The venue's message for `event`; a cancel's own id is not kept, so `c` is "" there."""
+    if isinstance(event, AccountPosition):
+        balances = [{"a": b.asset, "f": text(b.free), "l": text(b.locked)} for b in event.balances]
+        return {"e": "outboundAccountPosition", "E": event.event_ms, "u": event.updated_ms, "B": balances}
+    own, cancel = ("", event.client_order_id), (event.client_order_id, "")
+    client_id, original = own if event.execution_type == "CANCELED" else cancel
+    return {"e": "executionReport", "E": event.event_ms, "s": event.symbol, "c": client_id, "S": event.side,
+            "o": event.type, "f": event.time_in_force, "q": text(event.quantity), "p": text(event.price),
+            "C": original, "x": event.execution_type, "X": event.status, "r": event.reject_reason,
+            "i": event.order_id, "l": text(event.last_quantity), "z": text(event.cumulative_quantity),
+            "L": text(event.last_price), "n": text(event.commission), "N": event.commission_asset,
+            "T": event.transact_ms, "t": event.trade_id, "I": event.execution_id, "m": event.is_maker,
+            "Z": text(event.cumulative_quote)}  # fmt: skip
+
+
+def encode_frame(message: dict[str, object], *, stream: str = "") -> bytes:
+    """`message` as JSON; with `stream`, wrapped as a combined stream wraps it."""
+    return msgspec.json.encode({"stream": stream, "data": message} if stream else message)
+
+
+def text(number: Decimal) -> str:
+    """Wire text with all the digits the number has: "0.01000000" stays so."""
+    return format(number, "f")
+
+
+def _decoder(name: bytes) -> tuple[Callable[[bytes], Any] | None, str]:
+    """How to decode a whole frame of the stream `name`, and the symbol it is about."""
+    if b"\\" in name:  # an escaped name: the slow way reads it properly
+        return None, ""
+    shape, symbol = _stream(name.decode("utf-8", "replace"))
+    found = (_ENVELOPES[shape] if shape else None, symbol)
+    if len(_decoders) < NAMES_KEPT:
+        _decoders[name] = found
+    return found
+
+
+def _stream(name: str) -> tuple[type[Shape] | None, str]:
+    """The shape of the stream `name` and its symbol: "btcusdt@kline_1m", "!bookTicker"."""
+    who, _, what = name.removeprefix("!").partition("@")
+    kind = (what or who).partition("@")[0].partition("_")[0]
+    return STREAMS.get(kind), who.upper()
+
+
+def _decode_other(data: bytes, received_ms: int, symbol: str) -> MarketEvent:
+    """Raw streams, replies, a REST snapshot, and everything we do not know."""
+    fields = _fields(data)
+    if "stream" in fields and "data" in fields:
+        stream = _typed(fields["stream"], str)
+        shape, symbol = _stream(stream)
+        data = bytes(fields["data"]) if shape else data
+    else:
+        stream, shape = "", EVENTS.get(_tag(data))
+        if shape is None and {"u", "b", "B", "a", "A"} <= fields.keys():
+            shape = shapes.TickerShape  # spot names no event type here
+        elif shape is None and "lastUpdateId" in fields:
+            shape = shapes.SnapshotShape
+        elif shape is None and ("id" in fields or "code" in fields):
+            return _reply(data)
+    if shape is None:
+        return Unknown(stream=stream, text=data.decode())
+    return cast("MarketEvent", _typed(data, shape).event(symbol, received_ms))
+
+
+def _reply(data: bytes) -> Reply:
+    reply = _typed(data, _Reply)
+    error = reply.error or _Error(reply.code, reply.msg)
+    failed = reply.error is not None or bool(reply.msg)
+    return Reply(
+        id=reply.id, status=reply.status or (400 if failed else 200), code=error.code,
+        message=error.msg, result=bytes(reply.result),
+    )  # fmt: skip
+
+
+def _misfit(data: bytes, error: Exception) -> MarketEvent:
+    """A frame that its stream's decoder refused: another type of event, or damage."""
+    fields = _fields(data)
+    tag = _tag(fields.get("data", data))
+    if not tag or tag in EVENTS:
+        _undecodable(data, error)
+    return Unknown(stream=_typed(fields["stream"], str), text=data.decode())
+
+
+def _fields(data: bytes) -> dict[str, msgspec.Raw]:
+    """The top-level fields; none where it is JSON, but no object."""
+    parsed = _typed(data, Any)  # all of it, so that damage anywhere is seen
+    return _typed(data, dict[str, msgspec.Raw]) if isinstance(parsed, dict) else {}
+
+
+def _tag(data: bytes | msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Tag).e
+    except DAMAGE:
+        return ""
+
+
+def _typed(data: bytes | msgspec.Raw, type: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=type)
+    except DAMAGE as error:
+        _undecodable(bytes(data), error)
+
+
+def _undecodable(data: bytes, error: Exception) -> NoReturn:
+    shown = data[:80].decode("utf-8", "replace")
+    raise UndecodableReply(f"the venue sent what its document does not say: {error}: {shown!r}") from error
+
+
+_ENVELOPES: dict[type[Shape], Callable[[bytes], Any]] = {
+    shape: msgspec.json.Decoder(
+        msgspec.defstruct("Envelope", [("data", shape)], frozen=True, gc=False)
+    ).decode
+    for shape in STREAMS.values()
+}
+_decoders: dict[bytes, tuple[Callable[[bytes], Any] | None, str]] = {}

@@ -1,0 +1,91 @@
+"""What the venue says we have spent: request weight and order counts, per window.
+
+Pure: headers in, a frozen snapshot out. It only repeats the venue's own numbers and never
+counts by itself; a limit is None until `exchange_info` has told it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quantlab.frames import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADER = re.compile(r"x-mbx-(used-weight|order-count)-(\d{1,4})([smhd])", re.ASCII | re.IGNORECASE)
+KINDS = {"used-weight": "REQUEST_WEIGHT", "order-count": "ORDERS"}
+COLUMNS = ("kind", "window", "used", "limit", "as_of_ms")
+
+
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit of the venue: at most `limit` of `kind` in each `window` ("1M" is one minute).
+
+    Windows are fixed and aligned to the wall clock: S second, M minute, H hour, D day.
+
+    Source: Binance spot REST API, "Exchange information", `rateLimits`.
+    """
+
+    kind: str
+    window: str
+    limit: int
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What was used of one limit, as the venue last said at `as_of_ms` (venue time, UTC ms)."""
+
+    kind: str
+    window: str
+    used: int
+    limit: int | None
+    as_of_ms: int
+
+    @property
+    def headroom(self) -> int | None:
+        return None if self.limit is None else self.limit - self.used
+
+
+class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """All the limits that the venue has spoken of. Each change makes a new snapshot."""
+
+    rows: tuple[Usage, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+
+    def used(self, kind: str, window: str) -> int | None:
+        """How much of one limit is used, or None where the venue has not said."""
+        return next((row.used for row in self.rows if (row.kind, row.window) == (kind, window)), None)
+
+    def with_headers(self, headers: Iterable[tuple[str, str]], as_of_ms: int) -> LimitUsage:
+        """This snapshot after one reply's headers; headers that are no limits are ignored.
+
+        Source: Binance spot REST API, "IP Limits" and "Unfilled Order Count".
+        """
+        rows = {(row.kind, row.window): row for row in self.rows}
+        for name, text in headers:
+            found = HEADER.fullmatch(name)
+            if found is None or not text.isdecimal():
+                continue
+            kind, window = KINDS[found[1].lower()], found[2] + found[3].upper()
+            rows[kind, window] = Usage(
+                kind=kind, window=window, used=int(text), limit=self._limit(kind, window), as_of_ms=as_of_ms
+            )
+        return LimitUsage(rows=tuple(rows.values()), limits=self.limits)
+
+    def with_limits(self, limits: tuple[RateLimit, ...]) -> LimitUsage:
+        """This snapshot once `exchange_info` has told the limits."""
+        known = LimitUsage(limits=limits)
+        rows = tuple(
+            msgspec.structs.replace(row, limit=known._limit(row.kind, row.window)) for row in self.rows
+        )
+        return LimitUsage(rows=rows, limits=limits)
+
+    def frame(self) -> pd.DataFrame:
+        """One line per limit: kind, window, used, limit, as_of (UTC)."""
+        return frame(self.rows, columns=COLUMNS)
+
+    def _limit(self, kind: str, window: str) -> int | None:
+        return next((each.limit for each in self.limits if (each.kind, each.window) == (kind, window)), None)

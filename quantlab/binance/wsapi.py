@@ -1,0 +1,117 @@
+"""The account's own events, over the WebSocket API (listenKey is gone for spot).
+
+There is no replay and no sequence number: after every "lost" the owner must reconcile by REST.
+The key and the signature travel in one request and are never logged or put into an error.
+
+Source: Binance spot "WebSocket API", "Subscribe to User Data Stream through signature
+subscription (USER_STREAM)".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from quantlab.binance.codec_stream import decode_user_event
+from quantlab.binance.link import Link, LinkSettings
+from quantlab.binance.signing import Credentials, WsValue, sign_ws_params
+from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
+
+SUBSCRIBE = "userDataStream.subscribe.signature"
+SETTINGS = LinkSettings(messages_per_s=20)  # here request weight is the limit, not messages
+
+
+class VenueTime(Protocol):
+    """What we need of a clock: the venue's time, UTC milliseconds."""
+
+    def now_ms(self) -> int: ...
+
+
+class UserStream:
+    """Executions and balances of one account, as long as `run` runs.
+
+    Args:
+        ws_api: The whole URL, it ends in "/ws-api/v3".
+        credentials: The API key and its secret.
+        clock: The venue's time, for the request's timestamp.
+        on_event: Gets `ExecutionReport`, `AccountPosition`, or `Unknown` for all other types.
+        on_state: `("live", "")` when subscribed; `("lost", reason)` on each end and failed attempt.
+        recv_window_ms: How old the request may be at the venue; None takes the venue's 5000.
+        settings: Waits and limits of the connection.
+        uniform: Draws the waits before a reconnect.
+    """
+
+    def __init__(
+        self,
+        ws_api: str,
+        *,
+        credentials: Credentials,
+        clock: VenueTime,
+        on_event: Callable[[object], None],
+        on_state: Callable[[str, str], None],
+        recv_window_ms: int | None = None,
+        settings: LinkSettings = SETTINGS,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._on_event, self._on_state = on_event, on_state
+        self._recv_window_ms = recv_window_ms
+        self._link = Link(
+            ws_api,
+            on_frame=self._frame,
+            on_open=self._subscribe,
+            on_state=self._changed,
+            settings=settings,
+            uniform=uniform,
+        )
+
+    @property
+    def live(self) -> bool:
+        """True while subscribed."""
+        return self._link.up
+
+    @property
+    def reconnects(self) -> int:
+        """How many subscriptions came after the first one."""
+        return max(0, self._link.opened - 1)
+
+    async def run(self) -> None:
+        """Stay subscribed until cancelled."""
+        await self._link.run()
+
+    async def barrier(self) -> None:
+        """Return when every event that the venue sent before it read this was handed to `on_event`.
+
+        One `ping` round trip through the same reader. Raises what `Link.request` raises.
+        """
+        await self._link.request("ping")
+
+    async def restart(self, reason: str) -> None:
+        """Drop the connection and subscribe on a new one."""
+        self._link.restart(reason)
+
+    async def _subscribe(self) -> None:
+        params: dict[str, WsValue] = {
+            "apiKey": self._credentials.api_key,
+            "timestamp": self._clock.now_ms(),
+        }
+        if self._recv_window_ms is not None:
+            params["recvWindow"] = self._recv_window_ms
+        await self._link.request(SUBSCRIBE, params=sign_ws_params(params, self._credentials.signer))
+        self._link.data_seen = True  # a quiet account sends nothing: the reply is all the data there is
+
+    def _frame(self, raw: bytes) -> None:
+        event = decode_user_event(raw)
+        if type(event) is Reply:
+            self._link.resolve(event)
+        elif type(event) is StreamTerminated:
+            self._link.restart("the venue ended the user data subscription")
+        elif type(event) is ServerShutdown:
+            self._link.restart("the venue announced its shutdown")
+        else:
+            self._on_event(event)
+
+    def _changed(self, up: bool, reason: str) -> None:  # noqa: FBT001  # the link's callback
+        self._on_state("live" if up else "lost", reason)
