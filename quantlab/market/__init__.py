@@ -1,0 +1,1 @@
+"""Market data, from stream to bus: local order books and the feed that keeps them right."""

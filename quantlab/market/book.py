@@ -1,0 +1,236 @@
+"""One symbol's local order book, folded from a snapshot and diffs.
+
+Pure: no clock, no socket. It never guesses: a diff that does not follow on is a `Gap`, and a
+book that had one is stale until the next snapshot; `top` of a book that is not synced is None.
+Levels are keyed by the venue's own text (exact, and hashing it is cheap); an integer sort key
+is made only for a price that is new to its side.
+
+Source: Binance spot "How to manage a local order book correctly" (as corrected 2025-11-12);
+USD-M "How to manage a local order book correctly".
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
+
+import msgspec
+
+from quantlab.domain.market import BookView, DepthSnapshot, DepthUpdate, Level, WireLevel
+
+DECIMALS = 20  # sort keys are prices in units of 1e-20
+PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+KEYS_KEPT = 1 << 16
+
+
+class BookState(StrEnum):
+    """SYNCING waits for a snapshot; SYNCED is right as of its update id; STALE says why not."""
+
+    SYNCING = "syncing"
+    SYNCED = "synced"
+    STALE = "stale"
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a book is no longer right. `expected` and `received` are update ids, None without any.
+
+    `kind` is sequence (diffs are missing), crossed, or level (a level is no price or quantity).
+    """
+
+    symbol: str
+    kind: str
+    expected: int | None
+    received: int | None
+    reason: str
+
+
+class Top(msgspec.Struct, frozen=True, kw_only=True):
+    """Best bid and ask with their quantities (base asset), as of `update_id`."""
+
+    update_id: int
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+
+
+class BadLevel(ValueError):
+    """A level that is no price with a quantity of zero or more."""
+
+
+class Book:
+    """The local book of `symbol`. Check `state`, or take `top`, which is None unless synced."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.state = BookState.SYNCING
+        self.reason = "no snapshot yet"
+        self.update_id = 0
+        self.event_ms: int | None = None
+        self._bids = Ladder(sign=1)
+        self._asks = Ladder(sign=-1)
+        self._chained = False  # True once a diff has followed the snapshot
+        self._top: Top | None = None
+
+    def apply_snapshot(self, snapshot: DepthSnapshot) -> Gap | None:
+        """Replace everything; the book is synced, or a `Gap` where the snapshot itself is bad."""
+        self._bids.clear()
+        self._asks.clear()
+        self.update_id, self.event_ms, self._chained = snapshot.last_update_id, None, False
+        self.state, self.reason = BookState.SYNCED, ""
+        return self._fold(snapshot.bids, snapshot.asks)
+
+    def apply(self, update: DepthUpdate) -> Gap | None:
+        """Fold one diff; None when it was applied, or was old and dropped.
+
+        Spot: `first_id` must not lie beyond the book's id + 1. Futures: the ids are not
+        consecutive, so `previous_id` must name the diff before; on the first diff after a
+        snapshot it may lie before the snapshot. A book that is not synced takes no diff.
+        """
+        local = self.update_id
+        if self.state is not BookState.SYNCED:
+            return self._gap("sequence", None, update.first_id, self.reason)
+        if update.final_id <= local:
+            return None
+        previous = update.previous_id
+        if previous is None:
+            if update.first_id > local + 1:
+                return self._missing(local + 1, update.first_id)
+        elif previous > local or (self._chained and previous != local):
+            return self._missing(local, previous)
+        self._chained = True
+        self.update_id, self.event_ms = update.final_id, update.event_ms
+        return self._fold(update.bids, update.asks)
+
+    def mark(self, state: BookState, reason: str) -> None:
+        """Say that the book is not to be used, and why. The levels stay for a look."""
+        self.state, self.reason = state, reason
+
+    def top(self) -> Top | None:
+        """The best prices, or None: not synced, or one side has no level."""
+        if self.state is not BookState.SYNCED:
+            return None
+        if self._top is None and self._bids.keys and self._asks.keys:
+            (bid, bid_quantity), (ask, ask_quantity) = self._bids.best(), self._asks.best()
+            self._top = Top(
+                update_id=self.update_id, bid=bid, bid_quantity=bid_quantity, ask=ask,
+                ask_quantity=ask_quantity,
+            )  # fmt: skip
+        return self._top
+
+    def view(self, limit: int = 20) -> BookView:
+        """An immutable look at the best `limit` levels of each side, with state and reason."""
+        return BookView(
+            symbol=self.symbol, update_id=self.update_id, event_ms=self.event_ms, state=self.state.value,
+            reason=self.reason, bids=self._bids.levels(limit), asks=self._asks.levels(limit),
+        )  # fmt: skip
+
+    def _fold(self, bids: Iterable[WireLevel], asks: Iterable[WireLevel]) -> Gap | None:
+        self._top = None
+        try:
+            self._bids.fold(bids)
+            self._asks.fold(asks)
+        except BadLevel as bad:
+            return self._ruined("level", str(bad))
+        bid_keys, ask_keys = self._bids.keys, self._asks.keys
+        if bid_keys and ask_keys and bid_keys[-1] >= -ask_keys[-1]:
+            bid, ask = self._bids.best()[0], self._asks.best()[0]
+            return self._ruined("crossed", f"crossed: bid {bid} is not below ask {ask}")
+        return None
+
+    def _missing(self, expected: int, received: int) -> Gap:
+        reason = f"diffs are missing: {received} came where {expected} was due"
+        self.mark(BookState.STALE, reason)
+        return self._gap("sequence", expected, received, reason)
+
+    def _ruined(self, kind: str, reason: str) -> Gap:
+        """The levels themselves are wrong now: nobody may look at them."""
+        self._bids.clear()
+        self._asks.clear()
+        self.mark(BookState.STALE, reason)
+        return self._gap(kind, None, self.update_id, reason)
+
+    def _gap(self, kind: str, expected: int | None, received: int | None, reason: str) -> Gap:
+        return Gap(symbol=self.symbol, kind=kind, expected=expected, received=received, reason=reason)
+
+
+class Ladder:
+    """One side: quantities by price text, and the prices' sort keys with the best one last.
+
+    Last, because levels come and go near the best price, and a list is cheap at its end.
+    """
+
+    __slots__ = ("_quantities", "_sign", "_texts", "keys")
+
+    def __init__(self, sign: int) -> None:
+        self.keys: list[int] = []  # sorted; price times `sign`, in units of 1e-20
+        self._sign = sign
+        self._texts: dict[int, str] = {}  # sort key -> the price's text, as first seen
+        self._quantities: dict[str, str] = {}
+
+    def clear(self) -> None:
+        self.keys.clear()
+        self._texts.clear()
+        self._quantities.clear()
+
+    def fold(self, levels: Iterable[WireLevel]) -> None:
+        """Set each level's quantity; zero removes it. `BadLevel` stops halfway."""
+        quantities = self._quantities
+        for price, quantity in levels:
+            try:
+                units = int(quantity.replace(".", "", 1))  # exact, and cheaper than a Decimal
+            except ValueError:
+                raise BadLevel(f"{quantity[:40]!r} at price {price[:40]!r} is no quantity") from None
+            if units < 0:
+                raise BadLevel(f"the quantity {quantity[:40]} at price {price[:40]} is negative")
+            if price in quantities:
+                if units:
+                    quantities[price] = quantity
+                else:
+                    self._remove(price)
+            else:
+                self._meet(price, quantity if units else "")
+
+    def best(self) -> Level:
+        """The best level; the side must have one."""
+        price = self._texts[self.keys[-1]]
+        return Decimal(price), Decimal(self._quantities[price])
+
+    def levels(self, limit: int) -> tuple[Level, ...]:
+        """The best `limit` levels, best first."""
+        prices = (self._texts[key] for key in islice(reversed(self.keys), limit))
+        return tuple((Decimal(price), Decimal(self._quantities[price])) for price in prices)
+
+    def _meet(self, price: str, quantity: str) -> None:
+        """A text we do not hold: a new price, a known price written otherwise, or nothing to remove."""
+        key = self._sign * sort_key(price)
+        known = self._texts.get(key)
+        if known is not None:  # "60000.0" for "60000.00": one price, one level
+            if quantity:
+                self._quantities[known] = quantity
+            else:
+                self._remove(known)
+        elif quantity:
+            self.keys.insert(bisect_left(self.keys, key), key)
+            self._texts[key] = price
+            self._quantities[price] = quantity
+
+    def _remove(self, price: str) -> None:
+        key = self._sign * sort_key(price)
+        del self.keys[bisect_left(self.keys, key)]
+        del self._texts[key]
+        del self._quantities[price]
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def sort_key(price: str) -> int:
+    """`price` as a whole number of 1e-20, so that equal prices are equal whatever their text."""
+    if PRICE.fullmatch(price) is None:
+        raise BadLevel(f"{price[:40]!r} is no price")
+    whole, _, fraction = price.partition(".")
+    return int(whole + fraction.ljust(DECIMALS, "0"))
