@@ -1,0 +1,198 @@
+"""One symbol on the exchange: its grid and filters, its book, and what the public sees of it.
+
+A listing is matched (its own order book, the venue's ids) until its market is mirrored from a
+tape for the first time; from then on the tape's book and ids are the public ones. It knows no
+accounts: funds and order states are the exchange's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+from quantlab.domain.decimals import plain
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.orders import Side
+from quantlab.errors import TapeError
+from quantlab.paper.events import LevelChange, TradePrint
+from quantlab.paper.filters import Filters
+from quantlab.paper.matching import Match, Order, OrderBook
+from quantlab.paper.tapebook import Diff, TapeBook, UnitLevels
+from quantlab.paper.units import Grid
+
+PRINTS_KEPT = 1000  # what `GET /api/v3/trades` may ask for at most
+
+Levels = list[tuple[Decimal, Decimal]]
+TapeLevels = Iterable[tuple[Decimal | str, Decimal | str]]
+
+
+class Listing:
+    """One symbol's market. `last` is the price of the last public trade, in ticks."""
+
+    __slots__ = (
+        "_book", "_first_id", "_tape", "_trade_id", "_update_id", "filters", "grid", "last", "prints",
+        "symbol",
+    )  # fmt: skip
+
+    def __init__(self, instrument: Instrument, digits: dict[str, int]) -> None:
+        self.symbol = instrument.symbol
+        self.grid = Grid(instrument, digits)
+        self.filters = Filters(self.grid)
+        self.last: int | None = None
+        self.prints: deque[TradePrint] = deque(maxlen=PRINTS_KEPT)
+        self._book = OrderBook()
+        self._tape: TapeBook | None = None
+        self._trade_id = 0
+        self._update_id = 0
+        self._first_id: int | None = None
+
+    # --- orders of our accounts
+
+    def match(self, taker: Order) -> Match:
+        return (self._tape or self._book).match(taker)
+
+    def rest(self, order: Order, now_ms: int) -> list[LevelChange]:
+        """Book an order; the public change it makes (none on a tape)."""
+        if self._tape is not None:
+            self._tape.rest(order)
+            return []
+        return self.changes(order.side, [(order.price or 0, self._book.rest(order))], now_ms)
+
+    def remove(self, order: Order, now_ms: int) -> list[LevelChange]:
+        """Take a resting order off the book; the public change it makes (none on a tape)."""
+        if self._tape is not None:
+            self._tape.remove(order)
+            return []
+        return self.changes(order.side, [(order.price or 0, self._book.remove(order))], now_ms)
+
+    def next_trade_id(self) -> int:
+        self._trade_id += 1
+        return self._trade_id
+
+    # --- what a taker would meet
+
+    def available(self, side: Side, limit: int | None, lots: int, owner: object) -> tuple[int, int]:
+        """Lots up to `lots` that a taker would get within its limit, and their cost in quote units."""
+        found = cost = 0
+        for price, offered in (self._tape or self._book).offers(side, limit, owner):
+            taken = min(offered, lots - found)
+            found += taken
+            cost += taken * price * self.grid.tick_lot_units
+            if found == lots:
+                break
+        return found, cost
+
+    def affordable(self, side: Side, budget: int, owner: object) -> tuple[int, bool]:
+        """Whole lots that `budget` quote units buy (or sell for), never more than that.
+
+        The second is True where it was the book that ended, not the budget.
+        """
+        found = 0
+        for price, offered in (self._tape or self._book).offers(side, None, owner):
+            cost = price * self.grid.tick_lot_units
+            taken = min(offered, budget // cost)
+            found += taken
+            budget -= taken * cost
+            if taken < offered:
+                return found, False
+        return found, budget > 0
+
+    def reference(self, taker_side: Side) -> int | None:
+        """The price in ticks that values a market order: the last trade's, else the best offer's."""
+        if self.last is not None:
+            return self.last
+        best = (self._tape or self._book).best(Side.SELL if taker_side is Side.BUY else Side.BUY)
+        return best[0] if best else None
+
+    # --- what the public sees
+
+    @property
+    def update_id(self) -> int:
+        return self._update_id if self._tape is None else self._tape.update_id
+
+    def depth(self, side: Side, limit: int) -> Levels:
+        grid = self.grid
+        if self._tape is not None:
+            return [(grid.price(price), grid.base(units)) for price, units in self._tape.depth(side, limit)]
+        return [(grid.price(price), grid.quantity(lots)) for price, lots in self._book.depth(side, limit)]
+
+    def best(self, side: Side) -> tuple[Decimal | None, Decimal | None]:
+        top = self.depth(side, 1)
+        return top[0] if top else (None, None)
+
+    def changes(self, side: Side, levels: Iterable[tuple[int, int]], now_ms: int) -> list[LevelChange]:
+        """New totals of a matched market, each under the next update id."""
+        found = []
+        for price, lots in levels:
+            self._update_id += 1
+            quantity = self.grid.quantity(lots)
+            found.append(self._change(side, price, quantity, now_ms, (self._update_id, self._update_id)))
+        return found
+
+    def print(
+        self, trade_id: int, price: int, quantity: Decimal, *, buyer_is_maker: bool, now_ms: int
+    ) -> TradePrint:
+        """A public trade, remembered."""
+        self.last = price
+        printed = TradePrint(self.symbol, trade_id, self.grid.price(price), quantity, buyer_is_maker, now_ms)
+        self.prints.append(printed)
+        return printed
+
+    # --- the tape
+
+    def mirror(self) -> TapeBook:
+        """The mirrored book; the first call turns the listing from matched into mirrored.
+
+        Orders that rest at that moment keep resting, and from then on fill from the tape.
+        """
+        if self._tape is None:
+            self._tape = TapeBook(self.grid.lot_units)
+            for order in self._book.orders():
+                self._tape.rest(order)
+            self._book = OrderBook()
+        return self._tape
+
+    def mirror_diff(
+        self, first_id: int, final_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int
+    ) -> list[LevelChange]:
+        """Fold a recorded diff in; its levels as public changes under the tape's ids.
+
+        A diff without levels lends its first id to the next one, so that the ids given out
+        have no gap that the tape has not.
+        """
+        tape = self.mirror()
+        diff = Diff(first_id, final_id, self.whole_levels(bids), self.whole_levels(asks))
+        tape.apply(diff)
+        first = self._first_id if self._first_id is not None else first_id
+        self._first_id = None if diff.bids or diff.asks else first
+        ids = (first, final_id)
+        return [
+            self._change(side, price, self.grid.base(units), now_ms, ids)
+            for side, levels in ((Side.BUY, diff.bids), (Side.SELL, diff.asks))
+            for price, units in levels
+        ]
+
+    def whole_levels(self, levels: TapeLevels) -> UnitLevels:
+        return [self.whole_level(price, quantity) for price, quantity in levels]
+
+    def whole_level(self, price: Decimal | str, quantity: Decimal | str) -> tuple[int, int]:
+        """A recorded price in ticks and its quantity in units of the base asset, or `TapeError`."""
+        grid = self.grid
+        try:
+            ticks, units = grid.ticks(Decimal(price)), grid.base_units(Decimal(quantity))
+        except ArithmeticError:  # text that is no number
+            ticks = units = None
+        if ticks is None or units is None or ticks <= 0 or units < 0:
+            raise TapeError(
+                f"the tape has {quantity} at {price} for {self.symbol}, which is on no tick of "
+                f"{plain(grid.tick)} or finer than {grid.base_digits} decimals",
+                "give the instrument the tape's own tick_size",
+            )
+        return ticks, units
+
+    def _change(
+        self, side: Side, price: int, quantity: Decimal, now_ms: int, ids: tuple[int, int]
+    ) -> LevelChange:
+        first, final = ids
+        return LevelChange(self.symbol, final, side, self.grid.price(price), quantity, now_ms, first)

@@ -1,0 +1,107 @@
+"""`quantlab venue`: a paper venue as a process of its own.
+
+Once ready it prints one JSON line with its addresses on standard output, and nothing else there. It
+ends on SIGINT and SIGTERM and, with --die-with-parent, when its standard input closes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from quantlab.errors import QuantlabError
+from quantlab.paper.venue import PaperVenue
+
+STDIN = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `quantlab venue`."""
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")
+    add("--market", choices=("synthetic", "tape", "none"), default=None, help="where trading comes from")
+    add("--tape", metavar="FILE", help="recorded stream file to play (implies --market tape)")
+    add("--speed", type=float, default=1.0, help="how fast the market runs, 1 is real time")
+    add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
+    add("--symbols", metavar="A,B", help="list only these of the synthetic market's symbols")
+    add("--clock", choices=("real", "manual"), default="real", help="manual: time moves only on request")
+    add("--hold", action="store_true", help="the market waits for the control endpoint's play")
+    add("--json", action="store_true", help="accepted for symmetry: the ready line is always JSON")
+    add("--die-with-parent", action="store_true", help="end when standard input closes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to end; the exit code: 0, or 2 with one line on standard error."""
+    try:
+        asyncio.run(serve(args))
+    except QuantlabError as error:
+        sys.stderr.write(f"quantlab venue: {error}\n")
+        return 2
+    return 0
+
+
+async def serve(settings: argparse.Namespace) -> None:
+    """Run the venue that `settings` (see `add_arguments`) describe, until a signal or end of input."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, done.set)
+    venue = PaperVenue(
+        settings.port,
+        market=settings.market or ("tape" if settings.tape else "synthetic"),
+        tape=settings.tape,
+        speed=settings.speed,
+        seed=settings.seed,
+        clock=settings.clock,
+        symbols=settings.symbols.split(",") if settings.symbols else None,
+        hold=settings.hold,
+    )
+    async with venue:
+        if settings.die_with_parent:
+            _watch_stdin(loop, done)
+        sys.stdout.write(msgspec.json.encode(facts(venue)).decode() + "\n")
+        sys.stdout.flush()
+        await done.wait()
+        if settings.die_with_parent:
+            loop.remove_reader(STDIN)
+
+
+def facts(venue: PaperVenue) -> dict[str, object]:
+    """What a client needs to know, as the ready line says it."""
+    return {
+        "rest": venue.rest,
+        "ws": venue.ws,
+        "ws_api": venue.ws_api,
+        "futures_rest": None,
+        "futures_ws": None,
+        "accounts": [{"api_key": key, "api_secret": secret} for key, secret in venue.accounts],
+        "control": venue.control._asdict(),
+        "pid": os.getpid(),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="quantlab venue", description="Run the paper venue alone.")
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
+    """Set `done` at the end of standard input, which comes whenever and however the parent ends."""
+
+    def readable() -> None:
+        if not os.read(STDIN, 65_536):
+            loop.remove_reader(STDIN)
+            done.set()
+
+    loop.add_reader(STDIN, readable)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Reads a recorded stream file: whole, checked, and with the grid that its numbers stand on.
+
+A damaged file is refused with the file's name, the line and the remedy; nothing is repaired or skipped.
+
+File format: one message a line, gzipped or plain: local receive time in nanoseconds, a space, the
+JSON of a combined stream message; a line may be a REST depth snapshot instead.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from quantlab.domain.instrument import Instrument
+from quantlab.errors import TapeError
+
+QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "TRY", "EUR", "BTC", "ETH", "BNB")
+REMEDY = 'give a file of lines "<receive time in ns> <combined stream JSON>", gzipped or plain'
+NS_PER_MS = 1_000_000
+MIN_NOTIONAL = Decimal(5)
+MAX_NOTIONAL = Decimal(9_000_000)
+
+Levels = list[tuple[str, str]]
+
+
+class Payload(msgspec.Struct):
+    """What the venue itself reads of a stream message; everything else passes through unread."""
+
+    s: str
+    e: str = "bookTicker"  # spot's bookTicker is the one message without a type
+    E: int | None = None
+    U: int | None = None
+    u: int | None = None
+    t: int | None = None
+    p: str | None = None
+    q: str | None = None
+    m: bool | None = None
+    b: Levels | str | None = None
+    a: Levels | str | None = None
+
+
+class _Line(msgspec.Struct):
+    stream: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+    last_update_id: int | None = msgspec.field(default=None, name="lastUpdateId")
+    bids: Levels = []
+    asks: Levels = []
+
+
+class Message(NamedTuple):
+    """One stream message: tape milliseconds since the first, its stream, its JSON, its meaning."""
+
+    at_ms: float
+    stream: str
+    raw: bytes
+    payload: Payload
+
+
+class Snapshot(NamedTuple):
+    """A recorded REST depth snapshot."""
+
+    last_update_id: int
+    bids: Levels
+    asks: Levels
+
+
+class Tape(NamedTuple):
+    """A whole recorded file, checked.
+
+    `began_ms` is the receive time of the first message (UTC ms); `lead_ms` is what to add to an
+    event time so that none lies after its receipt (the recorder's clock is not the venue's).
+    """
+
+    instrument: Instrument
+    messages: list[Message]
+    snapshot: Snapshot | None
+    began_ms: float
+    lead_ms: float
+
+
+class Places:
+    """The numbers of one kind, checked, and how many decimals the finest has."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self.finest = 0
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Check texts, each different one once; ValueError where one is no plain number."""
+        for text in set(texts) - self._seen:
+            if not text.replace(".", "", 1).isdecimal():
+                raise ValueError(f"{text!r} is no price or quantity")
+            self.finest = max(self.finest, len(text.partition(".")[2].rstrip("0")))
+            self._seen.add(text)
+
+    def step(self) -> Decimal:
+        return Decimal(1).scaleb(-self.finest)
+
+
+def read(path: Path) -> Tape:
+    """Read and check a whole tape, or raise `TapeError` naming the file, the line and the remedy."""
+    messages: list[Message] = []
+    snapshot: Snapshot | None = None
+    prices, quantities = Places(), Places()
+    line_of, payload_of = msgspec.json.Decoder(_Line), msgspec.json.Decoder(Payload)
+    began_ns = 0
+    for number, text in enumerate(_bytes(path).split(b"\n"), start=1):
+        if not text.strip():
+            continue
+        try:
+            stamp, _, document = text.partition(b" ")
+            received_ns, line = int(stamp), line_of.decode(document)
+            if line.stream is None:
+                snapshot = _snapshot(line) if snapshot is None else snapshot
+                _measure([*line.bids, *line.asks], prices, quantities)
+                continue
+            payload = payload_of.decode(line.data)
+            _measure(_levels(payload), prices, quantities)
+        except (ValueError, msgspec.DecodeError) as error:
+            raise TapeError(f"tape {path}, line {number}: {error}", REMEDY) from None
+        began_ns = began_ns or received_ns
+        at_ms = (received_ns - began_ns) / NS_PER_MS
+        messages.append(Message(at_ms, line.stream, bytes(line.data), payload))
+    messages.sort(key=lambda message: message.at_ms)
+    began_ms = began_ns / NS_PER_MS
+    leads = (began_ms + one.at_ms - one.payload.E for one in messages if one.payload.E is not None)
+    instrument = _instrument(path, {one.payload.s for one in messages}, prices.step(), quantities.step())
+    return Tape(instrument, messages, snapshot, began_ms, min(leads, default=0.0))
+
+
+def _instrument(path: Path, symbols: set[str], tick: Decimal, step: Decimal) -> Instrument:
+    """The symbol with the grid that the tape shows: the finest price and quantity that occur."""
+    if len(symbols) != 1:
+        found = ", ".join(sorted(symbols)) or "no message"
+        raise TapeError(f"tape {path} holds {found}", "give a tape of exactly one symbol")
+    (symbol,) = symbols
+    base = next((symbol.removesuffix(quote) for quote in QUOTES if symbol.endswith(quote)), "")
+    if not base:
+        raise TapeError(f"tape {path} is of {symbol}", f"its quote asset must be one of {', '.join(QUOTES)}")
+    return Instrument(
+        symbol=symbol, base=base, quote=symbol.removeprefix(base),
+        tick_size=tick, min_price=tick, max_price=tick * 100_000_000,
+        step_size=step, min_quantity=step, max_quantity=step * 900_000_000,
+        min_notional=MIN_NOTIONAL, max_notional=MAX_NOTIONAL,
+    )  # fmt: skip
+
+
+def _measure(levels: Levels, prices: Places, quantities: Places) -> None:
+    if levels:
+        price_texts, quantity_texts = zip(*levels, strict=True)
+        prices.add(price_texts)
+        quantities.add(quantity_texts)
+
+
+def _levels(payload: Payload) -> Levels:
+    """Every price with its quantity; ValueError where a message lacks what the venue needs of it."""
+    if payload.e == "depthUpdate":
+        whole = None not in (payload.E, payload.U, payload.u)
+        if whole and isinstance(payload.b, list) and isinstance(payload.a, list):
+            return [*payload.b, *payload.a]
+    elif payload.e == "trade":
+        whole = None not in (payload.E, payload.t, payload.m)
+        if whole and payload.p is not None and payload.q is not None:
+            return [(payload.p, payload.q)]
+    elif payload.e != "bookTicker" or payload.u is not None:
+        return []
+    raise ValueError(f"a {payload.e} message lacks a field")
+
+
+def _snapshot(line: _Line) -> Snapshot:
+    if line.last_update_id is None:
+        raise ValueError("neither a stream message nor a depth snapshot")
+    return Snapshot(line.last_update_id, line.bids, line.asks)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" or path.suffix == ".gz" else raw
+    except FileNotFoundError:
+        raise TapeError(f"no tape at {path}", "give the path of a recorded stream file") from None
+    except (OSError, EOFError, zlib.error) as error:  # BadGzipFile is an OSError
+        raise TapeError(f"tape {path} cannot be read: {error}", REMEDY) from None

@@ -1,0 +1,220 @@
+"""Price-time matching of one symbol: an order in, fills out, in whole ticks and whole lots.
+
+Pure integers: no clock, no money, no accounts, no callback. Every fill is at the maker's price,
+best price first, then oldest first. Whether a rest is booked, expired or refused is the caller's
+decision; the book never ends up crossed as long as only what `match` left over is rested.
+
+Prices of a side live in a sorted list with the best one last (asks by their negative), orders of
+a price in a deque. A cancel only marks its order, so it costs the same in a queue of any length.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterator
+
+from quantlab.domain.orders import Side
+
+ANY_PRICE = -(1 << 200)  # below every key: a market order crosses everything
+SWEEP_AFTER = 64  # cancelled orders that a price may keep before they are swept out
+
+
+class Order:
+    """One order in a book. `price` in ticks (None at market), `remaining` in lots.
+
+    Two orders of the same `owner` never trade with each other; None belongs to nobody.
+    """
+
+    __slots__ = ("order_id", "owner", "price", "remaining", "side")
+
+    def __init__(self, order_id: int, owner: object, side: Side, price: int | None, remaining: int) -> None:
+        self.order_id = order_id
+        self.owner = owner
+        self.side = side
+        self.price = price
+        self.remaining = remaining
+
+
+Fill = tuple[Order | None, int, int]  # the maker (None: the public of a tape), price in ticks, lots
+
+
+class Match:
+    """What one taker did to the book.
+
+    Attributes:
+        fills: In the order in which they happened.
+        prevented: Makers of the taker's own owner, taken off the book untraded; `remaining` of
+            each still says how much was standing there.
+        levels: (price, new total) of each price that changed, best first.
+    """
+
+    __slots__ = ("fills", "levels", "prevented")
+
+    def __init__(self) -> None:
+        self.fills: list[Fill] = []
+        self.prevented: list[Order] = []
+        self.levels: list[tuple[int, int]] = []
+
+
+class Level:
+    """The orders at one price, oldest first. `total` in lots; `dead` counts cancelled ones."""
+
+    __slots__ = ("dead", "queue", "total")
+
+    def __init__(self) -> None:
+        self.queue: deque[Order] = deque()
+        self.total = 0
+        self.dead = 0
+
+
+class BookSide:
+    """One side of a book. A key is price times `sign`: the greatest key is the best price."""
+
+    __slots__ = ("keys", "levels", "sign")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.keys: list[int] = []
+        self.levels: dict[int, Level] = {}
+
+    def worst_key(self, limit: int | None) -> int:
+        """The lowest key that an order with this limit price (None: market) crosses."""
+        return ANY_PRICE if limit is None else self.sign * limit
+
+    def drop(self, key: int) -> None:
+        """Forget an empty level."""
+        del self.levels[key]
+        del self.keys[bisect_left(self.keys, key)]
+
+
+class OrderBook:
+    """The resting orders of one symbol."""
+
+    __slots__ = ("_asks", "_bids")
+
+    def __init__(self) -> None:
+        self._bids = BookSide(1)
+        self._asks = BookSide(-1)
+
+    def match(self, taker: Order) -> Match:
+        """Trade `taker` against the other side and lower its `remaining`.
+
+        A maker of the same owner met on the way is taken off the book and does not trade:
+        EXPIRE_MAKER, one of the spot venue's self-trade prevention modes.
+        """
+        makers = self._asks if taker.side is Side.BUY else self._bids
+        keys, levels, worst = makers.keys, makers.levels, makers.worst_key(taker.price)
+        result = Match()
+        while taker.remaining and keys and (key := keys[-1]) >= worst:
+            level = levels[key]
+            price = key * makers.sign
+            _trade_level(level, price, taker, result)
+            result.levels.append((price, level.total))
+            if not level.total:
+                del levels[key]
+                keys.pop()
+        return result
+
+    def rest(self, order: Order) -> int:
+        """Queue a priced order behind its price; the new total at that price."""
+        if order.price is None:
+            raise ValueError(f"order {order.order_id} has no price and cannot rest")
+        side = self._side(order.side)
+        key = order.price * side.sign
+        level = side.levels.get(key)
+        if level is None:
+            level = side.levels[key] = Level()
+            insort(side.keys, key)
+        level.queue.append(order)
+        level.total += order.remaining
+        return level.total
+
+    def remove(self, order: Order) -> int:
+        """Take a resting order off the book; the new total at its price.
+
+        Its `remaining` becomes 0: read it before.
+        """
+        side = self._side(order.side)
+        key = (order.price or 0) * side.sign
+        level = side.levels[key]
+        level.total -= order.remaining
+        order.remaining = 0
+        level.dead += 1
+        if not level.total:
+            side.drop(key)
+        elif level.dead > SWEEP_AFTER and level.dead * 2 > len(level.queue):
+            level.queue = deque(each for each in level.queue if each.remaining)
+            level.dead = 0
+        return level.total
+
+    def offers(self, taker_side: Side, limit: int | None, owner: object) -> Iterator[tuple[int, int]]:
+        """(price, lots) that a taker of this owner would meet, best first; its own orders left out.
+
+        `owner` None leaves nothing out and need not look at single orders.
+        """
+        side = self._asks if taker_side is Side.BUY else self._bids
+        worst = side.worst_key(limit)
+        for key in reversed(side.keys):
+            if key < worst:
+                return
+            level = side.levels[key]
+            lots = level.total
+            if owner is not None:
+                lots -= sum(each.remaining for each in level.queue if each.owner is owner)
+            if lots:
+                yield key * side.sign, lots
+
+    def depth(self, side: Side, limit: int) -> list[tuple[int, int]]:
+        """(price, total) of the best `limit` prices of one side, best first."""
+        wanted = self._side(side)
+        keys = wanted.keys[: -limit - 1 : -1] if limit > 0 else []
+        return [(key * wanted.sign, wanted.levels[key].total) for key in keys]
+
+    def best(self, side: Side) -> tuple[int, int] | None:
+        """(price, total) of the best price of one side; None where it is empty."""
+        wanted = self._side(side)
+        if not wanted.keys:
+            return None
+        key = wanted.keys[-1]
+        return key * wanted.sign, wanted.levels[key].total
+
+    def orders(self) -> list[Order]:
+        """Every resting order, bids first, each side best price first, then oldest first."""
+        return [
+            order
+            for side in (self._bids, self._asks)
+            for key in reversed(side.keys)
+            for order in side.levels[key].queue
+            if order.remaining
+        ]
+
+    def _side(self, side: Side) -> BookSide:
+        return self._bids if side is Side.BUY else self._asks
+
+
+def _trade_level(level: Level, price: int, taker: Order, result: Match) -> None:
+    """Trade `taker` with one price's queue, oldest first, until one of them is used up."""
+    queue, owner, wanted = level.queue, taker.owner, taker.remaining
+    while wanted and queue:
+        maker = queue[0]
+        offered = maker.remaining
+        if not offered:  # cancelled earlier, and only now out of the way
+            queue.popleft()
+            level.dead -= 1
+        elif maker.owner is owner and owner is not None:
+            queue.popleft()
+            level.total -= offered
+            result.prevented.append(maker)
+        elif offered > wanted:
+            maker.remaining = offered - wanted
+            level.total -= wanted
+            result.fills.append((maker, price, wanted))
+            wanted = 0
+        else:
+            queue.popleft()
+            maker.remaining = 0
+            level.total -= offered
+            result.fills.append((maker, price, offered))
+            wanted -= offered
+    taker.remaining = wanted

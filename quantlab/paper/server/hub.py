@@ -1,0 +1,162 @@
+"""Fan-out: one encoded frame, written to every socket that asked for its stream.
+
+Nothing here waits. A frame is encoded once for all sockets and goes straight to each transport; a
+socket that does not read is cut off at `MOST_UNSENT` bytes, so a slow reader costs itself its
+connection and never the venue its memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+
+MOST_UNSENT = 8 * 1024 * 1024
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+
+
+def encode(payload: bytes, opcode: int = TEXT) -> bytes:
+    """One whole, unmasked WebSocket frame. Source: RFC 6455, section 5.2."""
+    size = len(payload)
+    if size < 126:
+        head = bytes((0x80 | opcode, size))
+    elif size < 65_536:
+        head = bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big")
+    else:
+        head = bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big")
+    return head + payload
+
+
+class Outlet:
+    """The sending side of one WebSocket.
+
+    Attributes:
+        combined: Whether stream messages are wrapped as {"stream": ..., "data": ...}.
+        streams: What it is subscribed to, in the order of asking.
+        heard_s: Loop time of the last pong, or of the connection.
+    """
+
+    __slots__ = ("_pending", "_transport", "combined", "heard_s", "open", "streams")
+
+    def __init__(self, transport: asyncio.WriteTransport, *, combined: bool = False) -> None:
+        self._transport = transport
+        self._pending: list[bytes] = []
+        self.combined = combined
+        self.streams: dict[str, None] = {}
+        self.open = True
+        self.heard_s = asyncio.get_running_loop().time()
+
+    def put(self, frame: bytes) -> None:
+        """Keep a frame until `flush`: one write then carries a whole step of the market."""
+        self._pending.append(frame)
+
+    def flush(self) -> None:
+        if self._pending and self.open:
+            self._transport.write(b"".join(self._pending))
+            if self.unsent > MOST_UNSENT:
+                self.cut()
+        self._pending.clear()
+
+    def send(self, payload: bytes, opcode: int = TEXT) -> None:
+        """Send at once, after whatever is kept."""
+        self.put(encode(payload, opcode))
+        self.flush()
+
+    def cut(self) -> None:
+        """Drop the connection without a word."""
+        self.open = False
+        self._transport.abort()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self._transport.get_write_buffer_size() if self.open else 0
+
+
+class Hub:
+    """Who listens to what: stream names to sockets, accounts to user-data subscriptions."""
+
+    def __init__(self) -> None:
+        self.outlets: dict[Outlet, None] = {}
+        self._streams: dict[str, dict[Outlet, None]] = {}
+        self._users: dict[str, dict[tuple[Outlet, int], None]] = {}
+        self._dirty: dict[Outlet, None] = {}
+
+    def join(self, outlet: Outlet) -> None:
+        self.outlets[outlet] = None
+
+    def leave(self, outlet: Outlet) -> None:
+        """Forget a socket and all that it asked for."""
+        outlet.open = False
+        self.outlets.pop(outlet, None)
+        self.unsubscribe(outlet, tuple(outlet.streams))
+        for listeners in self._users.values():
+            for entry in [entry for entry in listeners if entry[0] is outlet]:
+                del listeners[entry]
+
+    def subscribe(self, outlet: Outlet, names: Iterator[str] | tuple[str, ...]) -> None:
+        for name in names:
+            outlet.streams[name] = None
+            self._streams.setdefault(name, {})[outlet] = None
+
+    def unsubscribe(self, outlet: Outlet, names: tuple[str, ...]) -> None:
+        for name in names:
+            outlet.streams.pop(name, None)
+            listeners = self._streams.get(name, {})
+            listeners.pop(outlet, None)
+            if not listeners:
+                self._streams.pop(name, None)
+
+    def listen(self, account: str, outlet: Outlet, subscription: int) -> None:
+        """Push the account's events to this socket under its subscription id."""
+        self._users.setdefault(account, {})[outlet, subscription] = None
+
+    def unlisten(self, account: str, outlet: Outlet, subscription: int) -> None:
+        self._users.get(account, {}).pop((outlet, subscription), None)
+
+    def wanted(self) -> list[str]:
+        """Names of all streams that anybody listens to."""
+        return list(self._streams)
+
+    def wants(self, stream: str) -> bool:
+        return stream in self._streams
+
+    def publish(self, stream: str, payload: bytes) -> None:
+        """Keep one message for every socket subscribed to `stream` (sent by `flush`)."""
+        raw = wrapped = b""
+        for outlet in self._streams.get(stream, ()):
+            if outlet.combined:
+                wrapped = wrapped or encode(b'{"stream":"%s","data":%s}' % (stream.encode(), payload))
+                outlet.put(wrapped)
+            else:
+                raw = raw or encode(payload)
+                outlet.put(raw)
+            self._dirty[outlet] = None
+
+    def publish_user(self, account: str, event: object) -> None:
+        """Keep one user-data event for every subscription of the account."""
+        listeners = self._users.get(account)
+        if not listeners:
+            return
+        payload = msgspec.json.encode(event)
+        for outlet, subscription in listeners:
+            outlet.put(encode(b'{"subscriptionId":%d,"event":%s}' % (subscription, payload)))
+            self._dirty[outlet] = None
+
+    def flush(self) -> None:
+        """Write everything that is kept, one write for each socket."""
+        for outlet in self._dirty:
+            outlet.flush()
+        self._dirty.clear()
+
+    async def drained(self, below: int = 0, timeout_s: float = 5.0) -> None:
+        """Wait until no socket holds more than `below` unsent bytes; one that stays so is cut off."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while slow := [outlet for outlet in self.outlets if outlet.unsent > below]:
+            if loop.time() > end:
+                for outlet in slow:
+                    outlet.cut()
+                return
+            await asyncio.sleep(0.001)

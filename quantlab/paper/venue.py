@@ -1,0 +1,140 @@
+"""A paper venue in one object: market, exchange, accounts and server, put together.
+
+Tests and `quantlab venue` start it; clients meet it only by its addresses, exactly as they would meet
+the real venue. It binds the loopback address and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from quantlab.clock import Clock, ManualClock, SystemClock
+from quantlab.errors import ConfigError
+from quantlab.paper.exchange import Exchange
+from quantlab.paper.market import Market, NoMarket
+from quantlab.paper.server.app import HOST, Server
+from quantlab.paper.server.limits import Limits
+from quantlab.paper.server.session import OrderRequestSeen, Session
+
+ACCOUNTS = ("account-1", "account-2")
+BALANCES: Mapping[str, Decimal] = {
+    "USDT": Decimal(1_000_000),
+    "BTC": Decimal(10),
+    "ETH": Decimal(100),
+    "DOGE": Decimal(1_000_000),
+}
+
+
+class ControlAddress(NamedTuple):
+    """Where the venue is controlled, and the secret for it."""
+
+    url: str
+    secret: str
+
+
+class PaperVenue:
+    """A Binance-compatible spot venue on a loopback port.
+
+    Args:
+        port: 0 for a free one.
+        market: "synthetic" (seeded), "tape" (a recorded stream file), "none" (only users trade).
+        tape: The file, for market="tape".
+        speed: How fast the market runs against the venue's clock.
+        seed: Of the synthetic market: equal seeds, equal markets.
+        balances: What both accounts start with, by asset.
+        clock: "real", or "manual": time and market move only by the control endpoint's `advance`.
+        symbols: Which of the synthetic market's symbols to list; None for all.
+        hold: The market waits for the control endpoint's `play`.
+        orders_10s: Unfilled orders that an account may place in ten seconds.
+
+    Attributes:
+        rest, ws, ws_api: Base addresses, known inside `async with`; clients add /ws or /stream to `ws`.
+        accounts: (api key, api secret) of each account.
+        control: Address and secret of the control endpoint.
+        requests: Every order-changing request seen so far, in order.
+        exchange: The exchange itself, for a test to look into.
+
+    Raises:
+        PortTaken: On entering, where something else listens there.
+        TapeError: The tape is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        market: Literal["synthetic", "tape", "none"] = "synthetic",
+        tape: str | Path | None = None,
+        speed: float = 1.0,
+        seed: int = 7,
+        balances: Mapping[str, Decimal] | None = None,
+        clock: Literal["real", "manual"] = "real",
+        symbols: Sequence[str] | None = None,
+        hold: bool = False,
+        orders_10s: int = 100,
+    ) -> None:
+        self._port = port
+        time: Clock = ManualClock() if clock == "manual" else SystemClock()
+        self.session = Session(
+            _market(market, tape, seed=seed, symbols=symbols, speed=speed),
+            time,
+            accounts=ACCOUNTS,
+            balances=BALANCES if balances is None else balances,
+            limits=Limits(orders_10s=orders_10s),
+            hold=hold,
+            speed=speed,
+        )
+        self._server = Server(self.session)
+        self.accounts = self.session.keyring.pairs()
+        self.rest = self.ws = self.ws_api = ""
+        self.control = ControlAddress("", self._server.control.secret)
+
+    @property
+    def requests(self) -> list[OrderRequestSeen]:
+        return self.session.requests
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.session.exchange
+
+    async def __aenter__(self) -> Self:
+        await self._server.start(self._port)
+        place = f"{HOST}:{self._server.port}"
+        self.rest, self.ws = f"http://{place}", f"ws://{place}"
+        self.ws_api = f"ws://{place}/ws-api/v3"
+        self.control = ControlAddress(f"http://{place}/control", self.control.secret)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.stop()
+
+    async def advance(self, milliseconds: int) -> int:
+        """As POST /control/advance, for a venue in one's own process; the venue's new time."""
+        return await self.session.advance(milliseconds)
+
+
+def _market(
+    kind: str, tape: str | Path | None, *, seed: int, symbols: Sequence[str] | None, speed: float
+) -> Market:
+    if kind == "tape":
+        from quantlab.paper.market.tape import TapeMarket
+        from quantlab.paper.market.tapefile import read
+
+        if tape is None:
+            raise ConfigError("market tape without a file", "name one with --tape FILE")
+        return TapeMarket(read(Path(tape)), speed=speed)
+    if tape is not None:
+        raise ConfigError(f"a tape with market {kind}", "choose the market tape with --market tape")
+    from quantlab.paper.market.synthetic import SyntheticMarket, instruments
+
+    if kind == "none":
+        return NoMarket(tuple(each.instrument for each in instruments(symbols)))
+    if kind != "synthetic":
+        raise ConfigError(f"no market {kind!r}", "choose synthetic, tape or none")
+    return SyntheticMarket(seed, symbols, speed=speed)

@@ -1,0 +1,116 @@
+"""The embedded venue ends with its parent, however the parent ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import psutil
+import pytest
+
+from quantlab.errors import ConfigError
+from quantlab.paper.spawn import Control, EmbeddedVenue, VenueAddress
+
+PARENT = """
+import asyncio, sys, time
+from quantlab.paper.spawn import EmbeddedVenue
+venue = EmbeddedVenue(["--market", "synthetic", "--clock", "manual"])
+venue.spawn()
+asyncio.run(venue.address())
+print(venue.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def gone(pid: int, patience_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+async def test_it_serves_and_is_gone_after_stop() -> None:
+    venue = EmbeddedVenue(["--clock", "manual"])
+    venue.spawn()
+    address = await venue.address()
+    pid = venue.pid
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"{address.rest}/api/v3/ping")).status_code == 200
+    venue.stop()
+    venue.stop()  # idempotent
+
+    assert pid is not None
+    assert gone(pid)
+    assert not venue.alive
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_it_is_never_orphaned_when_its_parent_is_killed(how: signal.Signals) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert psutil.pid_exists(pid)
+    parent.send_signal(how)
+    parent.wait(10)
+    parent.stdout.close()
+
+    assert gone(pid)
+
+
+async def test_an_interrupt_of_the_parents_group_does_not_reach_it() -> None:
+    venue = EmbeddedVenue(["--clock", "manual"])
+    venue.spawn()
+    await venue.address()
+    try:
+        assert venue.pid is not None
+        assert os.getpgid(venue.pid) != os.getpgid(os.getpid())
+    finally:
+        venue.stop()
+
+
+async def test_a_forked_child_neither_ends_nor_outlives_the_venue() -> None:
+    venue = EmbeddedVenue(["--clock", "manual"])
+    venue.spawn()
+    await venue.address()
+    pid = venue.pid
+    assert pid is not None
+    child = os.fork()
+    if child == 0:  # the child stops its copy, then lingers with no pipe of the venue
+        venue.stop()
+        time.sleep(20)
+        os._exit(0)
+    try:
+        await asyncio.sleep(0.2)
+        assert venue.alive
+        venue.stop()
+        assert gone(pid)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+async def test_a_venue_that_cannot_start_says_why() -> None:
+    venue = EmbeddedVenue(["--market", "tape", "--tape", "/nowhere/at/all.gz"])
+    venue.spawn()
+
+    with pytest.raises(ConfigError, match="all.gz"):
+        await venue.address()
+    assert not venue.alive
+
+
+def test_no_repr_shows_a_secret() -> None:
+    control = Control(url="http://127.0.0.1:1/control", secret="s3cr3t")
+    address = VenueAddress(
+        rest="http://127.0.0.1:1", ws="", ws_api="", control=control, pid=1,
+        accounts=({"api_key": "k", "api_secret": "s3cr3t"},),
+    )  # fmt: skip
+
+    assert "s3cr3t" not in repr(control) + repr(address) + str(address)
+    assert "s3cr3t" not in repr(address.credentials())
