@@ -1,0 +1,1 @@
+"""From intent to position: rails, reservations, orders, the journal, and the way to the venue."""

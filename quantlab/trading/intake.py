@@ -1,0 +1,151 @@
+"""What comes back from the venue, folded into orders and portfolio and told to the bus.
+
+Main thread only. Every message may come twice, late or out of order: what says nothing new is
+not passed on, and what contradicts us is an alarm. No order leaves from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.bus import Bus
+from quantlab.clock import Clock
+from quantlab.domain.orders import ExecutionReport
+from quantlab.domain.position import AccountInfo, AccountPosition
+from quantlab.topics import BALANCE, EXECUTION, FILL, ORDER, POSITION, OrderUpdate
+from quantlab.trading.orders import Change, Order, Orders
+from quantlab.trading.portfolio import Moved, Portfolio
+from quantlab.trading.reconcile import Reconciled, reports
+from quantlab.trading.sender import Lines, OrderAnswer
+from quantlab.trading.states import OrderEvent, OrderState
+
+ALARMS = 1_000
+
+
+class Intake:
+    """Folds answers, reports, balances and reconciliations in.
+
+    Args:
+        orders: Every order.
+        portfolio: What is held and reserved.
+        bus: Gets every change.
+        journal: Gets every execution and alarm.
+        clock: Stamps what has no time of the venue.
+        on_alarm: Called with a sentence when something contradicts what we knew.
+    """
+
+    def __init__(
+        self,
+        *,
+        orders: Orders,
+        portfolio: Portfolio,
+        bus: Bus,
+        journal: Lines,
+        clock: Clock,
+        on_alarm: Callable[[str], None] | None = None,
+    ) -> None:
+        self.alarms: deque[str] = deque(maxlen=ALARMS)
+        self._orders, self._portfolio, self._bus = orders, portfolio, bus
+        self._journal, self._clock, self._on_alarm = journal, clock, on_alarm
+        self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
+
+    def on_report(self, report: ExecutionReport) -> None:
+        """Fold an execution report in; one that says nothing new is not passed on."""
+        change = self._orders.apply(report)
+        if report.client_order_id != change.order.client_order_id:
+            report = msgspec.structs.replace(report, client_order_id=change.order.client_order_id)
+        moved = self._portfolio.apply(report, live=change.order.live)
+        self.alarm(change.alarm)
+        if not change.changed and not moved.changed:
+            return
+        self._journal.append_nowait("execution", msgspec.structs.asdict(report))
+        self._bus.publish(EXECUTION, report)
+        self._publish_change(change, moved)
+        self._settle()
+
+    def on_account(self, account: AccountPosition | AccountInfo) -> None:
+        """Fold the account's balances in."""
+        for balance in self._portfolio.apply(account).balances:
+            self._bus.publish(BALANCE, balance)
+
+    def is_settled(self, client_order_id: str, cumulative_quantity: Decimal) -> bool:
+        """True once fills of `cumulative_quantity` (base) were applied, or the order is over and whole."""
+        if self._portfolio.booked(client_order_id) >= cumulative_quantity:
+            return True
+        order, reserved = self._orders.get(client_order_id), self._portfolio.reserved(client_order_id)
+        return (
+            order is not None and not order.live and (reserved is None or not reserved.base + reserved.quote)
+        )
+
+    async def settled(self, client_order_id: str, cumulative_quantity: Decimal) -> Order | None:
+        """Wait until `is_settled`; the caller sets its own time limit."""
+        if not self.is_settled(client_order_id, cumulative_quantity):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._settling.append((client_order_id, cumulative_quantity, waiter))
+            await waiter
+        return self._orders.get(client_order_id)
+
+    def on_answer(self, answer: OrderAnswer) -> Order:
+        """Fold in what came of a request of ours."""
+        if answer.event is OrderEvent.ACK:
+            self._orders.took(answer.client_order_id, answer.order_id)
+        change = self._orders.answer(
+            answer.client_order_id, answer.event, reason=answer.reason, time_ms=self._clock.now_ms()
+        )
+        if not change.order.live:
+            self._portfolio.release(answer.client_order_id)
+        self.alarm(change.alarm)
+        if change.changed:
+            self.publish_order(change.order)
+        self._settle()
+        return change.order
+
+    def on_reconciled(self, found: Reconciled) -> None:
+        """Fold in what the venue said we have."""
+        if found.account is not None:
+            self.on_account(found.account)
+        for report in reports(found, self._orders):
+            self.on_report(report)
+        for symbol, trade_id in found.marks.items():
+            self._portfolio.mark_reconciled(symbol, trade_id)
+        for _, client_order_id in found.absent:
+            order = self._orders.get(client_order_id)
+            if order is not None and order.state in {OrderState.TAKEN, OrderState.PARTIALLY_FILLED}:
+                self.alarm(f"order {client_order_id} is {order.state} here, and the venue does not know it")
+
+    def _publish_change(self, change: Change, moved: Moved) -> None:
+        if change.changed:
+            self.publish_order(change.order)
+        if moved.fill is not None:
+            self._bus.publish(FILL, moved.fill)
+        if moved.position is not None:
+            self._bus.publish(POSITION, moved.position)
+
+    def publish_order(self, order: Order) -> None:
+        """Tell the bus where an order stands."""
+        update = {name: getattr(order, name) for name in OrderUpdate.__struct_fields__}
+        self._bus.publish(ORDER, OrderUpdate(**update | {"state": order.state.value}))
+
+    def _settle(self) -> None:
+        waiting, self._settling = self._settling, []
+        for client_order_id, quantity, waiter in waiting:
+            if waiter.done():
+                continue
+            if self.is_settled(client_order_id, quantity):
+                waiter.set_result(None)
+            else:
+                self._settling.append((client_order_id, quantity, waiter))
+
+    def alarm(self, text: str) -> None:
+        """Keep, journal and pass on a sentence for people; an empty one is none."""
+        if not text:
+            return
+        self.alarms.append(text)
+        self._journal.append_nowait("alarm", {"text": text})
+        if self._on_alarm is not None:
+            self._on_alarm(text)

@@ -1,0 +1,234 @@
+"""The journal: one synced line before each effect, in a chain that shows every later change.
+
+No line, no order: whoever awaits `append` goes on only when the line is on the disk. It never
+blocks a loop (one thread writes; lines that wait together share one sync), never rewrites a line,
+and never holds a secret. The file format is `trading.chain`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from quantlab.clock import Clock
+from quantlab.errors import JournalUnavailable
+from quantlab.secret import Secret
+from quantlab.trading.chain import Line, VerifyResult, verify
+from quantlab.trading.journalfile import Entry, JournalFile
+from quantlab.trading.keyfile import load_key
+
+__all__ = ["Journal", "Line", "VerifyResult", "load_key", "read", "verify"]
+
+LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
+
+
+class _Waiter(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[int]
+
+
+_Item = tuple[Entry, "_Waiter | None"]
+
+
+class Journal:
+    """The one writer of one journal file.
+
+    Args:
+        path: The file; one for each venue instance and account.
+        key: As `load_key` gives it.
+        clock: Stamps the lines.
+        instance: The venue instance; a new embedded venue is a new one, with a fresh journal.
+        account: A label, no key.
+        level: Distance from real money, written into every line.
+        thread: False writes in the caller's thread (tests on one virtual loop).
+        write: Writes bytes to a descriptor; returns how many it took.
+        sync: Brings a descriptor's data to the disk.
+
+    Attributes:
+        problem: Why the last write failed; empty while all is well.
+        lost: Lines that nobody waited for and that could not be written.
+
+    Raises:
+        JournalUnavailable: The file cannot be written, belongs to another venue instance or
+            account, or another process writes it (named by pid).
+        JournalCorrupt: The file was changed since it was written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        key: Secret,
+        clock: Clock,
+        instance: str,
+        account: str,
+        level: str,
+        thread: bool = True,
+        write: Callable[[int, bytes], int] = os.write,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        self.path = path
+        self.problem = ""
+        self.lost = 0
+        self._clock = clock
+        self._pid = os.getpid()
+        self._closed = False
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._file = JournalFile(
+            path,
+            key,
+            level=level,
+            instance=instance,
+            account=account,
+            stamp=self._stamp,
+            write=write,
+            sync=sync,
+        )
+        if thread:
+            self._thread = threading.Thread(target=self._run, name="quantlab-journal", daemon=True)
+            self._thread.start()
+
+    @property
+    def seq(self) -> int:
+        """The number of the last line written."""
+        return self._file.seq
+
+    @property
+    def syncs(self) -> int:
+        """How often the disk was waited for."""
+        return self._file.syncs
+
+    async def append(self, kind: str, data: Mapping[str, Any]) -> int:
+        """Write a line and return its number once it is on the disk.
+
+        Raises:
+            JournalUnavailable: It is not; whatever was about to happen must not.
+        """
+        if self._closed or os.getpid() != self._pid:
+            raise JournalUnavailable(f"the journal {self.path} is closed in this process")
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(loop, loop.create_future())
+        self._put((self._entry(kind, data), waiter))
+        return await waiter.future
+
+    def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Write a line soon; never raises for the disk's sake (cancels and HALT must work).
+
+        Lines keep the order in which they were given, whoever waits for them. One that could
+        not be written is counted in `lost`.
+        """
+        if self._closed or os.getpid() != self._pid:
+            self.lost += 1
+            return
+        self._put((self._entry(kind, data), None))
+
+    def close(self) -> None:
+        """Write what is waiting and let go of the file; idempotent, harmless in a forked child."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        self.append_nowait("close", {"pid": self._pid})
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+        while not self._queue.empty():
+            item = self._queue.get()
+            if item is not None:
+                self._fail([item], OSError("closed"))
+        self._settle()
+        self._file.close()
+
+    def _stamp(self) -> tuple[int, int]:
+        return self._clock.now_ms(), self._clock.monotonic_ns()
+
+    def _entry(self, kind: str, data: Mapping[str, Any]) -> Entry:
+        return Entry(
+            kind, msgspec.json.encode(data), *self._stamp()
+        )  # encoded now: later changes do not count
+
+    def _put(self, item: _Item) -> None:
+        if self._thread is not None:
+            self._queue.put(item)
+        else:
+            self._commit([item])
+            self._settle()
+
+    def _run(self) -> None:
+        """The journal thread: take all that waits, write it at once, sync once."""
+        item: _Item | None
+        while True:
+            batch: list[_Item] = []
+            with contextlib.suppress(queue.Empty):
+                item = self._queue.get(timeout=LINGER_S if self._file.unsynced else None)
+                while item is not None:
+                    batch.append(item)
+                    item = self._queue.get_nowait()
+                self._commit(batch)
+                return
+            if batch:
+                self._commit(batch)
+            else:
+                self._settle()
+
+    def _commit(self, batch: list[_Item]) -> None:
+        if not batch:
+            return
+        first = self._file.seq + 1
+        try:
+            self._file.append([entry for entry, _ in batch])
+            if any(waiter for _, waiter in batch):
+                self._file.sync()
+        except OSError as error:
+            self._fail(batch, error)
+            return
+        self.problem = ""
+        for number, (_, waiter) in enumerate(batch, first):
+            _answer(waiter, number)
+
+    def _settle(self) -> None:
+        try:
+            self._file.sync()
+        except OSError as error:
+            self.problem = str(error)
+
+    def _fail(self, batch: list[_Item], error: OSError) -> None:
+        self.problem = str(error)
+        text = f"the journal {self.path} cannot be written: {error}; no order leaves without its line"
+        for _, waiter in batch:
+            self.lost += waiter is None
+            _answer(waiter, JournalUnavailable(text))
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The journal's lines in order, torn places left out. Whether they are true, `verify` says."""
+    if not path.exists():
+        return
+    with path.open("rb") as lines:
+        for raw in lines:
+            with contextlib.suppress(msgspec.DecodeError):
+                yield msgspec.json.decode(raw, type=Line)
+
+
+def _answer(waiter: _Waiter | None, outcome: int | JournalUnavailable) -> None:
+    if waiter is None:
+        return
+    with contextlib.suppress(RuntimeError):  # the loop that waited is gone; the line stands
+        waiter.loop.call_soon_threadsafe(_finish, waiter.future, outcome)
+
+
+def _finish(future: asyncio.Future[int], outcome: int | JournalUnavailable) -> None:
+    if future.done():  # the waiter was cancelled
+        return
+    if isinstance(outcome, int):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)

@@ -1,0 +1,88 @@
+"""The account's own books: fills in order, the position they add up to, and the balances.
+
+Pure and exact: quantity and money paid are plain sums. Only the average cost divides; when a
+position is closed, its realised profit is the exact difference of what was received and paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from quantlab.domain.orders import Side
+from quantlab.domain.position import Balance, Fill, Position
+from quantlab.frames import frame
+from quantlab.trading.amounts import ZERO, add, ratio, share, subtract, times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Fills(list[Fill]):
+    """Our own executions, oldest first."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row per execution."""
+        return frame(self, columns=Fill.__struct_fields__)
+
+
+class Positions(dict[str, Position]):
+    """The net of our own fills by symbol, since the session began."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row per symbol that traded."""
+        return frame(self.values(), columns=Position.__struct_fields__, index="symbol")
+
+
+class Balances(dict[str, Balance]):
+    """Free and locked by asset, as the venue last said."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row per asset."""
+        return frame(self.values(), columns=Balance.__struct_fields__, index="asset")
+
+
+class Holding:
+    """One symbol's position under way: signed quantity (base), signed cost and profit (quote)."""
+
+    __slots__ = ("cost", "fees", "quantity", "realised")
+
+    def __init__(self) -> None:
+        self.quantity = ZERO
+        self.cost = ZERO  # quantity x average price; negative when short
+        self.realised = ZERO
+        self.fees: dict[str, Decimal] = {}
+
+    def book(self, fill: Fill) -> None:
+        """Add one fill; `realised - cost` stays exactly what was received minus what was paid."""
+        buys = fill.side == Side.BUY
+        signed = fill.quantity if buys else -fill.quantity
+        held, price = self.quantity, fill.price
+        if held and (held > 0) is not buys:
+            closed = min(fill.quantity, abs(held))
+            part = self.cost if closed == abs(held) else share(self.cost, closed, abs(held))
+            received = times(closed, price) if held > 0 else -times(closed, price)
+            self.realised = add(self.realised, subtract(received, part))
+            self.cost = subtract(self.cost, part)
+            opened = subtract(fill.quantity, closed)
+            signed_open = opened if buys else -opened
+        else:
+            signed_open = signed
+        self.cost = add(self.cost, times(signed_open, price))
+        self.quantity = add(held, signed)
+        if fill.commission_asset and fill.commission:
+            self.fees[fill.commission_asset] = add(
+                self.fees.get(fill.commission_asset, ZERO), fill.commission
+            )
+
+    def position(self, symbol: str) -> Position:
+        """The position as a frozen value."""
+        fees: Mapping[str, Decimal] = self.fees
+        return Position(
+            symbol=symbol,
+            quantity=self.quantity,
+            average_price=ratio(self.cost, self.quantity) if self.quantity else None,
+            realised=self.realised,
+            fees=dict(fees),
+        )

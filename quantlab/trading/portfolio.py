@@ -1,0 +1,262 @@
+"""What we hold and what is under way: fills, positions, balances, reservations.
+
+Pure: no clock, no socket, no bus. Only an execution that the venue reported moves a position, and
+each one moves it once. A reservation shrinks with the fills that were booked, and nothing but a
+final state releases it: what an order may still trade is always counted. All sums are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.orders import ExecutionReport, OrderRequest, Side
+from quantlab.domain.position import AccountInfo, AccountPosition, Balance, Fill, Position
+from quantlab.trading.amounts import ZERO, add, subtract, times
+from quantlab.trading.decision import Exposure, TradingState
+from quantlab.trading.ledger import Balances, Fills, Holding, Positions
+from quantlab.trading.states import FINAL_STATUSES
+
+
+class Reservation(msgspec.Struct, kw_only=True):
+    """What one order may still trade. Only `Portfolio` changes it.
+
+    `booked` and `booked_quote` are the fills we have booked, `cumulative` and `cumulative_quote`
+    what the venue says was traded: after the end of an order, a fill that is still missing keeps
+    its part reserved until it is booked.
+    """
+
+    symbol: str
+    side: str
+    quantity: Decimal | None
+    quote_quantity: Decimal | None = None
+    booked: Decimal = ZERO
+    booked_quote: Decimal = ZERO
+    cumulative: Decimal = ZERO
+    cumulative_quote: Decimal = ZERO
+    live: bool = True
+
+    @property
+    def base(self) -> Decimal:
+        """What may still trade, in the base asset; 0 for an order by quote quantity."""
+        if self.quantity is None:
+            return ZERO
+        whole = max(self.quantity, self.cumulative) if self.live else self.cumulative
+        return max(subtract(whole, self.booked), ZERO)
+
+    @property
+    def quote(self) -> Decimal:
+        """What may still trade of an order by quote quantity, in the quote asset."""
+        if self.quantity is not None:
+            return ZERO
+        asked = self.quote_quantity or ZERO
+        whole = max(asked, self.cumulative_quote) if self.live else self.cumulative_quote
+        return max(subtract(whole, self.booked_quote), ZERO)
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What one report or account update changed."""
+
+    fill: Fill | None = None
+    position: Position | None = None
+    balances: tuple[Balance, ...] = ()
+    changed: bool = False
+
+
+class Portfolio:
+    """The account's state for the rails. `sequence` grows with each change."""
+
+    def __init__(self, instruments: Mapping[str, Instrument] | None = None) -> None:
+        self.instruments: dict[str, Instrument] = dict(instruments or {})
+        self.fills = Fills()
+        self.positions = Positions()
+        self.balances = Balances()
+        self.sequence = 0
+        self._holdings: dict[str, Holding] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._under_way: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}  # (symbol, side): base, quote
+        self._trades: set[tuple[str, int]] = set()
+        self._reconciled: dict[str, int] = {}
+        self._balance_ms: dict[str, int] = {}
+
+    def reserve(self, request: OrderRequest) -> None:
+        """Count an order of ours, from before it is sent, with all it may trade."""
+        if request.client_order_id in self._reservations:
+            raise ValueError(f"order {request.client_order_id!r} is reserved already")
+        self.sequence += 1
+        self._keep(
+            request.client_order_id,
+            Reservation(
+                symbol=request.symbol,
+                side=request.side.value,
+                quantity=request.quantity,
+                quote_quantity=request.quote_quantity,
+            ),
+        )
+
+    def release(self, client_order_id: str) -> None:
+        """The order is proven to be over; what the venue traded of it and we lack stays counted."""
+        reservation = self._reservations.get(client_order_id)
+        if reservation is not None and reservation.live:
+            self.sequence += 1
+            self._change(reservation, live=False)
+
+    def apply(
+        self, event: ExecutionReport | AccountPosition | AccountInfo, *, live: bool | None = None
+    ) -> Moved:
+        """Fold a report or the account's balances in; what was seen before changes nothing.
+
+        Args:
+            event: From the user stream or from reconciliation.
+            live: Whether the order may still trade, where the caller knows better than the
+                report's status alone (`orders.Orders` does). A final order never revives by itself.
+        """
+        if isinstance(event, ExecutionReport):
+            return self._apply_report(event, live=live)
+        return self._apply_balances(event.balances, event.updated_ms)
+
+    def exposure_for(
+        self,
+        request: OrderRequest,
+        *,
+        reference_price: Decimal | None,
+        price_age_ms: int | None,
+        orders_last_second: int | None,
+        trading_state: str = TradingState.ACTIVE,
+    ) -> Exposure:
+        """What the rails decide `request` on. Costs the same however many orders there are."""
+        buying, buying_quote = self._under_way.get((request.symbol, Side.BUY.value), (ZERO, ZERO))
+        selling, selling_quote = self._under_way.get((request.symbol, Side.SELL.value), (ZERO, ZERO))
+        holding = self._holdings.get(request.symbol)
+        return Exposure(
+            instrument=self.instruments.get(request.symbol),
+            reference_price=reference_price,
+            price_age_ms=price_age_ms,
+            position=holding.quantity if holding else ZERO,
+            buying=buying,
+            selling=selling,
+            buying_quote=buying_quote,
+            selling_quote=selling_quote,
+            orders_last_second=orders_last_second,
+            trading_state=trading_state,
+        )
+
+    def reserved(self, client_order_id: str) -> Reservation | None:
+        """What is reserved for an order, None where nothing ever was."""
+        return self._reservations.get(client_order_id)
+
+    def booked(self, client_order_id: str) -> Decimal:
+        """How much of an order (base asset) has arrived as fills."""
+        reservation = self._reservations.get(client_order_id)
+        return reservation.booked if reservation else ZERO
+
+    def reconciled_to(self, symbol: str) -> int | None:
+        """The trade id up to which reconciliation has seen all of our trades; None before the first."""
+        return self._reconciled.get(symbol)
+
+    @property
+    def reconciled_symbols(self) -> frozenset[str]:
+        """The symbols whose trades reconciliation follows."""
+        return frozenset(self._reconciled)
+
+    def mark_reconciled(self, symbol: str, trade_id: int) -> None:
+        """All our trades up to `trade_id` are booked, or belong to the time before this session."""
+        self._reconciled[symbol] = max(trade_id, self._reconciled.get(symbol, -1))
+
+    def _apply_report(self, report: ExecutionReport, *, live: bool | None) -> Moved:
+        fill = self._new_fill(report)
+        reservation = self._reservations.get(report.client_order_id)
+        if live is None:
+            live = report.status not in FINAL_STATUSES and (reservation is None or reservation.live)
+        if reservation is None:  # placed elsewhere or before this session: earlier fills are not ours to book
+            before = max(subtract(report.cumulative_quantity, fill.quantity if fill else ZERO), ZERO)
+            reservation = Reservation(
+                symbol=report.symbol, side=report.side, quantity=report.quantity, booked=before, live=live
+            )
+            self._keep(report.client_order_id, reservation)
+            news = True
+        else:
+            grown = report.cumulative_quantity > reservation.cumulative
+            news = grown or reservation.live != live
+        if fill is None and not news:
+            return Moved()
+        self.sequence += 1
+        self._change(
+            reservation,
+            live=live,
+            cumulative=max(reservation.cumulative, report.cumulative_quantity),
+            cumulative_quote=max(reservation.cumulative_quote, report.cumulative_quote),
+            fill=fill,
+        )
+        return Moved(fill=fill, position=self._book(fill) if fill else None, changed=True)
+
+    def _new_fill(self, report: ExecutionReport) -> Fill | None:
+        if report.trade_id < 0 or report.last_quantity <= 0:
+            return None
+        if (report.symbol, report.trade_id) in self._trades:
+            return None
+        self._trades.add((report.symbol, report.trade_id))
+        return Fill(
+            symbol=report.symbol,
+            side=report.side,
+            price=report.last_price,
+            quantity=report.last_quantity,
+            quote_quantity=times(report.last_quantity, report.last_price),
+            commission=report.commission,
+            commission_asset=report.commission_asset,
+            is_maker=report.is_maker,
+            client_order_id=report.client_order_id,
+            order_id=report.order_id,
+            trade_id=report.trade_id,
+            time_ms=report.transact_ms,
+        )
+
+    def _book(self, fill: Fill) -> Position:
+        self.fills.append(fill)
+        holding = self._holdings.setdefault(fill.symbol, Holding())
+        holding.book(fill)
+        self.positions[fill.symbol] = position = holding.position(fill.symbol)
+        return position
+
+    def _apply_balances(self, balances: tuple[Balance, ...], updated_ms: int) -> Moved:
+        newer = [each for each in balances if updated_ms >= self._balance_ms.get(each.asset, 0)]
+        changed = tuple(each for each in newer if self.balances.get(each.asset) != each)
+        for each in newer:
+            self._balance_ms[each.asset] = updated_ms
+            self.balances[each.asset] = each
+        self.sequence += bool(changed)
+        return Moved(balances=changed, changed=bool(changed))
+
+    def _keep(self, client_order_id: str, reservation: Reservation) -> None:
+        self._reservations[client_order_id] = reservation
+        self._count(reservation, ZERO, ZERO)
+
+    def _change(
+        self,
+        reservation: Reservation,
+        *,
+        live: bool,
+        cumulative: Decimal | None = None,
+        cumulative_quote: Decimal | None = None,
+        fill: Fill | None = None,
+    ) -> None:
+        base, quote = reservation.base, reservation.quote
+        reservation.live = live
+        if cumulative is not None and cumulative_quote is not None:
+            reservation.cumulative, reservation.cumulative_quote = cumulative, cumulative_quote
+        if fill is not None:
+            reservation.booked = add(reservation.booked, fill.quantity)
+            reservation.booked_quote = add(reservation.booked_quote, fill.quote_quantity)
+        self._count(reservation, base, quote)
+
+    def _count(self, reservation: Reservation, base_before: Decimal, quote_before: Decimal) -> None:
+        """Carry one reservation's change into the running sums of its symbol and side."""
+        key = (reservation.symbol, reservation.side)
+        base, quote = self._under_way.get(key, (ZERO, ZERO))
+        self._under_way[key] = (
+            add(base, subtract(reservation.base, base_before)),
+            add(quote, subtract(reservation.quote, quote_before)),
+        )

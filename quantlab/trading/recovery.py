@@ -1,0 +1,49 @@
+"""What earlier sessions left in the journal: ids never to use again, and orders without an outcome.
+
+Read-only, and no more than hints: what became of an order, only the venue can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from quantlab.domain.orders import OrderRequest
+from quantlab.trading.chain import Line
+from quantlab.trading.states import OrderEvent
+
+SETTLED = frozenset({OrderEvent.ACK.value, OrderEvent.REFUSED.value, OrderEvent.NOT_SENT.value})
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """`unfinished` may live at the venue: sent, or about to be, and no answer was written down."""
+
+    client_order_ids: frozenset[str]
+    unfinished: tuple[OrderRequest, ...]
+
+
+def recovered(lines: Iterable[Line]) -> Recovered:
+    """Read the lines that `sender.OrderSender` wrote."""
+    open_: dict[str, OrderRequest] = {}
+    used: set[str] = set()
+    for line in lines:
+        if line.kind == "intent":
+            request = msgspec.json.decode(line.data, type=Intent).order
+            used.add(request.client_order_id)
+            open_[request.client_order_id] = request
+        elif line.kind == "outcome":
+            outcome = msgspec.json.decode(line.data, type=dict[str, Any])
+            if outcome.get("event") in SETTLED:
+                open_.pop(str(outcome.get("client_order_id")), None)
+        elif line.kind == "execution":
+            report = msgspec.json.decode(line.data, type=dict[str, Any])
+            open_.pop(str(report.get("client_order_id")), None)
+    return Recovered(client_order_ids=frozenset(used), unfinished=tuple(open_.values()))
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """The part of an "intent" line that names the order."""
+
+    order: OrderRequest

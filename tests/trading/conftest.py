@@ -1,0 +1,366 @@
+"""Instruments, requests and reports to build stories from, a journal in a folder of its own, and a
+bench: the whole trading core on one loop, against a venue whose answers a test can lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from quantlab.bus import Bus
+from quantlab.clock import ManualClock
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.limits import Limits, Permit
+from quantlab.domain.orders import (
+    AccountTrade,
+    ExecutionReport,
+    OrderAck,
+    OrderRequest,
+    OrderSnapshot,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from quantlab.domain.position import AccountInfo, Balance
+from quantlab.errors import NotSent, OrderOutcomeUnknown, OrderRejected, VenueRejected
+from quantlab.secret import Secret
+from quantlab.topics import CATALOGUE
+from quantlab.trading.gateway import Gateway
+from quantlab.trading.journal import Journal, load_key, read
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.rails import Rails
+from quantlab.trading.sender import Doubt, OrderSender
+from quantlab.wire import HaltLatch, Wire
+
+BTC = Instrument(
+    symbol="BTCUSDT", base="BTC", quote="USDT", tick_size=Decimal("0.01"), step_size=Decimal("0.00001"),
+    min_price=Decimal("0.01"), max_price=Decimal(1_000_000), min_quantity=Decimal("0.00001"),
+    max_quantity=Decimal(9_000), min_notional=Decimal(5), max_notional=Decimal(9_000_000),
+)  # fmt: skip
+_trades = itertools.count(1)
+
+
+class Quote(NamedTuple):
+    """A market price and its event time."""
+
+    price: Decimal
+    event_ms: int
+
+
+@pytest.fixture
+def btc() -> Instrument:
+    return BTC
+
+
+@pytest.fixture
+def limit() -> Callable[..., OrderRequest]:
+    """A limit order: 0.1 BTC at 60000 unless said."""
+
+    def build(
+        side: Side = Side.BUY, quantity: Any = "0.1", price: Any = "60000", **more: Any
+    ) -> OrderRequest:
+        fields: dict[str, Any] = {"symbol": "BTCUSDT", "time_in_force": TimeInForce.GTC, **more}
+        return OrderRequest(
+            side=side, type=OrderType.LIMIT, quantity=Decimal(quantity), price=Decimal(price), **fields
+        )
+
+    return build
+
+
+@pytest.fixture
+def report() -> Callable[..., ExecutionReport]:
+    """An execution report of a buy of 1 BTC at 60000, client id "a-1"; a fill where `last` is given."""
+
+    def build(
+        status: str = "NEW",
+        cumulative: object = "0",
+        last: object = "0",
+        price: object = "60000",
+        **more: Any,
+    ) -> ExecutionReport:
+        done, now, each = Decimal(cumulative), Decimal(last), Decimal(price)
+        fields: dict[str, Any] = {
+            "symbol": "BTCUSDT",
+            "order_id": 1,
+            "client_order_id": "a-1",
+            "side": "BUY",
+            "type": "LIMIT",
+            "time_in_force": "GTC",
+            "quantity": Decimal(1),
+            "price": Decimal(60_000),
+            "execution_type": "TRADE" if now else status,
+            "status": status,
+            "reject_reason": "NONE",
+            "last_quantity": now,
+            "last_price": each if now else Decimal(0),
+            "cumulative_quantity": done,
+            "cumulative_quote": done * each,
+            "commission": Decimal(0),
+            "commission_asset": None,
+            "trade_id": next(_trades) if now else -1,
+            "execution_id": -1,
+            "is_maker": False,
+            "event_ms": 1_000,
+            "transact_ms": 1_000,
+        }
+        return ExecutionReport(**fields | more)
+
+    return build
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Secret:
+    return load_key(tmp_path / "home")
+
+
+@pytest.fixture
+def journal_at(tmp_path: Path, key: Secret) -> Iterator[Callable[..., Journal]]:
+    """Opens journals (by default one file, the same each time); closes what a test left open."""
+    opened: list[Journal] = []
+
+    def build(name: str = "one.journal", **more: Any) -> Journal:
+        fields: dict[str, Any] = {"instance": "venue-1", "account": "paper-0", "level": "L0 paper"}
+        journal = Journal(tmp_path / name, key=key, clock=ManualClock(), **fields | more)
+        opened.append(journal)
+        return journal
+
+    yield build
+    for journal in opened:
+        journal.close()
+
+
+class ScriptedVenue:
+    """The venue's side of `OrderClient`: orders rest until a test trades or cancels them.
+
+    `answers` holds what becomes of the next submits: "ack", "reject", "not sent", "lost" (it
+    acted, the answer is lost), "lost, not placed"; an empty list acknowledges. Reports wait in
+    `stream` until a test delivers them, in whatever order it likes.
+    """
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.answers: list[str] = []
+        self.stream: list[ExecutionReport] = []
+        self.orders: dict[str, OrderSnapshot] = {}
+        self.trades: list[AccountTrade] = []
+        self.submitted: list[str] = []
+        self.cancelled: list[str] = []
+        self.queries = 0
+        self.gate: asyncio.Event | None = None
+        self._clock = clock
+        self._numbers = itertools.count(1)
+
+    async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck:
+        permit.redeem(request, self._clock.monotonic_ns())
+        self.submitted.append(request.client_order_id)
+        answer = self.answers.pop(0) if self.answers else "ack"
+        if self.gate is not None:
+            await self.gate.wait()
+        if answer == "reject":
+            raise OrderRejected(-2010, "insufficient balance", status=400, method="POST /api/v3/order")
+        if answer == "not sent":
+            raise NotSent("connection refused")
+        if answer != "lost, not placed":
+            self.place(request)
+        if answer.startswith("lost"):
+            raise OrderOutcomeUnknown(request.client_order_id, "the answer was lost")
+        placed = self.orders[request.client_order_id]
+        return OrderAck(
+            symbol=request.symbol, order_id=placed.order_id, client_order_id=request.client_order_id,
+            status="NEW", transact_ms=0, executed_quantity=Decimal(0), executed_quote=Decimal(0),
+        )  # fmt: skip
+
+    def place(self, request: OrderRequest) -> None:
+        """Take an order, ours or one from elsewhere, and report it."""
+        self.orders[request.client_order_id] = OrderSnapshot(
+            symbol=request.symbol, order_id=next(self._numbers), client_order_id=request.client_order_id,
+            side=request.side.value, type=request.type.value, time_in_force="GTC",
+            quantity=request.quantity or Decimal(0), price=request.price or Decimal(0),
+            quote_quantity=Decimal(0), executed_quantity=Decimal(0), executed_quote=Decimal(0),
+            status="NEW", created_ms=0, updated_ms=1,
+        )  # fmt: skip
+        self._report(request.client_order_id)
+
+    def trade(self, client_order_id: str, quantity: Any, price: Any = "60000") -> None:
+        """Trade a part of an order."""
+        order, size, each = self.orders[client_order_id], Decimal(quantity), Decimal(price)
+        done = order.executed_quantity + size
+        self._update(
+            client_order_id,
+            executed_quantity=done,
+            executed_quote=order.executed_quote + size * each,
+            status="FILLED" if done == order.quantity else "PARTIALLY_FILLED",
+        )
+        self.trades.append(
+            AccountTrade(
+                symbol=order.symbol,
+                trade_id=next(self._numbers),
+                order_id=order.order_id,
+                side=order.side,
+                price=each,
+                quantity=size,
+                quote_quantity=size * each,
+                commission=Decimal(0),
+                commission_asset="BNB",
+                is_maker=True,
+                time_ms=0,
+            )
+        )
+        self._report(client_order_id, self.trades[-1])
+
+    def end(self, client_order_id: str, status: str = "CANCELED") -> None:
+        """End an order without a trade."""
+        self._update(client_order_id, status=status)
+        self._report(client_order_id)
+
+    async def cancel_order(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+        self.cancelled.append(client_order_id)
+        if self._open(client_order_id):
+            self.end(client_order_id)
+            return self.orders[client_order_id]
+        raise OrderRejected(-2011, "Unknown order sent.", status=400, method="DELETE /api/v3/order")
+
+    async def cancel_all(self, symbol: str) -> list[OrderSnapshot]:
+        return [
+            await self.cancel_order(symbol, client_order_id=each.client_order_id)
+            for each in await self.open_orders(symbol)
+        ]
+
+    async def order_status(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+        self.queries += 1
+        if client_order_id not in self.orders:
+            raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
+        return self.orders[client_order_id]
+
+    async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]:
+        return [
+            each for name, each in self.orders.items() if self._open(name) and symbol in (None, each.symbol)
+        ]
+
+    async def my_trades(
+        self, symbol: str, *, from_id: int | None = None, limit: int = 500
+    ) -> list[AccountTrade]:
+        if from_id is None:
+            return self.trades[-limit:]
+        return [each for each in self.trades if each.trade_id >= from_id][:limit]
+
+    async def account(self) -> AccountInfo:
+        usdt = Balance(asset="USDT", free=Decimal(1_000), locked=Decimal(0))
+        return AccountInfo(balances=(usdt,), can_trade=True, updated_ms=1)
+
+    def _open(self, client_order_id: str) -> bool:
+        order = self.orders.get(client_order_id)
+        return order is not None and order.status in {"NEW", "PARTIALLY_FILLED"}
+
+    def _update(self, client_order_id: str, **changes: Any) -> None:
+        order = self.orders[client_order_id]
+        self.orders[client_order_id] = msgspec.structs.replace(
+            order, updated_ms=order.updated_ms + 1, **changes
+        )
+
+    def _report(self, client_order_id: str, trade: AccountTrade | None = None) -> None:
+        order = self.orders[client_order_id]
+        self.stream.append(
+            ExecutionReport(
+                symbol=order.symbol,
+                order_id=order.order_id,
+                client_order_id=client_order_id,
+                side=order.side,
+                type=order.type,
+                time_in_force="GTC",
+                quantity=order.quantity,
+                price=order.price,
+                execution_type="TRADE" if trade else order.status,
+                status=order.status,
+                reject_reason="NONE",
+                last_quantity=trade.quantity if trade else Decimal(0),
+                last_price=trade.price if trade else Decimal(0),
+                cumulative_quantity=order.executed_quantity,
+                cumulative_quote=order.executed_quote,
+                commission=Decimal(0),
+                commission_asset=None,
+                trade_id=trade.trade_id if trade else -1,
+                execution_id=next(self._numbers),
+                is_maker=False,
+                event_ms=0,
+                transact_ms=order.updated_ms,
+            )
+        )
+
+
+class Bench:
+    """The trading core, wired: one loop, a manual clock, a scripted venue, everything said on the bus."""
+
+    def __init__(self, journal: Journal, clock: ManualClock, limits: Limits, sender: dict[str, Any]) -> None:
+        self.clock, self.journal = clock, journal
+        self.venue = ScriptedVenue(clock)
+        self.latch = HaltLatch()
+        self.bus = Bus(clock, catalogue=CATALOGUE)
+        self.rails, self.portfolio, self.orders = Rails(limits), Portfolio({"BTCUSDT": BTC}), Orders()
+        self.quote: Quote | None = Quote(Decimal(60_000), clock.now_ms())
+        loop = asyncio.get_running_loop()
+        self.wire = Wire(loop, self.apply, loop=loop)
+        self.sender = OrderSender(
+            client=self.venue, journal=journal, latch=self.latch, post=self.wire.post_order,
+            **{"doubt": Doubt(settle_s=0.05, absences=3, pauses_s=(0.01, 0.02)), **sender},
+        )  # fmt: skip
+        self.gateway = Gateway(
+            wire=self.wire, sender=self.sender, bus=self.bus, clock=clock, rails=self.rails,
+            portfolio=self.portfolio, orders=self.orders, journal=journal, latch=self.latch,
+            reference=lambda _: self.quote,
+        )  # fmt: skip
+        self.heard: list[tuple[str, Any]] = []
+        self.wire.start()
+
+    async def listen(self) -> None:
+        for pattern in ("order.>", "execution.>", "fill.>", "position.>", "balance.>", "risk.breach"):
+            name = pattern.split(".")[0]
+            self.bus.subscribe(pattern, lambda event, name=name: self.heard.append((name, event)))
+
+    def apply(self, message: object) -> None:
+        assert self.gateway.apply(message), message
+
+    async def deliver(self, *indexes: int) -> None:
+        """Send reports that wait in the stream: all of them in order, or those given."""
+        waiting, self.venue.stream = self.venue.stream, []
+        for report in [waiting[index] for index in indexes] if indexes else waiting:
+            self.wire.post_order(report)
+        await self.turn()
+
+    async def turn(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await self.bus.settle()
+
+    def kinds(self) -> list[str]:
+        """The kinds of the journal's lines so far, without the first."""
+        return [line.kind for line in read(self.journal.path)][1:]
+
+    def said(self, name: str) -> list[Any]:
+        return [event for heard, event in self.heard if heard == name]
+
+
+@pytest.fixture
+async def bench(journal_at: Callable[..., Journal]) -> AsyncIterator[Callable[..., Bench]]:
+    """Makes benches; stops what a test left running."""
+    benches: list[Bench] = []
+
+    async def build(*, limits: Limits | None = None, journal: Journal | None = None, **sender: Any) -> Bench:
+        journal = journal or journal_at(f"{len(benches)}.journal", thread=False)
+        made = Bench(journal, ManualClock(), limits or Limits(max_orders_per_second=1_000_000), sender)
+        await made.listen()
+        benches.append(made)
+        return made
+
+    yield build
+    for made in benches:
+        made.wire.stop()
+        await asyncio.sleep(0)
+        await made.bus.aclose()

@@ -1,0 +1,454 @@
+"""The gateway: one step from decision to hand-over, and nothing released that is not proven over."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from quantlab.domain.limits import Limits
+from quantlab.domain.orders import OrderRequest, OrderType, Side
+from quantlab.errors import (
+    EngineStopped,
+    Halted,
+    JournalUnavailable,
+    NotSent,
+    OffGrid,
+    OrderDenied,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    PermitRefused,
+    UnknownSymbol,
+)
+from quantlab.trading.journal import Journal, read
+from quantlab.trading.rails import RAILS
+from quantlab.trading.recovery import recovered
+from quantlab.trading.states import OrderState as S
+
+Make = Callable[..., Any]
+Ask = Callable[..., OrderRequest]
+
+
+def buying(bench: Any) -> Decimal:
+    request = OrderRequest(symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET)
+    seen = bench.portfolio.exposure_for(
+        request, reference_price=None, price_age_ms=None, orders_last_second=None
+    )
+    return seen.buying + seen.position
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_an_order_is_taken_by_the_answer_and_filled_by_reports_alone(bench: Make, limit: Ask) -> None:
+    """PENDING, TAKEN, and FILLED only when the stream said so; the bus hears each once."""
+    b = await bench()
+    sent = b.gateway.submit(limit())
+    assert (sent.order.state, sent.done) == (S.PENDING, False)
+    order = await sent
+    assert (order.state, order.filled, order.order_id) == (S.TAKEN, 0, 1)
+    b.venue.trade(order.client_order_id, "0.1")
+    assert order.state is S.TAKEN
+    await b.deliver()
+    assert (order.state, order.filled, sent.result() is order) == (S.FILLED, Decimal("0.1"), True)
+    assert [each.state for each in b.said("order")] == ["PENDING", "TAKEN", "FILLED"]
+    assert [each.quantity for each in b.said("fill")] == [Decimal("0.1")]
+    assert [each.quantity for each in b.said("position")] == [Decimal("0.1")]
+    assert b.kinds() == ["intent", "outcome", "execution"]
+
+
+async def test_the_line_stands_before_the_request_leaves(bench: Make, limit: Ask) -> None:
+    """When the venue sees the order, its intent is in the journal with digest and limits version."""
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    sent = b.gateway.submit(limit())
+    await until(lambda: bool(b.venue.submitted))
+    assert b.kinds() == ["intent"]
+    line = msgspec.json.decode(list(read(b.journal.path))[-1].data)
+    assert line["order"]["client_order_id"] == sent.client_order_id
+    assert line["digest"] == msgspec.convert(line["order"], OrderRequest, strict=False).digest()
+    assert line["limits_version"] == 1
+    b.venue.gate.set()
+    await sent
+
+
+async def test_a_denied_order_leaves_no_byte_and_explains_itself_whole(bench: Make, limit: Ask) -> None:
+    """OrderDenied with every verdict, RISK_BREACH on the bus, a line in the journal, nothing at the venue."""
+    b = await bench()
+    with pytest.raises(OrderDenied) as denied:
+        b.gateway.submit(limit(quantity="2"))
+    await b.turn()
+    assert [each.rail for each in denied.value.breaches] == ["max_order_notional"]
+    assert len(denied.value.verdicts) == len(RAILS)
+    assert [len(each.verdicts) for each in b.said("risk")] == [len(RAILS)]
+    assert [each.state for each in b.orders] == [S.DENIED]
+    assert (b.venue.submitted, buying(b), b.kinds()) == ([], 0, ["denied"])
+
+
+async def test_explain_gives_the_decision_of_submit_and_does_nothing(bench: Make, limit: Ask) -> None:
+    """Same verdicts; nothing is reserved, sent, journaled or counted."""
+    b = await bench()
+    before = b.portfolio.sequence
+    decision = b.gateway.explain(limit(quantity="2"))
+    assert (b.kinds(), len(b.orders), b.portfolio.sequence) == ([], 0, before)
+    with pytest.raises(OrderDenied) as denied:
+        b.gateway.submit(limit(quantity="2"))
+    assert denied.value.verdicts == decision.verdicts
+
+
+async def test_a_request_off_the_grid_or_unknown_is_refused_before_the_rails(bench: Make, limit: Ask) -> None:
+    """A typed error that names the way out; it is no denial and leaves no trace."""
+    b = await bench()
+    with pytest.raises(OffGrid, match="round_price"):
+        b.gateway.submit(limit(price="60000.001"))
+    with pytest.raises(OffGrid, match="round_quantity"):
+        b.gateway.submit(limit(quantity="0.000001"))
+    with pytest.raises(UnknownSymbol):
+        b.gateway.submit(limit(symbol="BTCUSD"))
+    assert (len(b.orders), b.kinds()) == (0, [])
+
+
+async def test_ids_are_ours_short_and_never_used_twice(bench: Make, limit: Ask) -> None:
+    """Session prefix and number, at most 36 characters, jumping over those an earlier session used."""
+    b = await bench()
+    b.orders.remember(["det1-2"])
+    ids = [(await b.gateway.submit(limit())).client_order_id for _ in range(3)]
+    assert ids == ["det1-1", "det1-3", "det1-4"]
+    assert all(len(each) <= 36 for each in ids)
+
+
+async def test_orders_in_flight_count_before_the_first_answer(bench: Make, limit: Ask) -> None:
+    """Submitted in one go without an await between: the cap holds although nothing was answered."""
+    b = await bench(limits=Limits(max_position=Decimal(30_000), max_orders_per_second=100))
+    allowed = 0
+    for _ in range(20):
+        try:
+            b.gateway.submit(limit())
+            allowed += 1
+        except OrderDenied:
+            pass
+    assert (allowed, buying(b)) == (5, Decimal("0.5"))
+    await b.turn()
+    assert len(b.venue.submitted) == 5
+
+
+async def test_more_orders_than_the_rate_allows_are_denied_until_a_second_has_passed(
+    bench: Make, limit: Ask
+) -> None:
+    """The monotonic clock decides; denied ones do not count."""
+    b = await bench(limits=Limits(max_orders_per_second=3))
+    for _ in range(3):
+        b.gateway.submit(limit())
+    for _ in range(2):
+        with pytest.raises(OrderDenied, match="order_rate"):
+            b.gateway.submit(limit())
+    b.clock.advance(1_000)
+    b.gateway.submit(limit())
+
+
+async def test_a_stale_or_missing_price_denies(bench: Make, limit: Ask) -> None:
+    """Age is by the venue's event time, never by arrival."""
+    b = await bench()
+    b.clock.advance(2_001)
+    with pytest.raises(OrderDenied, match="price_age"):
+        b.gateway.submit(limit())
+    b.quote = None
+    with pytest.raises(OrderDenied, match="UNKNOWN_PRICE"):
+        b.gateway.submit(limit())
+
+
+async def test_a_rejection_frees_the_reservation(bench: Make, limit: Ask) -> None:
+    """A definite refusal by the venue: REJECTED with its words."""
+    b = await bench()
+    b.venue.answers = ["reject"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderRejected):
+        await sent
+    assert (sent.order.state, buying(b)) == (S.REJECTED, 0)
+    assert "-2010" in sent.order.reason
+
+
+async def test_what_never_left_is_not_placed(bench: Make, limit: Ask) -> None:
+    """No connection, or an expired permit: NOT_PLACED, freed, and a new attempt is a new order."""
+    b = await bench()
+    b.venue.answers = ["not sent"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(NotSent):
+        await sent
+    late = b.gateway.submit(limit())
+    b.clock.advance(1_001)
+    with pytest.raises(PermitRefused, match="expired"):
+        await late
+    assert [each.state for each in b.orders] == [S.NOT_PLACED, S.NOT_PLACED]
+    assert (buying(b), b.venue.submitted) == (0, [sent.client_order_id])
+
+
+async def test_an_unknown_outcome_keeps_its_reservation_and_is_found_by_its_id(
+    bench: Make, limit: Ask
+) -> None:
+    """The answer was lost, the order lives: UNKNOWN, then what the query says, sent once."""
+    b = await bench()
+    b.venue.answers = ["lost"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    b.venue.stream.clear()
+    assert (sent.order.state, buying(b)) == (S.UNKNOWN, Decimal("0.1"))
+    await until(lambda: sent.order.state is S.TAKEN)
+    assert (buying(b), b.venue.submitted) == (Decimal("0.1"), [sent.client_order_id])
+    await b.turn()
+    assert {each.source for each in b.said("execution")} == {"reconcile"}
+
+
+async def test_an_unknown_order_that_filled_brings_its_fills(bench: Make, limit: Ask) -> None:
+    """The resolver looks for the trades too: no fill is assumed, none is lost."""
+    b = await bench()
+    b.venue.answers = ["lost"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    b.venue.trade(sent.client_order_id, "0.04")
+    b.venue.trade(sent.client_order_id, "0.06", "59999")
+    b.venue.stream.clear()
+    await until(lambda: sent.order.state is S.FILLED)
+    assert [each.price for each in b.portfolio.fills] == [60_000, 59_999]
+    assert (buying(b), b.portfolio.booked(sent.client_order_id)) == (Decimal("0.1"), Decimal("0.1"))
+
+
+async def test_an_absence_is_believed_only_late_and_repeated(bench: Make, limit: Ask) -> None:
+    """-2013 at once proves nothing: asked again and again, past the window, then NOT_PLACED and freed."""
+    b = await bench()
+    b.venue.answers = ["lost, not placed"]
+    loop = asyncio.get_running_loop()
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    started = loop.time()
+    while sent.order.state is S.UNKNOWN:
+        assert buying(b) == Decimal("0.1")
+        await asyncio.sleep(0.002)
+    assert loop.time() - started >= 0.045
+    assert b.venue.queries >= 3
+    assert (sent.order.state, buying(b), len(b.venue.submitted)) == (S.NOT_PLACED, 0, 1)
+
+
+async def test_an_order_that_arrives_while_its_absence_is_being_proven_is_found(
+    bench: Make, limit: Ask
+) -> None:
+    """The late request: absent at first, then there."""
+    b = await bench()
+    b.venue.answers = ["lost, not placed"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    await until(lambda: b.venue.queries >= 1)
+    b.venue.place(msgspec.structs.replace(limit(), client_order_id=sent.client_order_id))
+    b.venue.stream.clear()
+    await until(lambda: sent.order.state is S.TAKEN)
+    assert buying(b) == Decimal("0.1")
+
+
+async def test_a_fill_that_comes_before_the_answer_is_not_undone_by_it(bench: Make, limit: Ask) -> None:
+    """Filled in the stream, then the lost answer: stays FILLED, and nobody needs to ask."""
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    b.venue.answers = ["lost"]
+    sent = b.gateway.submit(limit())
+    await until(lambda: bool(b.venue.submitted))
+    b.venue.place(msgspec.structs.replace(limit(), client_order_id=sent.client_order_id))
+    b.venue.trade(sent.client_order_id, "0.1")
+    await b.deliver()
+    b.venue.gate.set()
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    assert (sent.order.state, sent.order.filled) == (S.FILLED, Decimal("0.1"))
+
+
+async def test_a_halt_denies_new_orders_and_lets_cancels_pass(bench: Make, limit: Ask) -> None:
+    """Halted is a denial with every verdict; what is open can be cancelled."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    b.latch.set("drill")
+    with pytest.raises(Halted, match="drill") as denied:
+        b.gateway.submit(limit())
+    assert [each.rail for each in denied.value.breaches] == ["trading_state"]
+    await b.gateway.cancel("BTCUSDT", order.client_order_id)
+    await b.deliver()
+    assert order.state is S.CANCELED
+    assert len(b.venue.submitted) == 1
+
+
+async def test_a_halt_between_decision_and_wire_stops_the_order(bench: Make, limit: Ask) -> None:
+    """Decided and handed over, then HALT: NOT_PLACED, nothing journaled as sent, nothing at the venue."""
+    b = await bench()
+    sent = b.gateway.submit(limit())
+    b.latch.set("drill")
+    with pytest.raises(Halted):
+        await sent
+    assert (sent.order.state, buying(b), b.venue.submitted, b.kinds()) == (S.NOT_PLACED, 0, [], ["outcome"])
+
+
+async def test_without_a_journal_no_order_leaves_and_cancels_do(
+    bench: Make, limit: Ask, journal_at: Callable[..., Journal]
+) -> None:
+    """The disk is full: JournalUnavailable, NOT_PLACED, no byte; cancel one and cancel all still work."""
+    full = [False]
+
+    def sync(_: int) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    b = await bench(journal=journal_at(sync=sync))
+    first, second = await b.gateway.submit(limit()), await b.gateway.submit(limit())
+    full[0] = True
+    sent = b.gateway.submit(limit())
+    with pytest.raises(JournalUnavailable, match="No space left"):
+        await sent
+    await b.gateway.cancel("BTCUSDT", first.client_order_id)
+    await b.gateway.cancel_all()
+    await b.deliver()
+    assert [each.state for each in (first, second, sent.order)] == [S.CANCELED, S.CANCELED, S.NOT_PLACED]
+    assert (len(b.venue.submitted), buying(b)) == (2, 0)
+
+
+async def test_a_cancel_request_releases_nothing(bench: Make, limit: Ask) -> None:
+    """Asked, and even answered: the reservation ends with the report."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    await b.gateway.cancel("BTCUSDT", order.client_order_id)
+    assert (order.state, buying(b)) == (S.TAKEN, Decimal("0.1"))
+    await b.deliver()
+    assert (order.state, buying(b)) == (S.CANCELED, 0)
+
+
+async def test_a_cancel_of_an_order_that_is_over_is_the_venues_refusal(bench: Make, limit: Ask) -> None:
+    """-2011 comes back as it is and changes nothing here."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    b.venue.trade(order.client_order_id, "0.1")
+    with pytest.raises(OrderRejected, match="-2011"):
+        await b.gateway.cancel("BTCUSDT", order.client_order_id)
+    await b.deliver()
+    assert order.state is S.FILLED
+
+
+async def test_whoever_stops_waiting_stops_nothing(bench: Make, limit: Ask) -> None:
+    """The awaiting task is cancelled; the order goes on and is answered."""
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    sent = b.gateway.submit(limit())
+
+    async def wait() -> None:
+        await sent
+
+    task = asyncio.create_task(wait())
+    await b.turn()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    b.venue.gate.set()
+    await until(lambda: sent.done)
+    assert sent.result().state is S.TAKEN
+
+
+async def test_settled_waits_for_reports_not_for_the_acknowledgement(bench: Make, limit: Ask) -> None:
+    """True when fills up to the quantity were applied, or when the order is over and nothing is missing."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    waiting = asyncio.create_task(b.gateway.settled(order.client_order_id, Decimal("0.1")))
+    b.venue.trade(order.client_order_id, "0.04")
+    await b.deliver()
+    assert not waiting.done()
+    assert b.gateway.is_settled(order.client_order_id, Decimal("0.04"))
+    b.venue.end(order.client_order_id)
+    await b.deliver()
+    assert await waiting is order
+    assert b.gateway.is_settled(order.client_order_id, Decimal("0.1"))
+
+
+async def test_an_answer_after_a_fill_waits_for_the_stream_first(
+    bench: Make, limit: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that traded at once: with a barrier, its fills are applied when `await` returns."""
+    b: Any = None
+
+    async def barrier() -> None:
+        waiting, b.venue.stream = b.venue.stream, []
+        for report in waiting:
+            b.wire.post_order(report)
+
+    b = await bench(barrier=barrier)
+    plain = b.venue.submit_order
+
+    async def trades_at_once(request: OrderRequest, permit: Any) -> Any:
+        ack = await plain(request, permit)
+        b.venue.trade(request.client_order_id, "0.1")
+        return msgspec.structs.replace(ack, executed_quantity=Decimal("0.1"))
+
+    monkeypatch.setattr(b.venue, "submit_order", trades_at_once)
+    order = await b.gateway.submit(limit())
+    assert (order.state, len(b.portfolio.fills)) == (S.FILLED, 1)
+
+
+async def test_a_stopped_wire_leaves_no_reservation(bench: Make, limit: Ask) -> None:
+    """The hand-over fails: everything before it is undone, in the same step."""
+    b = await bench()
+    b.wire.stop()
+    with pytest.raises(EngineStopped):
+        b.gateway.submit(limit())
+    assert ([each.state for each in b.orders], buying(b)) == ([S.NOT_PLACED], 0)
+
+
+async def test_reports_told_twice_are_passed_on_once(bench: Make, limit: Ask) -> None:
+    """Subscribers count nothing double."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    b.venue.trade(order.client_order_id, "0.1")
+    await b.deliver(0, 1, 1, 0, 1)
+    assert len(b.said("fill")) == 1
+    assert len(b.said("execution")) == 1
+    assert order.state is S.FILLED
+
+
+async def test_an_unknown_status_alarms_and_keeps_the_order_reserved(bench: Make, limit: Ask) -> None:
+    """Shown and journaled, not a crash."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    b.venue.end(order.client_order_id, "TELEPORTED")
+    await b.deliver()
+    assert (order.state, buying(b)) == (S.UNKNOWN, Decimal("0.1"))
+    assert any("TELEPORTED" in each for each in b.gateway.alarms)
+    assert "alarm" in b.kinds()
+
+
+async def test_a_restart_takes_over_what_the_journal_left_open(bench: Make, limit: Ask) -> None:
+    """Killed between line and answer: the next session asks for the order and never gives its id again."""
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    b.venue.answers = ["ack", "lost, not placed"]
+    answered = b.gateway.submit(limit())
+    await until(lambda: len(b.venue.submitted) == 1)
+    b.venue.gate.set()
+    await answered
+    b.venue.gate = asyncio.Event()
+    b.gateway.submit(limit())
+    await until(lambda: len(b.venue.submitted) == 2)
+
+    left = recovered(read(b.journal.path))
+    assert left.client_order_ids == {"det1-1", "det1-2"}
+    assert [each.client_order_id for each in left.unfinished] == ["det1-2"]
+
+    after = await bench()
+    after.gateway.recover(left)
+    order = after.orders.get("det1-2")
+    assert (order.state, buying(after)) == (S.UNKNOWN, Decimal("0.1"))
+    assert (await after.gateway.submit(limit())).client_order_id == "det1-3"
+    await until(lambda: order.state is S.NOT_PLACED)
+    assert buying(after) == Decimal("0.1")

@@ -1,0 +1,237 @@
+"""The whole way on the real thing: gateway, wire thread, client, user stream, and a paper venue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.signing import Credentials
+from quantlab.binance.wsapi import UserStream
+from quantlab.bus import Bus
+from quantlab.clock import SystemClock
+from quantlab.domain.orders import OrderRequest, Side
+from quantlab.errors import OrderDenied, OrderRejected
+from quantlab.paper.venue import PaperVenue
+from quantlab.secret import Secret
+from quantlab.topics import CATALOGUE
+from quantlab.trading.gateway import Gateway
+from quantlab.trading.journal import Journal, read, verify
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.rails import Exposure, Rails
+from quantlab.trading.requests import limit_order, market_order
+from quantlab.trading.sender import OrderSender
+from quantlab.trading.states import OrderState as S
+from quantlab.wire import HaltLatch, Wire
+
+CLOCK = SystemClock()
+D = Decimal
+
+
+class Quote(NamedTuple):
+    """A market price and its event time."""
+
+    price: Decimal
+    event_ms: int
+
+
+class Core:
+    """A trading core on its own wire thread, connected to one account of a venue."""
+
+    def __init__(self, venue: PaperVenue, journal: Journal) -> None:
+        self.venue, self.journal, self.latch = venue, journal, HaltLatch()
+        api_key, api_secret = venue.accounts[0]
+        credentials = Credentials(api_key, Secret(api_secret))
+        self.wire = Wire(asyncio.get_running_loop(), self.apply)
+        self.client = BinanceClient(venue.rest, clock=CLOCK, credentials=credentials, latch=self.latch)
+        self.live = asyncio.Event()
+        self.user = UserStream(
+            venue.ws_api,
+            credentials=credentials,
+            clock=self.client.venue_clock,
+            on_event=self.wire.post_order,
+            on_state=lambda state, _: self.wire.post_order(state),
+        )
+        sender = OrderSender(
+            client=self.client,
+            journal=journal,
+            latch=self.latch,
+            post=self.wire.post_order,
+            barrier=self.user.barrier,
+        )
+        self.bus, self.orders, self.portfolio = Bus(CLOCK, catalogue=CATALOGUE), Orders(), Portfolio()
+        self.gateway = Gateway(
+            wire=self.wire,
+            sender=sender,
+            bus=self.bus,
+            clock=CLOCK,
+            rails=Rails(),
+            portfolio=self.portfolio,
+            orders=self.orders,
+            journal=journal,
+            latch=self.latch,
+            reference=lambda _: Quote(D(60_000), CLOCK.now_ms()),
+        )
+
+    def apply(self, message: object) -> None:
+        if message == "live":
+            self.live.set()
+        elif not isinstance(message, str):
+            self.gateway.apply(message)
+
+    async def open(self) -> None:
+        self.wire.start()
+        await self.wire.call(self.client.sync_clock)
+        info = await self.wire.call(self.client.exchange_info)
+        self.portfolio.instruments.update(info.instruments)
+        self.wire.spawn(self.user.run, "user stream")
+        await asyncio.wait_for(self.live.wait(), 5)
+        await self.gateway.reconcile(("BTCUSDT",))
+
+    async def close(self) -> None:
+        await self.wire.call(self.client.aclose)
+        self.wire.stop()
+        self.journal.close()
+        await self.bus.aclose()
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[PaperVenue]:
+    """A venue on which only its two accounts trade."""
+    async with PaperVenue(market="none") as venue:
+        yield venue
+
+
+@pytest.fixture
+async def core(venue: PaperVenue, journal_at: Callable[..., Journal]) -> AsyncIterator[Core]:
+    core = Core(venue, journal_at())
+    await core.open()
+    yield core
+    await core.close()
+
+
+@pytest.fixture
+async def other(venue: PaperVenue) -> AsyncIterator[Callable[..., Any]]:
+    """The second account, as a script uses the client: with rails of its own."""
+    api_key, api_secret = venue.accounts[1]
+    rails = Rails()
+    async with BinanceClient(
+        venue.rest, clock=CLOCK, credentials=Credentials(api_key, Secret(api_secret))
+    ) as client:
+        info = await client.exchange_info()
+        numbers = iter(range(1_000))
+
+        async def send(side: Side, quantity: str, price: str) -> None:
+            request = limit_order(side, "BTCUSDT", quantity, price)
+            fields = {name: getattr(request, name) for name in request.__struct_fields__}
+            request = OrderRequest(**fields | {"client_order_id": f"other-{next(numbers)}"})
+            exposure = Exposure(
+                instrument=info.instruments["BTCUSDT"], reference_price=D(60_000), price_age_ms=0
+            )
+            _, permit = rails.decide(request, exposure, now_ns=CLOCK.monotonic_ns(), state_sequence=0)
+            assert permit
+            await client.submit_order(request, permit)
+
+        yield send
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_resting_order_is_filled_by_reports_and_the_ledger_is_the_venues(
+    core: Core, other: Callable[..., Any]
+) -> None:
+    """Taken, two partial fills, filled; quantity, cost and balances equal the venue's to the last digit."""
+    order = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.03", "60000.01"))
+    assert (order.state, order.filled) == (S.TAKEN, 0)
+    await other(Side.SELL, "0.01", "59999")
+    await other(Side.SELL, "0.02", "60000.01")
+    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.03")), 5)
+    assert (order.state, order.average_price) == (S.FILLED, D("60000.01"))
+
+    trades = await core.wire.call(lambda: core.client.my_trades("BTCUSDT"))
+    account = await core.wire.call(core.client.account)
+    fills = core.portfolio.fills
+    assert [(each.trade_id, each.price, each.quantity, each.commission) for each in fills] == [
+        (each.trade_id, each.price, each.quantity, each.commission) for each in trades
+    ]
+    await eventually(
+        lambda: {each.asset: each for each in account.balances}.items() <= core.portfolio.balances.items()
+    )
+    position = core.portfolio.positions["BTCUSDT"]
+    assert (position.quantity, position.average_price) == (D("0.03"), D("60000.01"))
+    assert position.fees == {trades[0].commission_asset: sum(each.commission for each in trades)}
+
+
+async def test_an_order_that_trades_at_once_is_filled_when_await_returns(
+    core: Core, other: Callable[..., Any]
+) -> None:
+    """The answer waits for the stream: state and fills are by report, and they are there."""
+    await other(Side.SELL, "0.05", "60010")
+    order = await core.gateway.submit(market_order(Side.BUY, "BTCUSDT", quote_quantity="600.10"))
+    assert (order.state, order.filled) == (S.FILLED, D("0.01"))
+    assert [each.price for each in core.portfolio.fills] == [D("60010")]
+
+
+async def test_a_denied_order_never_reaches_the_venue(core: Core, venue: PaperVenue) -> None:
+    """An order above max_order_notional is denied before any byte is sent."""
+    with pytest.raises(OrderDenied) as denied:
+        core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "2", "60000"))
+    assert [each.rail for each in denied.value.breaches] == ["max_order_notional"]
+    assert venue.requests == []
+
+
+async def test_the_venues_own_refusal_is_a_rejection(core: Core) -> None:
+    """More than the account holds passes the rails' limits, and the venue says no."""
+    core.gateway.rails.limits = core.gateway.rails.limits.__class__(
+        max_order_notional=D(10**9), max_position=D(10**9)
+    )
+    sent = core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "50", "60000"))
+    with pytest.raises(OrderRejected, match="-2010"):
+        await sent
+    assert sent.order.state is S.REJECTED
+
+
+async def test_cancels_pass_a_halt_and_end_orders_by_report(core: Core, venue: PaperVenue) -> None:
+    """One by its id, the rest by cancel-all; every order at the venue has its line in the journal."""
+    sent = [core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.01", "59000")) for _ in range(4)]
+    orders = [await each for each in sent]
+    core.latch.set("drill")
+    await core.gateway.cancel("BTCUSDT", orders[0].client_order_id)
+    await core.gateway.cancel_all()
+    await eventually(lambda: all(each.state is S.CANCELED for each in orders))
+    placed = {each.client_order_id for each in orders}
+    intents = [bytes(line.data).decode() for line in read(core.journal.path) if line.kind == "intent"]
+    assert all(any(f'"{name}"' in line for line in intents) for name in placed)
+    assert len([each for each in venue.requests if each.method == "POST"]) == 4
+
+
+async def test_a_new_kernel_adopts_what_is_open_and_the_journal_goes_on(
+    core: Core, venue: PaperVenue, other: Callable[..., Any], journal_at: Callable[..., Journal], key: Secret
+) -> None:
+    """The kernel is gone, an order is open; the next one finds it and books what it trades from there."""
+    order = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.03", "60000"))
+    await other(Side.SELL, "0.01", "60000")
+    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.01")), 5)
+    core.wire.stop()
+    core.journal.close()
+
+    after = Core(venue, journal_at())
+    core.wire, core.client, core.journal, core.bus = after.wire, after.client, after.journal, after.bus
+    await after.open()
+    adopted = after.orders.get(order.client_order_id)
+    assert adopted is not None
+    assert (adopted.state, adopted.filled, len(after.portfolio.fills)) == (S.PARTIALLY_FILLED, D("0.01"), 0)
+    await other(Side.SELL, "0.02", "60000")
+    await asyncio.wait_for(after.gateway.settled(order.client_order_id, D("0.03")), 5)
+    assert (adopted.state, after.portfolio.positions["BTCUSDT"].quantity) == (S.FILLED, D("0.02"))
+    after.journal.close()
+    assert verify(after.journal.path, key).ok

@@ -1,0 +1,285 @@
+"""Every rail lets pass what it should, denies what it should, and denies what it cannot know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import quantlab
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.limits import PERMIT_LIFE_NS, Limits
+from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.errors import PermitRefused
+from quantlab.trading import rails
+from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide
+
+D = Decimal
+BTC = Instrument(
+    symbol="BTCUSDT", base="BTC", quote="USDT", tick_size=D("0.01"), step_size=D("0.001"),
+    min_price=D(1), max_price=D(1_000_000), min_quantity=D("0.001"), max_quantity=D(100),
+    min_notional=D(5), max_notional=D(2_000_000),
+)  # fmt: skip
+LIMITS = Limits(
+    max_order_notional=D(100_000), max_position=D(250_000), price_collar=D("0.05"), max_price_age_ms=2_000,
+    max_orders_per_second=10,
+)  # fmt: skip
+FRESH = Exposure(instrument=BTC, reference_price=D(60_000), price_age_ms=100)
+
+
+def order(
+    quantity: str = "1", price: str | None = "60000", side: Side = Side.BUY, **more: Any
+) -> OrderRequest:
+    fields: dict[str, Any] = {
+        "symbol": "BTCUSDT",
+        "side": side,
+        "type": OrderType.MARKET if price is None else OrderType.LIMIT,
+        "quantity": D(quantity),
+        "price": None if price is None else D(price),
+        "time_in_force": None if price is None else TimeInForce.GTC,
+        "client_order_id": "a-1",
+    }
+    return OrderRequest(**fields | more)
+
+
+def seen(**more: Any) -> Exposure:
+    return msgspec.structs.replace(FRESH, **more)
+
+
+def by_quote(amount: str) -> OrderRequest:
+    return msgspec.structs.replace(order(price=None), quantity=None, quote_quantity=D(amount))
+
+
+def breaches(request: OrderRequest, exposure: Exposure = FRESH, limits: Limits = LIMITS) -> list[str]:
+    return [each.rail for each in decide(request, exposure, limits).breaches]
+
+
+AT_THE_LIMIT = {
+    "trading_state": (order(), FRESH),
+    "order_shape": (by_quote("1000"), FRESH),
+    "symbol_status": (order(), FRESH),
+    "price_grid": (order(price="60000.01"), FRESH),
+    "quantity_grid": (order("0.001"), FRESH),
+    "venue_notional": (order("0.001", "5000"), seen(reference_price=D(5_000))),
+    "price_age": (order(), seen(price_age_ms=2_000)),
+    "price_collar": (order(price="63000"), FRESH),
+    "order_rate": (order(), seen(orders_last_second=9)),
+    "max_order_notional": (by_quote("100000"), FRESH),
+    "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D(10_000))),
+}
+BEYOND_IT = {
+    "trading_state": (order(), seen(trading_state="HALTED")),
+    "order_shape": (order(time_in_force=None), FRESH),
+    "symbol_status": (order(), seen(instrument=msgspec.structs.replace(BTC, status="BREAK"))),
+    "price_grid": (order(price="60000.001"), FRESH),
+    "quantity_grid": (order("0.0015"), FRESH),
+    "venue_notional": (order("0.001", "4999"), seen(reference_price=D(5_000))),
+    "price_age": (order(), seen(price_age_ms=2_001)),
+    "price_collar": (order(price="63000.01"), FRESH),
+    "order_rate": (order(), seen(orders_last_second=10)),
+    "max_order_notional": (by_quote("100000.01"), FRESH),
+    "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D("10000.01"))),
+}
+
+
+def test_the_tables_of_this_file_name_every_rail() -> None:
+    """A rail without a pass and a deny test is not a rail."""
+    names = [rail.__name__ for rail in RAILS]
+    assert list(AT_THE_LIMIT) == names
+    assert list(BEYOND_IT) == names
+
+
+@pytest.mark.parametrize("rail", AT_THE_LIMIT)
+def test_an_order_exactly_at_the_limit_passes_every_rail(rail: str) -> None:
+    """What stands at a limit is allowed, by the rail in question and by all others."""
+    assert breaches(*AT_THE_LIMIT[rail]) == []
+
+
+@pytest.mark.parametrize("rail", BEYOND_IT)
+def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: str) -> None:
+    """One step more, and exactly the rail in question denies."""
+    assert breaches(*BEYOND_IT[rail]) == [rail]
+
+
+def test_every_rail_is_asked_even_after_a_breach() -> None:
+    """A decision has one verdict per rail, in order, whatever the first of them says."""
+    verdicts = decide(order("9", "90000"), seen(trading_state="HALTED", price_age_ms=None), LIMITS).verdicts
+    assert [each.rail for each in verdicts] == [rail.__name__ for rail in RAILS]
+
+
+@pytest.mark.parametrize("hole", [None, D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity"), 1.5, "1"])
+@pytest.mark.parametrize("name", ["reference_price", "position", "buying", "buying_quote"])
+def test_a_missing_or_impossible_input_denies_as_unknown(name: str, hole: object) -> None:
+    """Not knowing is never allowed: no hole in the state passes, and the reason names it."""
+    decision = decide(order(), seen(**{name: hole}), LIMITS)
+    assert not decision.allowed
+    assert all(each.reason.startswith("UNKNOWN_") for each in decision.breaches)
+
+
+@pytest.mark.parametrize("hole", [{"price_age_ms": None}, {"orders_last_second": None}, {"instrument": None}])
+def test_a_missing_age_rate_or_instrument_denies_as_unknown(hole: dict[str, Any]) -> None:
+    """The same for what is no amount."""
+    assert any(each.reason.startswith("UNKNOWN_") for each in decide(order(), seen(**hole), LIMITS).breaches)
+
+
+@pytest.mark.parametrize(
+    "amount", [D("NaN"), D("-1"), D(0), D("Infinity"), D("1E+400"), 0.1, None, True, "1"]
+)
+@pytest.mark.parametrize("field", ["quantity", "price"])
+def test_an_impossible_amount_in_a_request_is_denied_and_crashes_nothing(field: str, amount: object) -> None:
+    """A request built by hand gets no further than one built by us."""
+    request = msgspec.structs.replace(order(), **{field: amount})
+    assert not decide(request, FRESH, LIMITS).allowed
+
+
+@pytest.mark.parametrize("limit", [D("NaN"), D("Infinity"), None])
+def test_a_limit_that_is_no_number_denies(limit: Any) -> None:
+    """NaN as a limit is no limit, and no limit is no order."""
+    assert "max_position" in breaches(order(), limits=msgspec.structs.replace(LIMITS, max_position=limit))
+
+
+def test_an_exception_in_a_rail_denies_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rail that fails is a rail that denies; the others still answer."""
+
+    def broken(request: OrderRequest, exposure: Exposure, limits: Limits) -> Any:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(rails, "RAILS", (broken, *RAILS))
+    decision = decide(order(), FRESH, LIMITS)
+    assert [(each.rail, each.reason) for each in decision.breaches] == [("broken", "UNKNOWN_KEYERROR")]
+
+
+def test_a_decision_without_any_rail_allows_nothing() -> None:
+    """An empty answer is no leave."""
+    assert not Decision(order="", limits_version=1, verdicts=()).allowed
+
+
+def test_a_limit_sell_below_the_market_is_valued_at_the_market() -> None:
+    """A sell at a low limit trades at the market's price: its low limit must not make it look small."""
+    wide = msgspec.structs.replace(LIMITS, price_collar=D(1))
+    assert "max_order_notional" in breaches(order("2", "1", Side.SELL), limits=wide)
+
+
+def test_a_price_from_the_future_is_as_bad_as_an_old_one() -> None:
+    """An event 3 s ahead of the venue's clock says that a clock is wrong."""
+    assert breaches(order(), seen(price_age_ms=-3_000)) == ["price_age"]
+
+
+def test_an_order_towards_zero_is_allowed_in_a_position_above_the_cap() -> None:
+    """The price moved and the position is too large: selling it must be possible, buying not."""
+    large = seen(position=D(5))
+    assert breaches(order("1", side=Side.SELL), large) == []
+    assert breaches(order("1", side=Side.BUY), large) == ["max_position"]
+
+
+def test_working_orders_of_the_other_side_do_not_make_room() -> None:
+    """Sells that may never trade are not netted against a buy."""
+    assert breaches(order("1.2"), seen(position=D(3), selling=D(3))) == ["max_position"]
+
+
+whole = st.integers(0, 60).map(D)
+
+
+def test_max_position_equals_the_worst_case_by_brute_force() -> None:
+    """Allowed exactly where no set of fills on the order's side leads beyond the cap."""
+    answers = {True: 0, False: 0}
+    limits = msgspec.structs.replace(LIMITS, max_position=D(500))
+
+    @settings(max_examples=300)
+    @given(st.integers(-50, 50), whole, whole, st.integers(1, 20), st.sampled_from(Side))
+    def check(position: int, buying: Decimal, selling: Decimal, quantity: int, side: Side) -> None:
+        exposure = seen(position=D(position), buying=buying, selling=selling, reference_price=D(10))
+        worst = position + buying + quantity if side is Side.BUY else selling + quantity - position
+        expected = max(Fraction(0), Fraction(worst)) * 10 <= 500
+
+        verdicts = decide(order(str(quantity), "10", side), exposure, limits).verdicts
+
+        assert next(each.allowed for each in verdicts if each.rail == "max_position") is expected
+        answers[expected] += 1
+
+    check()
+    assert min(answers.values()) > 20
+
+
+@given(factors=st.tuples(*[st.decimals("0.5", "1.5", places=3)] * 2).map(sorted))
+def test_a_higher_limit_never_denies_more(factors: list[Decimal]) -> None:
+    """Whatever a high limit denies, every lower limit denies too."""
+    low, high = (msgspec.structs.replace(LIMITS, max_order_notional=60_000 * factor) for factor in factors)
+    assert set(breaches(order(), limits=high)) <= set(breaches(order(), limits=low))
+
+
+def test_explain_and_decide_are_the_same_answer() -> None:
+    """What explains is what checks; only a permit makes the difference."""
+    guard = Rails(LIMITS)
+    for request, exposure in (*AT_THE_LIMIT.values(), *BEYOND_IT.values()):
+        decision, permit = guard.decide(request, exposure, now_ns=0, state_sequence=1)
+        assert guard.explain(request, exposure) == decision
+        assert (permit is not None) is decision.allowed
+
+
+def test_a_permit_is_for_this_order_once_and_for_a_second() -> None:
+    """Bound to the order, to the limits' version, to the state, and to time."""
+    guard = Rails(LIMITS)
+    guard.limits = LIMITS
+    permits = [guard.decide(order(), FRESH, now_ns=5, state_sequence=7)[1] for _ in range(3)]
+    first, second, third = (permit for permit in permits if permit)
+    assert (first.limits_version, first.state_sequence) == (guard.limits.version, 7)
+    first.redeem(order(), 5)
+    with pytest.raises(PermitRefused, match="used before"):
+        first.redeem(order(), 5)
+    with pytest.raises(PermitRefused, match="another order"):
+        second.redeem(order("2"), 5)
+    with pytest.raises(PermitRefused, match="expired"):
+        third.redeem(order(), 5 + PERMIT_LIFE_NS + 1)
+
+
+def test_new_limits_have_the_next_version() -> None:
+    """Whatever version they claim, and although they are equal."""
+    guard = Rails(LIMITS)
+    guard.limits = msgspec.structs.replace(LIMITS, version=99)
+    assert guard.limits.version == LIMITS.version + 1
+
+
+def test_the_frames_show_verdicts_and_usage() -> None:
+    """One row per rail, and one per limit with what the last order used."""
+    guard = Rails(LIMITS)
+    assert guard.frame().loc["max_order_notional", "used"] is None
+    decision, _ = guard.decide(order("2"), FRESH, now_ns=0, state_sequence=0)
+    shown = decision.frame()
+    assert list(shown.index) == [rail.__name__ for rail in RAILS]
+    assert list(shown.columns) == ["verdict", "used", "limit", "headroom", "unit", "reason"]
+    assert shown.loc["max_order_notional", "headroom"] == D(-20_000)
+    assert shown.loc["max_order_notional", "verdict"] == "deny"
+    assert guard.frame().loc["max_order_notional", "used"] == D(120_000)
+
+
+def calls(name: str, found: Callable[[ast.Call], str]) -> set[str]:
+    root = Path(quantlab.__file__).parent
+    return {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and found(node) == name
+    }
+
+
+def test_only_the_rails_make_permits() -> None:
+    """No other module of the package constructs a `Permit`."""
+
+    def called(node: ast.Call) -> str:
+        return getattr(node.func, "id", getattr(node.func, "attr", ""))
+
+    assert calls("Permit", called) == {"trading/rails.py"}
+
+
+def test_only_the_sender_asks_a_client_to_send_an_order() -> None:
+    """One place in the package calls `submit_order`."""
+    assert calls("submit_order", lambda node: getattr(node.func, "attr", "")) == {"trading/sender.py"}

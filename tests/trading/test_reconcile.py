@@ -1,0 +1,160 @@
+"""Reconciliation: the venue is right, twice is once, and no fill is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from quantlab.domain.orders import OrderRequest
+from quantlab.trading.states import OrderState as S
+
+Make = Callable[..., Any]
+Ask = Callable[..., OrderRequest]
+D = Decimal
+
+
+def state(b: Any) -> tuple[Any, ...]:
+    seen = b.portfolio.exposure_for(
+        OrderRequest(symbol="BTCUSDT", side="BUY", type="MARKET"),
+        reference_price=None, price_age_ms=None, orders_last_second=None,
+    )  # fmt: skip
+    return seen.position, seen.buying, [(each.client_order_id, each.state, each.filled) for each in b.orders]
+
+
+async def test_at_start_open_orders_are_adopted_and_old_trades_are_not_booked(
+    bench: Make, limit: Ask
+) -> None:
+    """What was filled before this session is history; what may still trade counts."""
+    b = await bench()
+    b.venue.place(limit(quantity="1", client_order_id="web"))
+    b.venue.trade("web", "0.3")
+    b.venue.stream.clear()
+    await b.gateway.reconcile(("BTCUSDT",))
+    assert state(b) == (0, D("0.7"), [("web", S.PARTIALLY_FILLED, D("0.3"))])
+    assert b.orders.get("web").external
+    assert b.portfolio.balances["USDT"].free == 1_000
+    assert b.portfolio.reconciled_to("BTCUSDT") == b.venue.trades[-1].trade_id
+
+
+async def test_a_lost_report_is_found_with_its_exact_fill(bench: Make, limit: Ask) -> None:
+    """Two fills and an end happened while the stream was away: each fill with its own price and id."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    order = await b.gateway.submit(limit())
+    await b.deliver()
+    b.venue.trade(order.client_order_id, "0.04")
+    b.venue.trade(order.client_order_id, "0.02", "59000")
+    b.venue.end(order.client_order_id)
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    assert (order.state, order.filled) == (S.CANCELED, D("0.06"))
+    assert [(each.price, each.quantity) for each in b.portfolio.fills] == [
+        (60_000, D("0.04")),
+        (59_000, D("0.02")),
+    ]
+    assert state(b)[:2] == (D("0.06"), 0)
+    await b.turn()
+    assert {each.source for each in b.said("execution")} == {"reconcile"}
+
+
+async def test_a_fill_lost_in_the_middle_is_found_although_later_ones_came(bench: Make, limit: Ask) -> None:
+    """Asked for from the last reconciliation on, not from the newest trade we happen to know."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    order = await b.gateway.submit(limit())
+    for _ in range(3):
+        b.venue.trade(order.client_order_id, "0.02")
+    await b.deliver(0, 1, 3)
+    assert state(b)[:2] == (D("0.04"), D("0.06"))
+    await b.gateway.reconcile()
+    assert state(b)[:2] == (D("0.06"), D("0.04"))
+    assert len(b.portfolio.fills) == 3
+
+
+async def test_reconciling_again_changes_nothing(bench: Make, limit: Ask) -> None:
+    """Idempotent, also when the stream's own reports come late, after it."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    order = await b.gateway.submit(limit())
+    b.venue.trade(order.client_order_id, "0.04")
+    await b.gateway.reconcile()
+    before = state(b), len(b.portfolio.fills)
+    await b.gateway.reconcile()
+    await b.deliver()
+    await b.gateway.reconcile()
+    assert (state(b), len(b.portfolio.fills)) == before
+    assert before[0][:2] == (D("0.04"), D("0.06"))
+
+
+async def test_an_order_placed_and_filled_elsewhere_meanwhile_is_booked_as_external(
+    bench: Make, limit: Ask
+) -> None:
+    """Its trades are the account's; the order is shown with the venue's number."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.place(limit(client_order_id="web"))
+    b.venue.trade("web", "0.06")
+    b.venue.trade("web", "0.04")
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    number = b.venue.orders["web"].order_id
+    assert state(b) == (D("0.1"), 0, [(f"#{number}", S.FILLED, D("0.1"))])
+    assert all(each.external for each in b.orders)
+
+
+async def test_an_order_the_venue_does_not_know_is_an_alarm_and_stays(bench: Make, limit: Ask) -> None:
+    """An absence is no proof: nothing is released, people are told."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    await b.deliver()
+    b.venue.orders.clear()
+    found = await b.gateway.reconcile()
+    assert found.absent == (("BTCUSDT", order.client_order_id),)
+    assert (order.state, state(b)[1]) == (S.TAKEN, D("0.1"))
+    assert len(b.gateway.alarms) == 1
+
+
+async def test_an_order_in_flight_is_left_alone(bench: Make, limit: Ask) -> None:
+    """Sent a moment ago and not there yet: no alarm, no change."""
+    b = await bench()
+    sent = b.gateway.submit(limit())
+    call = b.gateway.reconcile()
+    b.venue.answers = ["lost, not placed"]
+    await call
+    assert not b.gateway.alarms
+    assert sent.order.live
+
+
+async def test_more_trades_than_a_page_are_all_found(bench: Make, limit: Ask) -> None:
+    """1,200 fills in pages of 500."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.place(limit(quantity="2", client_order_id="web"))
+    for _ in range(1_200):
+        b.venue.trade("web", "0.001")
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    assert state(b)[:2] == (D("1.2"), D("0.8"))
+
+
+async def test_a_snapshot_older_than_the_trades_overcounts_nothing(bench: Make, limit: Ask) -> None:
+    """A fill between the two questions: position and reservation are right at once or after the stream."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    order = await b.gateway.submit(limit())
+    plain = b.venue.my_trades
+
+    async def one_more(symbol: str, **more: Any) -> Any:
+        b.venue.trade(order.client_order_id, "0.05")
+        b.venue.my_trades = plain
+        return await plain(symbol, **more)
+
+    b.venue.my_trades = one_more
+    await b.gateway.reconcile()
+    assert state(b)[:2] == (D("0.05"), D("0.05"))
+    await b.deliver()
+    assert state(b)[:2] == (D("0.05"), D("0.05"))
+    assert msgspec.structs.asdict(order)["filled"] == D("0.05")

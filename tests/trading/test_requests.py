@@ -1,0 +1,86 @@
+"""What a user may give for an order, and what the grid says to it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from quantlab.domain.instrument import Instrument
+from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.errors import InvalidField, OffGrid, UnknownSymbol
+from quantlab.trading.grid import require_tradable
+from quantlab.trading.requests import limit_order, market_order
+
+
+def test_exact_amounts_become_an_exact_request() -> None:
+    """Decimal, int and plain text are taken as they are; sides by either case."""
+    request = limit_order("buy", "BTCUSDT", "0.10", 60_000, "ioc")
+    assert request == OrderRequest(
+        symbol="BTCUSDT", side=Side.BUY, type=OrderType.LIMIT, quantity=Decimal("0.10"),
+        price=Decimal(60_000), time_in_force=TimeInForce.IOC,
+    )  # fmt: skip
+    assert market_order(Side.SELL, "BTCUSDT", quote_quantity="100").quote_quantity == Decimal(100)
+
+
+@pytest.mark.parametrize(
+    "amount", [0.1, float("nan"), "1e5", " 1", "1_0", "\uff11", "-1", 0, True, None, b"1", "9" * 400]
+)
+def test_an_amount_that_is_not_exact_and_positive_is_refused_by_its_name(amount: object) -> None:
+    """Each field says its own name, for price and quantity alike."""
+    with pytest.raises(InvalidField) as quantity:
+        limit_order(Side.BUY, "BTCUSDT", amount, "60000")
+    with pytest.raises(InvalidField) as price:
+        limit_order(Side.BUY, "BTCUSDT", "1", amount)
+    assert (quantity.value.field, price.value.field) == ("quantity", "price")
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("side", ("HOLD", "BTCUSDT", "1", "1")),
+        ("side", (None, "BTCUSDT", "1", "1")),
+        ("symbol", (Side.BUY, "btc usdt", "1", "1")),
+        ("symbol", (Side.BUY, 7, "1", "1")),
+        ("time_in_force", (Side.BUY, "BTCUSDT", "1", "1", "GTX")),
+    ],
+)
+def test_an_unknown_word_is_refused_by_its_field(field: str, arguments: tuple[object, ...]) -> None:
+    """Side, symbol and time in force are checked where they are given."""
+    with pytest.raises(InvalidField) as refused:
+        limit_order(*arguments)  # type: ignore[arg-type]
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("amounts", [{}, {"quantity": "1", "quote_quantity": "1"}])
+def test_a_market_order_takes_exactly_one_amount(amounts: dict[str, str]) -> None:
+    """Neither and both are refused."""
+    with pytest.raises(InvalidField, match="exactly one"):
+        market_order(Side.BUY, "BTCUSDT", **amounts)  # type: ignore[arg-type]
+
+
+def test_an_amount_off_the_grid_names_its_neighbours_and_the_way_out(btc: Instrument) -> None:
+    """Price and quantity name the function that rounds them."""
+    listed = {"BTCUSDT": btc}
+    with pytest.raises(OffGrid, match="60000 or 60000.01, or round first with round_price"):
+        require_tradable(limit_order(Side.BUY, "BTCUSDT", "1", "60000.005"), listed)
+    with pytest.raises(OffGrid, match="round_quantity"):
+        require_tradable(limit_order(Side.BUY, "BTCUSDT", "0.000015", "60000"), listed)
+
+
+def test_an_unknown_symbol_names_some_that_are_known(btc: Instrument) -> None:
+    """A typo is answered with the list."""
+    with pytest.raises(UnknownSymbol, match="BTCUSDT"):
+        require_tradable(limit_order(Side.BUY, "BTCUSD", "1", "1"), {"BTCUSDT": btc})
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "field"), [("9001", "1", "quantity"), ("1", "1000000.01", "price")]
+)
+def test_an_amount_out_of_bounds_names_the_bound(
+    btc: Instrument, quantity: str, price: str, field: str
+) -> None:
+    """Above the venue's most is said before the venue says it."""
+    with pytest.raises(InvalidField, match="above the venue's most") as refused:
+        require_tradable(limit_order(Side.BUY, "BTCUSDT", quantity, price), {"BTCUSDT": btc})
+    assert refused.value.field == field
