@@ -1,0 +1,1 @@
+"""Who may act: commands as data, tokens that prove, capabilities that act, and the one door."""

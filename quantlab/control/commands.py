@@ -1,0 +1,112 @@
+"""Commands: what somebody wants done, as data that could cross a process boundary.
+
+Pure. No engine object ever stands in a command, and there is one text for one command: what
+decodes but would be written otherwise (unknown names, numbers for money, blanks) is refused, so
+a signature over the bytes is a signature over the meaning.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.domain.decimals import exact
+from quantlab.domain.orders import OrderRequest
+from quantlab.errors import InvalidField
+
+MAX_BYTES = 4_096
+
+
+class SubmitOrder(msgspec.Struct, frozen=True, tag_field="command", tag="submit_order"):
+    """Send one order."""
+
+    request: OrderRequest
+
+    def describe(self) -> str:
+        return self.request.describe()
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag_field="command", tag="cancel_order"):
+    """Cancel one of our orders by its client order id."""
+
+    symbol: str
+    client_order_id: str
+
+    def describe(self) -> str:
+        return f"cancel {self.client_order_id} of {self.symbol}"
+
+
+class CancelAll(msgspec.Struct, frozen=True, tag_field="command", tag="cancel_all"):
+    """Cancel every open order of one symbol, or of all (None)."""
+
+    symbol: str | None = None
+
+    def describe(self) -> str:
+        return f"cancel all of {self.symbol or 'every symbol'}"
+
+
+class Halt(msgspec.Struct, frozen=True, tag_field="command", tag="halt"):
+    """Deny every new order until `Resume`; cancels still pass. Needs no token."""
+
+    reason: str
+
+    def describe(self) -> str:
+        return f"halt: {self.reason}"
+
+
+class Resume(msgspec.Struct, frozen=True, tag_field="command", tag="resume"):
+    """Lift the HALT; the reason is required and goes to the journal."""
+
+    reason: str
+
+    def describe(self) -> str:
+        return f"resume: {self.reason}"
+
+
+class SetLimits(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag="set_limits"):
+    """Change limits; None leaves one as it is. Amounts in the quote asset, as in `domain.limits`."""
+
+    max_order_notional: Decimal | None = None
+    max_position: Decimal | None = None
+    price_collar: Decimal | None = None
+    max_price_age_ms: int | None = None
+    max_orders_per_second: int | None = None
+
+    def changes(self) -> dict[str, Decimal | int]:
+        """The limits that are given, by name."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    def describe(self) -> str:
+        return "limits: " + ", ".join(f"{name}={value}" for name, value in self.changes().items())
+
+
+Command = SubmitOrder | CancelOrder | CancelAll | Halt | Resume | SetLimits
+
+
+def encode(command: Command) -> bytes:
+    """The one text of this command; its money is exact decimal text."""
+    return msgspec.json.encode(command)
+
+
+def decode(content: bytes) -> Command:
+    """The command that `encode` wrote.
+
+    Raises:
+        InvalidField: No command, not in the one form, or an amount that is not exact.
+    """
+    remedy = "send what commands.encode wrote"
+    if len(content) > MAX_BYTES:
+        raise InvalidField("command", f"it is longer than {MAX_BYTES} bytes", remedy)
+    try:
+        command: Command = msgspec.json.decode(content, type=Command)
+    except msgspec.DecodeError as error:
+        raise InvalidField("command", str(error), remedy) from None
+    amounts = command.request if isinstance(command, SubmitOrder) else command
+    for field in amounts.__struct_fields__:
+        value = getattr(amounts, field)
+        if isinstance(value, Decimal):
+            exact(value, field)
+    if encode(command) != content:
+        raise InvalidField("command", "it is not in the one form that we write", remedy)
+    return command

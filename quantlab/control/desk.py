@@ -1,0 +1,293 @@
+"""The desk: the one door through which every command goes, whoever gives it.
+
+It asks who may (level, capability, budget), writes the journal line, and hands the command to
+what carries it out. No rule about markets or money limits lives here (the gateway's rails have
+them), a HALT is never asked for anything, and nothing happens while a handle is only held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from quantlab.clock import Clock
+from quantlab.control import commands
+from quantlab.control.arming import Arming
+from quantlab.control.capability import (
+    NO_CHARGE,
+    Capability,
+    Charge,
+    Grant,
+    Proof,
+    Session,
+    scope_of,
+    symbol_of,
+    worth_of,
+)
+from quantlab.control.commands import CancelAll, CancelOrder, Command, Halt, Resume, SetLimits, SubmitOrder
+from quantlab.control.effects import NOTHING_LEFT, DeskStatus, Effects, Gateway
+from quantlab.control.handle import Handle, never_waits
+from quantlab.control.tokens import Answer, Challenge, redact
+from quantlab.control.tokenstore import TokenStore
+from quantlab.control.work import Work, as_work, error_of
+from quantlab.domain.decimals import positive
+from quantlab.domain.venue import Level
+from quantlab.errors import (
+    ConfigError,
+    EngineStopped,
+    InvalidField,
+    JournalError,
+    JournalUnavailable,
+    NotAllowed,
+    QuantlabError,
+)
+from quantlab.secret import Secret
+
+ORDER_COMMANDS = (SubmitOrder, CancelOrder, CancelAll)
+MAX_REASON = 200
+
+Prover = Callable[[Command], Proof]
+
+
+class Desk:
+    """Executes commands for whoever proves that they may; see `execute`.
+
+    `masked` gives the context in which a command is admitted and decided (the wire's SIGINT mask).
+
+    Raises:
+        ConfigError: `glass_cockpit` on any level but PAPER.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        level: Level,
+        kernel_id: str,
+        store: TokenStore,
+        gateway: Gateway,
+        effects: Effects,
+        glass_cockpit: bool = False,
+        check_wait_allowed: Callable[[], None] = never_waits,
+        masked: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        if glass_cockpit and level is not Level.PAPER:
+            raise ConfigError(f"GLASS_COCKPIT=1 on {level.label}", "unset it, or use QUANTLAB_VENUE=paper")
+        self._clock = clock
+        self._level = level
+        self._gateway = gateway
+        self._effects = effects
+        self._glass_cockpit = glass_cockpit
+        self._check_wait_allowed = check_wait_allowed
+        self._masked = masked
+        self._actor = {"kernel": kernel_id, "uid": os.getuid(), "pid": os.getpid(), "level": level.label}
+        self._pid = os.getpid()
+        self._arming = Arming(store, clock=clock, kernel_id=kernel_id, audit=self._audit)
+        self.audit_failures: deque[str] = deque(maxlen=20)
+
+    # Arming -------------------------------------------------------------------------------
+
+    def challenge(self, token_id: str, grant: Grant = Grant()) -> Challenge:  # noqa: B008  # frozen
+        """A challenge for a token whose holder is elsewhere (a dialog); see `Arming.challenge`."""
+        return self._arming.challenge(token_id, grant)
+
+    def arm(self, answer: Answer) -> Session:
+        """Grant what the challenge named; give the session's `prove` to `execute`."""
+        self._require_process()
+        return self._arming.arm(answer)
+
+    def arm_with(self, token: Secret, grant: Grant = Grant()) -> Session:  # noqa: B008  # frozen
+        """Arm with a token that was just typed (getpass)."""
+        self._require_process()
+        return self._arming.arm_with(token, grant)
+
+    def arm_from_file(self, path: Path, grant: Grant = Grant()) -> Session:  # noqa: B008  # frozen
+        """Arm with the token in QUANTLAB_TOKEN_FILE."""
+        self._require_process()
+        return self._arming.arm_from_file(path, grant)
+
+    def disarm(self) -> int:
+        """End every capability of this kernel; orders in flight go on. Returns how many ended."""
+        return self._arming.disarm()
+
+    def status(self) -> DeskStatus:
+        """Armed or not, and what is left of the newest capability."""
+        live = self._arming.live()
+        status = DeskStatus(level=self._level.label, glass_cockpit=self._glass_cockpit, armed=bool(live))
+        if not live:
+            return status
+        newest = live[-1]
+        return msgspec.structs.replace(
+            status,
+            scopes=tuple(scope.value for scope in newest.grant.scopes),
+            symbols=newest.grant.symbols,
+            orders_left=newest.orders_left,
+            notional_left=newest.notional_left,
+            left_ms=newest.left_ms(self._clock),
+        )
+
+    # Commands -----------------------------------------------------------------------------
+
+    def execute(self, command: Command, proof: Proof | Prover | None = None) -> Handle[Any]:
+        """The one door: a handle that admits and sends `command` when it is started.
+
+        Only a `Halt` acts at once, and never asks for a proof. `proof` is a `Proof`, or better
+        the session's `prove`: it then signs at the start, so handles may start in any order.
+
+        The handle raises:
+            NotArmed, CapabilityRefused: Nobody may do this now; the message says how to.
+            NotAllowed: The level forbids it (orders on production).
+            OrderDenied and others: What the gateway raises.
+        """
+        start: Callable[[], object]
+        if isinstance(command, Halt):
+            start = lambda: self.halt(command.reason)  # noqa: E731  # beside its sibling
+        else:
+            start = lambda: self._run(command, proof)  # noqa: E731
+        request = command.request if isinstance(command, SubmitOrder) else None
+        handle: Handle[Any] = Handle(
+            command.describe(),
+            start,
+            check_wait_allowed=self._check_wait_allowed,
+            money=isinstance(command, ORDER_COMMANDS),
+            client_order_id=request.client_order_id if request else getattr(command, "client_order_id", ""),
+        )
+        return handle.send() if isinstance(command, Halt) else handle
+
+    def halt(self, reason: str) -> object:
+        """Deny every new order, now. From any thread; never waits, never asks, never fails on the journal.
+
+        Returns what the engine's `halt` does, for whoever wants to know what was cancelled.
+        """
+        text = redact(" ".join(reason.split()))[:MAX_REASON] or "no reason given"
+        outcome = self._effects.halt(text)
+        self._try_audit("control.halt", {"action": "halt", "verdict": "accepted", "reason": text})
+        return outcome
+
+    def _run(self, command: Command, proof: Proof | Prover | None) -> Work:
+        """Admit, write the line, act: one critical section without a wait."""
+        self._require_process()
+        with self._masked():
+            charge = self._admit(command, proof)
+            try:
+                work = as_work(self._perform(command))
+                if isinstance(work, Handle):
+                    work.send()
+            except NOTHING_LEFT:
+                charge.refund()
+                raise
+        work.add_done_callback(lambda done: _refund_if_nothing_left(done, charge))
+        return work
+
+    def _admit(self, command: Command, proof: Proof | Prover | None) -> Charge:
+        """Check everything, spend the budget and write the line; or write why not, and raise."""
+        capability: Capability | None = None
+        charge = NO_CHARGE
+        try:
+            if isinstance(command, ORDER_COMMANDS) and self._level is Level.PRODUCTION:
+                raise NotAllowed(
+                    f"orders are refused on {self._level.label}: use QUANTLAB_VENUE=paper or testnet"
+                )
+            if not self._glass_cockpit:
+                proof = proof(command) if callable(proof) else proof
+                capability = self._arming.verify(command, proof)
+            worth = self._check_form(command)
+            if capability is not None:
+                charge = self._cover(command, capability, worth)
+        except QuantlabError as error:
+            self._try_audit("control.refused", self._line(command, capability, refused=error), error)
+            raise
+        try:
+            self._audit("control.accepted", self._line(command, capability))
+        except BaseException:
+            charge.refund()
+            raise
+        if capability is not None:
+            capability.touch(self._clock)
+        return charge
+
+    def _check_form(self, command: Command) -> Decimal | None:
+        """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
+        if isinstance(command, SubmitOrder):
+            return worth_of(command.request, self._effects.reference_price)
+        if isinstance(command, Resume) and not command.reason.strip():
+            raise InvalidField("reason", "there is none", "say why trading may go on: %ql resume REASON")
+        if isinstance(command, SetLimits):
+            if not command.changes():
+                raise InvalidField("limits", "there is none", "name at least one limit and its value")
+            for name, value in command.changes().items():
+                positive(value, name)
+        return None
+
+    def _cover(self, command: Command, capability: Capability, worth: Decimal | None) -> Charge:
+        scope = scope_of(command, self._effects.limits())
+        capability.check_cover(scope, symbol_of(command), self._clock)
+        return capability.charge(worth) if isinstance(command, SubmitOrder) else NO_CHARGE
+
+    def _perform(self, command: Command) -> object:
+        match command:
+            case SubmitOrder(request):
+                return self._gateway.submit(request)
+            case CancelOrder(symbol, client_order_id):
+                return self._gateway.cancel(symbol, client_order_id)
+            case CancelAll(symbol):
+                return self._gateway.cancel_all(symbol)
+            case Resume(reason):
+                return self._effects.resume(reason.strip())
+            case SetLimits():
+                limits = self._effects.limits()
+                changed = msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
+                return self._effects.set_limits(changed)
+            case Halt(reason):
+                return self.halt(reason)
+
+    def _line(
+        self, command: Command, capability: Capability | None, refused: QuantlabError | None = None
+    ) -> dict[str, object]:
+        """The journal line of one decision: who, what, and why not. It holds no secret."""
+        return {
+            "action": redact(command.describe()),
+            "digest": hashlib.sha256(commands.encode(command)).hexdigest(),
+            "verdict": "refused" if refused else "accepted",
+            "reason": f"{type(refused).__name__}: {refused}" if refused else "",
+            "capability": capability.id if capability else "",
+            "token": capability.token[0] if capability else "",
+        }
+
+    def _audit(self, kind: str, data: Mapping[str, object]) -> None:
+        """One line; if it cannot be taken, the action does not happen.
+
+        Every line says who acts, on which level, and whether the token was lifted.
+        """
+        try:
+            self._effects.audit(kind, {**data, **self._actor, "bypass": self._glass_cockpit})
+        except OSError as error:
+            raise JournalUnavailable(
+                f"the journal took no line: {error.strerror}; nothing was done"
+            ) from None
+
+    def _try_audit(self, kind: str, data: Mapping[str, object], error: QuantlabError | None = None) -> None:
+        """As `_audit`, for what must be refused or halted in any case: a failure is only noted."""
+        try:
+            self._audit(kind, data)
+        except JournalError as failure:
+            self.audit_failures.append(str(failure))
+            if error is not None:
+                error.add_note(f"and the journal has no line of it: {failure}")
+
+    def _require_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise EngineStopped("this is a forked child of the kernel: only the kernel itself can act")
+
+
+def _refund_if_nothing_left(work: Work, charge: Charge) -> None:
+    if isinstance(error_of(work), NOTHING_LEFT):
+        charge.refund()

@@ -1,0 +1,197 @@
+"""Handles: the lazy, awaitable answer to a command.
+
+Nothing leaves before `await h`, `h.wait()` or `h.send()`, and it starts at most once. Whoever
+waits may be interrupted: the work goes on and the handle remembers. It never sends twice, and
+`wait` asks whether it may block before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar, cast
+
+from quantlab.control.work import Work, as_work
+from quantlab.errors import StillWorking, WouldBlockLoop
+
+T = TypeVar("T")
+
+
+def never_waits() -> None:
+    """The check of a handle that no engine has wired: synchronous waiting is refused."""
+    raise WouldBlockLoop(
+        "there is no engine that could wait here; nothing was sent, await the handle instead"
+    )
+
+
+class Handle(Generic[T]):
+    """One command on its way. Made on the main thread, and used there.
+
+    Args:
+        label: What it does, in one line for people.
+        start: Sends it; returns `Work`, a coroutine or the result. Called once at most. What it
+            raises means that nothing was sent.
+        check_wait_allowed: Raises `WouldBlockLoop` where blocking here would deadlock.
+        money: True where forgetting to send it deserves a warning.
+        client_order_id: Our id of the order, where it is known before sending.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        start: Callable[[], object],
+        *,
+        check_wait_allowed: Callable[[], None] = never_waits,
+        money: bool = False,
+        client_order_id: str = "",
+    ) -> None:
+        self.label = label
+        self._money = money
+        self._client_order_id = client_order_id
+        self._check_wait_allowed = check_wait_allowed
+        self._start: Callable[[], object] | None = start
+        self._work: Work | None = None
+        self._settled = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._left = False
+        self._callbacks: list[Callable[[Handle[T]], None]] = []
+
+    @property
+    def sent(self) -> bool:
+        """True once it was started and `start` did not refuse."""
+        return self._work is not None
+
+    @property
+    def done(self) -> bool:
+        """True once there is a result or an error."""
+        return self._settled
+
+    @property
+    def client_order_id(self) -> str:
+        """Our id of the order; empty where there is none, or not yet."""
+        return str(getattr(self._work, "client_order_id", "")) or self._client_order_id
+
+    def send(self) -> Handle[T]:
+        """Start it and return at once; raises what refused it. Sending again changes nothing."""
+        self._begin()
+        return self
+
+    def wait(self, timeout_s: float | None = None) -> T:
+        """Start it if need be and block until it is done, at most `timeout_s` seconds.
+
+        Raises:
+            WouldBlockLoop: Blocking here would deadlock; if it was not sent before, it is not now.
+            StillWorking: The time is over; the work goes on, and waiting again is fine.
+        """
+        if not self._settled:
+            self._check_wait_allowed()
+            self._begin()
+        if not self._settled:
+            work = self._running()
+            try:
+                work.wait(timeout_s)
+            except KeyboardInterrupt as interrupt:
+                self._say_left(interrupt)
+                raise
+            except BaseException:
+                if not work.done:
+                    raise
+            self._settle(work)
+        return self.result()
+
+    def result(self) -> T:
+        """The result, or its error raised; `StillWorking` before it is `done`."""
+        if not self._settled:
+            raise StillWorking(f"{self.label}: there is no result yet")
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+    def add_done_callback(self, callback: Callable[[Handle[T]], None], /) -> None:
+        """Call `callback(self)` when it is done; at once if it is."""
+        if self._settled:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._begin()
+        if not self._settled:
+            work = self._running()
+            try:
+                yield from work.__await__()
+            except (asyncio.CancelledError, KeyboardInterrupt) as interrupt:
+                if not work.done:
+                    self._say_left(interrupt)
+                    raise
+            except BaseException:
+                if not work.done:
+                    raise
+            self._settle(work)
+        return self.result()
+
+    def __repr__(self) -> str:
+        if self._error is not None:
+            return f"{self.label}: {type(self._error).__name__}: {self._error}"
+        if self._settled:
+            return f"{self.label}: done" if self._value is None else repr(self._value)
+        if self._work is None:
+            return f"{self.label}: NOT SENT - use await h, h.wait() or h.send()"
+        return f"{self.label}: SENT, waiting" + (f" ({self._where()})" if self._left else "")
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        value = self._value
+        if hasattr(value, "_repr_mimebundle_"):
+            return cast("dict[str, Any]", value._repr_mimebundle_(include, exclude))
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        if hasattr(value, "_repr_html_"):
+            bundle["text/html"] = value._repr_html_()
+        return bundle
+
+    def __del__(self) -> None:
+        if getattr(self, "_money", False) and self._work is None and not self._settled:
+            warnings.warn(f"{self.label}: was NOT SENT, nobody awaited it", UserWarning, stacklevel=2)
+
+    def _begin(self) -> None:
+        start, self._start = self._start, None
+        if start is not None:
+            try:
+                self._work = as_work(start())
+            except BaseException as error:
+                self._finish(None, error)
+                raise
+            self._work.add_done_callback(self._settle)
+        elif self._work is None and not self._settled:
+            raise WouldBlockLoop(f"{self.label} is just being started")
+        elif self._work is None:
+            self.result()
+
+    def _running(self) -> Work:
+        assert self._work is not None  # noqa: S101  # _begin has returned
+        return self._work
+
+    def _settle(self, work: Work) -> None:
+        if self._settled:
+            return
+        try:
+            value = work.result()
+        except BaseException as error:  # noqa: BLE001  # an outcome to keep, raised by result()
+            self._finish(None, error)
+        else:
+            self._finish(value, None)
+
+    def _finish(self, value: object, error: BaseException | None) -> None:
+        self._value, self._error, self._settled = value, error, True
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback(self)
+
+    def _where(self) -> str:
+        order = f" as {self.client_order_id}" if self.client_order_id else ""
+        return f"nobody waits for it any more; it goes on{order}"
+
+    def _say_left(self, interrupt: BaseException) -> None:
+        self._left = True
+        interrupt.add_note(f"{self.label}: {self._where()}, see ql.orders or this handle")
