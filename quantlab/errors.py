@@ -4,6 +4,7 @@
     ├── InvalidField            a value the caller gave is wrong: names the field and the remedy
     │   ├── UnknownSymbol
     │   └── OffGrid
+    ├── UsageError              a magic's line is wrong: one line that says how to write it
     ├── ConfigError             a setting, a file or the environment is wrong
     │   ├── PortTaken
     │   └── TapeError           a recorded stream file is missing or damaged
@@ -53,6 +54,10 @@ class Breach(Protocol):
 class QuantlabError(Exception):
     """The root: catch this to catch everything that quantlab raises."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of us: the message, without the frames that led to it."""
+        return [f"{type(self).__name__}: {self}", *getattr(self, "__notes__", ())]
+
 
 class InvalidField(QuantlabError, ValueError):
     """A value the caller gave cannot be used.
@@ -86,6 +91,10 @@ class OffGrid(InvalidField):
     """A price or quantity that is no multiple of the instrument's step."""
 
 
+class UsageError(QuantlabError, ValueError):
+    """The line after a magic cannot be read; the message says how to write it."""
+
+
 class ConfigError(QuantlabError):
     """A setting, a file or the environment is wrong; `remedy` says what to do."""
 
@@ -115,6 +124,14 @@ class OrderDenied(QuantlabError):
         super().__init__("order denied: " + "; ".join(each.describe() for each in breaches))
         self.breaches = tuple(breaches)
         self.verdicts = tuple(verdicts)
+
+    def _render_traceback_(self) -> list[str]:
+        """One line for one breach, else a line for each."""
+        said = super()._render_traceback_()
+        if len(self.breaches) < 2:
+            return said
+        lines = [f"  {each.describe()}" for each in self.breaches]
+        return [f"{type(self).__name__}: {len(lines)} rails denied this order", *lines, *said[1:]]
 
 
 class Halted(OrderDenied):

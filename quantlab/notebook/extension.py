@@ -1,0 +1,199 @@
+"""Loading and unloading: everything that quantlab adds to an IPython shell, and its removal.
+
+The state lives on the shell, not in this module, so that `%reload_ext` finds it. A load that
+fails leaves nothing behind; an unload takes out all that a load put in, also when one part of
+it fails. Nothing here trades.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import keyword
+import os
+import sys
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+from quantlab.config import Settings, process_environment
+from quantlab.engine import Engine
+from quantlab.errors import ConfigError
+from quantlab.notebook import completer, displays, transform
+from quantlab.notebook.magics import QuantlabMagics
+from quantlab.notebook.namespace import Ql
+
+ATTRIBUTE = "quantlab_notebook"  # on the shell
+DEFAULT_NAME = "ql"
+GLASS_COCKPIT_WARNING = (
+    "GLASS_COCKPIT=1: no token is asked for; every cell of this notebook can trade on the paper venue"
+)
+
+
+def load(shell: Any) -> None:
+    """Start quantlab in this shell; where it runs already, nothing happens.
+
+    Raises:
+        ConfigError: No kernel, or a setting that is wrong; nothing was added.
+    """
+    if getattr(shell, ATTRIBUTE, None) is None:
+        _require_kernel(shell)
+        setattr(shell, ATTRIBUTE, Notebook(shell))
+
+
+def unload(shell: Any) -> None:
+    """Stop the engine and take out everything that `load` added."""
+    notebook: Notebook | None = getattr(shell, ATTRIBUTE, None)
+    if notebook is not None:
+        delattr(shell, ATTRIBUTE)
+        notebook.close()
+
+
+class Notebook:
+    """quantlab in one shell: the engine, the name `ql`, the magics and the hooks.
+
+    `engine` is the one that runs; a change to deterministic mode replaces it.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.ql = Ql(lambda: self.engine, self.owner)
+        self._settings = Settings.from_environment(process_environment())
+        self._pid = os.getpid()
+        self._cell_id: str | None = None
+        self._name = ""
+        self._installed = False  # while the magics take their configuration
+        with ExitStack() as undo:
+            undo.callback(_forget_configurable, shell)
+            self.magics = QuantlabMagics(shell, self)
+            self.engine = self._new_engine()
+            undo.callback(self._stop)
+            self._register(undo)
+            self._bind(self.magics.name)
+            undo.callback(self._unbind)
+            self._undo = undo.pop_all()
+        self._installed = True
+        if self._settings.glass_cockpit:
+            self.say(GLASS_COCKPIT_WARNING)
+
+    def close(self) -> None:
+        """Undo all, last first; what is gone already is no error."""
+        self._undo.close()
+
+    def restart(self) -> None:
+        """Stop the engine and start a fresh one, as the settings of the magics now say."""
+        if self._installed:
+            self.engine.close()
+            self.engine = self._new_engine()
+
+    def rename(self, name: str) -> None:
+        """Give `ql` another name in the notebook."""
+        if self._installed:
+            self._unbind()
+            self._bind(name)
+
+    def say(self, line: str) -> None:
+        """One line under the cell that runs."""
+        sys.stdout.write(line + "\n")
+
+    def owner(self) -> str:
+        """Who owns the subscriptions of this cell; empty where the front end names no cells."""
+        return f"cell {self._cell_id}" if self._cell_id else ""
+
+    def names(self) -> completer.Names:
+        """What the completer may propose."""
+        orders = [order.client_order_id for order in self.engine.orders.open()]
+        return completer.Names(symbols=tuple(self.engine.market.symbols), orders=orders)
+
+    def _new_engine(self) -> Engine:
+        engine = Engine(self._settings, deterministic=self.magics.deterministic)
+        engine.start()
+        engine.wire.cell_task = asyncio.current_task()
+        return engine
+
+    def _stop(self) -> None:
+        self.engine.close()
+
+    def _register(self, undo: ExitStack) -> None:
+        shell = self.shell
+        shell.register_magics(self.magics)
+        undo.callback(_forget_magics, shell.magics_manager, self.magics)
+        transform.install(shell.input_transformers_post)
+        undo.callback(transform.remove, shell.input_transformers_post)
+        matcher = completer.matcher(self.names)
+        shell.Completer.custom_matchers.append(matcher)
+        undo.callback(_remove, shell.Completer.custom_matchers, matcher)
+        for event, hook in (("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)):
+            shell.events.register(event, hook)
+            undo.callback(shell.events.unregister, event, hook)
+        undo.callback(displays.register(shell.display_formatter.mimebundle_formatter, lambda: self.engine))
+        atexit.register(self._at_exit)
+        undo.callback(atexit.unregister, self._at_exit)
+
+    def _before_cell(self, info: Any) -> None:
+        """A cell that runs again starts from nothing: its earlier subscriptions are closed."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # a subshell's cell: it cannot wait for the engine
+        self.engine.wire.cell_task = asyncio.current_task()
+        self._cell_id = getattr(info, "cell_id", None)
+        if self._cell_id:
+            self.engine.bus.drop_owner(self.owner())
+
+    def _after_cell(self, _result: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.engine.wire.cell_task = None
+            self._cell_id = None
+
+    def _bind(self, name: str) -> None:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            self.say(f"{name!r} is no name in Python; write one like qlab. Until then it is {DEFAULT_NAME}")
+            name = DEFAULT_NAME
+        if name in self.shell.user_ns:
+            self.say(
+                f"{name} is yours and stays as it is; give quantlab another name: "
+                '%config QuantlabMagics.name = "qlab"'
+            )
+            return
+        self.shell.push({name: self.ql}, interactive=False)
+        self._name = name
+
+    def _unbind(self) -> None:
+        if self._name and self.shell.user_ns.get(self._name) is self.ql:
+            del self.shell.user_ns[self._name]
+            self.shell.user_ns_hidden.pop(self._name, None)
+        self._name = ""
+
+    def _at_exit(self) -> None:
+        if os.getpid() == self._pid:  # a forked child leaves its parent's engine alone
+            self.engine.close()
+
+
+def _require_kernel(shell: Any) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        running = False
+    else:
+        running = getattr(shell, "kernel", None) is not None
+    if not running:
+        raise ConfigError(
+            "quantlab lives on the event loop of a Jupyter kernel, and this shell has none",
+            "open a notebook in JupyterLab, or run jupyter console",
+        )
+
+
+def _forget_configurable(shell: Any) -> None:
+    """By type: traitlets may refuse a setting after the magics have listed themselves."""
+    shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, QuantlabMagics)]
+
+
+def _remove(items: list[Any], item: object) -> None:
+    items[:] = [each for each in items if each is not item]
+
+
+def _forget_magics(manager: Any, magics: QuantlabMagics) -> None:
+    for kind, ours in magics.magics.items():
+        for name, function in ours.items():
+            if manager.magics[kind].get(name) == function:
+                del manager.magics[kind][name]
+    manager.registry.pop(type(magics).__name__, None)

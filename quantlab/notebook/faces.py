@@ -1,0 +1,161 @@
+"""Thin faces of the engine's parts: they show themselves as tables and look everything up anew.
+
+Each looks its part up when it is used, so that a name in the notebook outlives a restart of the
+engine. A face decides nothing, keeps nothing, and offers no way around the desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from quantlab.domain.limits import Limits
+from quantlab.domain.market import BookView
+from quantlab.domain.venue import VenueHealth
+from quantlab.notebook import views
+from quantlab.notebook.table import Table, of_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quantlab.engine import Engine
+
+
+class Face:
+    """Something of the engine that shows itself as a table."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: Callable[[], Engine]) -> None:
+        self._engine = engine
+
+    def table(self) -> Table:
+        """What it shows, as text and as HTML."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.table().text()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+        return self.table().bundle()
+
+
+class Listing(Face):
+    """A table of the engine, to look at: fills, positions or balances."""
+
+    __slots__ = ("_find", "_title")
+
+    def __init__(self, engine: Callable[[], Engine], find: Callable[[Engine], Any], title: str) -> None:
+        super().__init__(engine)
+        self._find = find
+        self._title = title
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas frame; money stays Decimal."""
+        frame: pd.DataFrame = self._find(self._engine()).frame()
+        return frame
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._find(self._engine())[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._find(self._engine()))
+
+    def __len__(self) -> int:
+        return len(self._find(self._engine()))
+
+    def table(self) -> Table:
+        return of_frame(self.frame(), title=self._title)
+
+
+class PortfolioFace(Face):
+    """What our orders came to."""
+
+    __slots__ = ()
+
+    @property
+    def fills(self) -> Listing:
+        """Executions of our orders, oldest first."""
+        return Listing(self._engine, lambda engine: engine.portfolio.fills, "fills")
+
+    @property
+    def positions(self) -> Listing:
+        """The net of our fills, by symbol."""
+        return Listing(self._engine, lambda engine: engine.portfolio.positions, "positions")
+
+    @property
+    def balances(self) -> Listing:
+        """Free and locked, by asset."""
+        return Listing(self._engine, lambda engine: engine.portfolio.balances, "balances")
+
+    def table(self) -> Table:
+        return of_frame(self.positions.frame(), title="positions", empty="no position; see also .balances")
+
+
+class RailsFace(Face):
+    """The checks that every order passes. Limits are changed by command, not here."""
+
+    __slots__ = ()
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self._engine().rails.limits
+
+    def frame(self) -> pd.DataFrame:
+        """Every limit, and what the last decided order used of it."""
+        return self._engine().rails.frame()
+
+    def table(self) -> Table:
+        return of_frame(self.frame(), title=f"limits, version {self.limits.version}")
+
+
+class HealthFace(Face):
+    """Is the venue fit to trade on?"""
+
+    __slots__ = ()
+
+    @property
+    def snapshot(self) -> VenueHealth | None:
+        """The last answer, or None before the first."""
+        return self._engine().health.snapshot
+
+    def frame(self) -> pd.DataFrame:
+        """The answers so far, one row each."""
+        frame: pd.DataFrame = self._engine().health.frame()
+        return frame
+
+    def until_ok(self, timeout_s: float = 30.0) -> Awaitable[VenueHealth]:
+        """Wait until the state is OK: `await` it; raises `VenueUnavailable`, saying why, when it is not."""
+        return self._engine().health.until_ok(timeout_s)
+
+    def table(self) -> Table:
+        engine = self._engine()
+        now_ms = None if engine.clock.fixed else engine.clock.now_ms()
+        return views.health(self.snapshot, now_ms=now_ms, armed=engine.session is not None)
+
+
+class MarketFace(Face):
+    """The books and the symbols of the venue."""
+
+    __slots__ = ()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the venue lists."""
+        return tuple(self._engine().market.symbols)
+
+    def book(self, symbol: str, limit: int = 10) -> Awaitable[BookView]:
+        """Our own book of `symbol`, the best `limit` levels: `await` it."""
+        return self._engine().market.book(symbol, limit)
+
+    def watch(self, symbol: str) -> Awaitable[None]:
+        """Start the streams of one more symbol: `await` it."""
+        return self._engine().market.watch(symbol)
+
+    def advance(self, seconds: float) -> Awaitable[Any]:
+        """Let the market run for `seconds`: a deterministic paper market moves only then."""
+        return self._engine().market.advance(seconds)
+
+    def table(self) -> Table:
+        return Table(title="market", rows=(("symbols", ", ".join(self.symbols) or "not known yet"),))

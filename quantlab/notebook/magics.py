@@ -1,0 +1,225 @@
+"""The magics `%ql`, `%quantlab` and `%%on`: parse a line, build one command, hand it over.
+
+No rule lives in a magic. What acts returns the desk's lazy handle, what only looks returns a
+`View`; both can be awaited, which `transform` does for every line magic of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import getpass
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import StdinNotImplementedError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from traitlets import Bool, Unicode, observe
+
+from quantlab.control.commands import Resume, SubmitOrder
+from quantlab.domain.market import BookView
+from quantlab.domain.orders import OrderRequest
+from quantlab.errors import QuantlabError, TokenRefused
+from quantlab.notebook import lines, on_cell, parse, views
+from quantlab.notebook.faces import Face
+from quantlab.notebook.ordering import request
+from quantlab.notebook.table import Act, Table, View
+from quantlab.secret import Secret
+from quantlab.trading.rails import RAILS
+
+if TYPE_CHECKING:
+    from quantlab.notebook.extension import Notebook
+
+T = TypeVar("T")
+PROMPT = "quantlab token: "
+
+
+@magics_class
+class QuantlabMagics(Magics):
+    """Trading research in this notebook; `%ql help` lists what there is."""
+
+    name = Unicode("ql", help="The notebook's name for quantlab.").tag(config=True)
+    deterministic = Bool(
+        False, help="Fixed seed, clock and ids; the paper market moves only on request. Restarts the engine."
+    ).tag(config=True)
+
+    shell: Any
+
+    def __init__(self, shell: Any, notebook: Notebook) -> None:
+        self._notebook = notebook
+        super().__init__(shell)
+
+    @line_magic
+    def ql(self, line: str) -> Any:
+        """%ql SUBCOMMAND ...: `%ql help` lists them; `# comments` are stripped."""
+        return self._run(parse.parse(line))
+
+    @line_magic
+    def quantlab(self, line: str) -> Any:
+        """%quantlab SUBCOMMAND ...: the long form of %ql."""
+        return self._run(parse.parse(line))
+
+    @cell_magic
+    def on(self, line: str, cell: str) -> Any:
+        """%%on TOPIC [OVERFLOW]: the cell becomes a handler with `event` in scope.
+
+        Running the cell again replaces it. OVERFLOW says what happens when events come faster
+        than it takes them: drop_oldest (the default), drop_new, conflate or fail.
+        """
+        asked = on_cell.parse_line(line)
+        shell, notebook = self.shell, self._notebook
+        body = shell.transform_cell(cell)
+        source = f"%%on {line}\n{body}"
+        filename = shell.compile.cache(source, shell.execution_count, raw_code=source)
+        try:
+            handler = on_cell.compile_handler(body, filename=filename, namespace=shell.user_ns)
+        except SyntaxError as error:
+            raise on_cell.shown_at_the_cell(error) from None
+        owner = notebook.owner() or f"%%on {asked.topic} {hashlib.sha256(cell.encode()).hexdigest()[:8]}"
+        bus = notebook.engine.bus
+        bus.drop_owner(owner)
+        bus.subscribe(
+            asked.topic,
+            handler,
+            overflow=asked.overflow,
+            name=f"%%on {asked.topic}",
+            owner=owner,
+            context=contextvars.copy_context(),
+        )
+
+        async def watch() -> str:
+            symbol = on_cell.watched(asked.topic)
+            if symbol is not None:
+                try:
+                    await notebook.engine.market.watch(symbol)
+                except BaseException:
+                    bus.drop_owner(owner)
+                    raise
+            return f"on {asked.topic}: subscribed"
+
+        return View(lambda: f"on {asked.topic}: subscribed", views.message, fetch=watch)
+
+    def _run(self, asked: lines.Line) -> Any:
+        engine, ql = self._notebook.engine, self._notebook.ql
+        match asked:
+            case lines.Place():
+                return engine.execute(SubmitOrder(_request(asked)))
+            case lines.Cancel():
+                return Act(ql.orders.cancel(asked.target), views.cancelled)
+            case lines.Resume():
+                active = views.message(f"ACTIVE: {asked.reason}; orders pass the rails again")
+                return Act(engine.execute(Resume(asked.reason)), lambda _: active)
+            case lines.Halt():
+                return self._halt(asked.reason)
+            case lines.Explain():
+                order = _request(asked.order)
+                return self._view(lambda: engine.explain(order), views.decision)
+            case lines.Book():
+                return View(
+                    lambda: None, views.book, fetch=lambda: ql.market.book(asked.symbol, asked.levels)
+                )
+            case lines.Help():
+                return self._view(lambda: asked.subject, views.help_table, wait=False)
+        return getattr(self, f"_{asked.what}")()
+
+    def _halt(self, reason: str) -> View[Any]:
+        self._notebook.engine.halt(reason)  # at once, also where nobody awaits the line
+        return self._say(f"HALTED: {reason}; no new order leaves, cancels still pass, %ql resume lifts it")
+
+    def _arm(self) -> View[Any]:
+        engine = self._notebook.engine
+        if engine.settings.token_file is not None:
+            engine.arm_from_file()
+        else:
+            engine.arm(_ask_for_token())
+        return self._say("armed: actions pass the desk until this expires or %ql disarm")
+
+    def _disarm(self) -> View[Any]:
+        self._notebook.engine.disarm()
+        return self._say("not armed: actions are refused, %ql halt always works")
+
+    def _status(self) -> View[Any]:
+        engine = self._notebook.engine
+
+        async def fetch() -> list[tuple[str, str]]:
+            with contextlib.suppress(QuantlabError):  # a start that failed stands in the status
+                await engine.ready()
+            return engine.status()
+
+        return View(engine.status, views.status, fetch=fetch)
+
+    def _health(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.health)
+
+    def _orders(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.orders)
+
+    def _positions(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.portfolio.positions)
+
+    def _fills(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.portfolio.fills)
+
+    def _balances(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.portfolio.balances)
+
+    def _limits(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.rails)
+
+    def _rails(self) -> View[Any]:
+        return self._view(lambda: RAILS, views.rails)
+
+    def _subs(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.bus)
+
+    # Views --------------------------------------------------------------------------------
+
+    def _table(self, face: Callable[[], Face]) -> View[Face]:
+        """What `ql` shows under that name, as it stands when the engine is up."""
+        return self._view(face, lambda shown: shown.table())
+
+    def _say(self, text: str) -> View[str]:
+        return self._view(lambda: text, views.message, wait=False)
+
+    def _view(self, read: Callable[[], T], render: Callable[[T], Table], *, wait: bool = True) -> View[T]:
+        async def fetch() -> T:
+            await self._notebook.engine.ready()
+            return read()
+
+        return View(read, render, fetch=fetch if wait else None)
+
+    # Settings -----------------------------------------------------------------------------
+
+    @observe("name")
+    def _name_changed(self, _change: object) -> None:
+        self._notebook.rename(self.name)
+
+    @observe("deterministic")
+    def _deterministic_changed(self, _change: object) -> None:
+        self._notebook.restart()
+
+
+def _book(view: BookView | None) -> Table:
+    return views.book(view) if view else views.message("NOT READ: a book has to be awaited")
+
+
+def _request(asked: lines.Place) -> OrderRequest:
+    return request(
+        asked.side,
+        asked.symbol,
+        asked.quantity,
+        price=asked.price,
+        quote_quantity=asked.quote_quantity,
+        time_in_force=asked.time_in_force,
+    )
+
+
+def _ask_for_token() -> Secret:
+    """By getpass: what is typed reaches neither the cell, nor the history, nor another client."""
+    try:
+        return Secret(getpass.getpass(PROMPT).strip())
+    except StdinNotImplementedError:
+        raise TokenRefused(
+            "nobody can be asked for the token here; set QUANTLAB_TOKEN_FILE before the kernel starts"
+        ) from None

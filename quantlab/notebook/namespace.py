@@ -1,0 +1,116 @@
+"""`ql`, the one name in the notebook: what the engine knows, and what it can be asked to do.
+
+No rule and no secret is here; everything that acts becomes a command for the desk.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from quantlab.bus import Overflow, Subscription, Topic
+from quantlab.notebook import views
+from quantlab.notebook.faces import Face, HealthFace, MarketFace, PortfolioFace, RailsFace
+from quantlab.notebook.ordering import OrdersFace
+from quantlab.notebook.table import Table, of_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quantlab.engine import Engine
+
+
+class BusFace(Face):
+    """The event bus. A cell's subscriptions are replaced when the cell runs again."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, engine: Callable[[], Engine], owner: Callable[[], str]) -> None:
+        super().__init__(engine)
+        self._owner = owner
+
+    def subscribe(
+        self,
+        topic: Topic[Any] | str,
+        handler: Callable[[Any], Any] | None = None,
+        *,
+        overflow: Overflow = Overflow.DROP_OLDEST,
+        **options: Any,
+    ) -> Subscription:
+        """As `Bus.subscribe`; what the handler prints lands under this cell."""
+        options.setdefault("owner", self._owner())
+        options.setdefault("context", contextvars.copy_context())
+        return self._engine().bus.subscribe(topic, handler, overflow=overflow, **options)
+
+    def publish(self, topic: Topic[Any], event: Any) -> int:
+        """Put an event in every mailbox; never waits. Returns its sequence number."""
+        return self._engine().bus.publish(topic, event)
+
+    def declare(self, *topics: Topic[Any]) -> None:
+        """Make topics of your own known."""
+        self._engine().bus.declare(*topics)
+
+    def errors(self) -> list[str]:
+        """The last tracebacks of handlers."""
+        return self._engine().bus.errors()
+
+    async def settle(self) -> None:
+        """Return when every mailbox is empty and no handler runs."""
+        await self._engine().bus.settle()
+
+    def frame(self) -> pd.DataFrame:
+        """One row per subscription, with its counts."""
+        frame: pd.DataFrame = self._engine().bus.frame()
+        return frame
+
+    def table(self) -> Table:
+        return of_frame(self.frame(), title="subscriptions", empty="nobody listens")
+
+
+class Ql(Face):
+    """quantlab in this notebook. `%ql help` lists the magics; every table here has `.frame()`."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, engine: Callable[[], Engine], owner: Callable[[], str]) -> None:
+        super().__init__(engine)
+        self._owner = owner
+
+    @property
+    def bus(self) -> BusFace:
+        """Typed topics: subscribe and publish."""
+        return BusFace(self._engine, self._owner)
+
+    @property
+    def orders(self) -> OrdersFace:
+        """Buy, sell, cancel, and every order of the session."""
+        return OrdersFace(self._engine, lambda engine: engine.orders, "orders")
+
+    @property
+    def portfolio(self) -> PortfolioFace:
+        """Fills, positions, balances."""
+        return PortfolioFace(self._engine)
+
+    @property
+    def rails(self) -> RailsFace:
+        """The limits that orders are held to."""
+        return RailsFace(self._engine)
+
+    @property
+    def health(self) -> HealthFace:
+        """Is the venue fit to trade on, and why not."""
+        return HealthFace(self._engine)
+
+    @property
+    def market(self) -> MarketFace:
+        """Symbols and books."""
+        return MarketFace(self._engine)
+
+    @property
+    def binance(self) -> Any:
+        """The venue's own reads, typed: `await ql.binance.klines("BTCUSDT", "1m")`."""
+        return self._engine().binance
+
+    def table(self) -> Table:
+        return views.status(self._engine().status())

@@ -1,0 +1,228 @@
+"""The grammar of `%ql`: one line of text in, one small command value out.
+
+Pure: no engine, no IPython, no clock. A line that cannot be read raises `UsageError`, which
+says in one line how to write it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from quantlab.domain.decimals import plain, positive
+from quantlab.domain.orders import Side, TimeInForce
+from quantlab.errors import InvalidField, UsageError
+from quantlab.notebook.lines import Book, Cancel, Explain, Halt, Help, Line, Place, Resume, Show
+
+COMMENT = re.compile(r"(^|\s)#.*$")
+SYMBOL = re.compile(r"[A-Za-z0-9._-]{2,20}")
+NUMBER = re.compile(r"[-+]?[0-9.]+")
+TOKEN = "qlt_"  # how every token begins  # noqa: S105
+ON_THE_LINE = (
+    "a token never goes on the line: this cell and the history now hold it. Clear the cell, replace the "
+    "token (quantlab token revoke, then quantlab token new), and run %ql arm alone"
+)
+MOST_LEVELS = 1000
+ORDER_USAGE = "%ql {} QTY SYMBOL [@ PRICE] [gtc|ioc|fok], or %ql {} AMOUNT QUOTE of SYMBOL"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One subcommand: how to write it, what it does, who reads its words, and its second form."""
+
+    usage: str
+    summary: str
+    read: Callable[[list[str]], Line]
+    also: tuple[str, str] | None = None
+
+
+def parse(line: str) -> Line:
+    """What the text after `%ql` asks for; an empty line asks for help."""
+    if TOKEN in line:
+        raise UsageError(ON_THE_LINE)
+    words = COMMENT.sub("", line).split()
+    name = words[0].lower() if words else "help"
+    entry = GRAMMAR.get(name)
+    if entry is None:
+        raise UsageError(f"unknown subcommand {words[0][:40]!r}; {nearest(name, GRAMMAR)}")
+    return entry.read(words[1:])
+
+
+def nearest(word: str, known: Mapping[str, object]) -> str:
+    """A remedy for a misspelt word: "did you mean buy? %ql help lists all"."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}? %ql help lists all" if close else "%ql help lists all"
+
+
+def _placing(side: Side, words: list[str], usage: str) -> Place:
+    words = " ".join(words).replace("@", " @ ").split()
+    if len(words) > 2 and words[2].lower() == "of":
+        return _by_quote(side, words, usage)
+    if len(words) < 2:
+        raise UsageError(f"an order needs a quantity and a symbol: {usage}")
+    if not NUMBER.fullmatch(words[0]) and NUMBER.fullmatch(words[1]):
+        raise UsageError(f"the quantity comes first: {words[1]} {words[0].upper()} ({usage})")
+    quantity, symbol, rest = _amount(words[0], "quantity"), _symbol(words[1]), words[2:]
+    if not rest:
+        return Place(side=side, symbol=symbol, quantity=quantity)
+    if rest[0] != "@":
+        raise UsageError(_instead_of_price(rest[0], f"{plain(quantity)} {symbol}", usage))
+    if len(rest) < 2:
+        raise UsageError(f"the price is missing after @: {usage}")
+    price = _amount(rest[1], "price")
+    return Place(
+        side=side,
+        symbol=symbol,
+        quantity=quantity,
+        price=price,
+        time_in_force=_time_in_force(rest[2:], usage),
+    )
+
+
+def _by_quote(side: Side, words: list[str], usage: str) -> Place:
+    amount = _amount(words[0], "quote quantity")
+    if len(words) < 4:
+        raise UsageError(f"the symbol is missing after of: {usage}")
+    quote, symbol = words[1].upper(), _symbol(words[3])
+    if not symbol.endswith(quote) or symbol == quote:
+        raise UsageError(f"{symbol} is not quoted in {quote}: {usage}")
+    if len(words) > 4:
+        raise UsageError(f"an amount of {quote} is for market orders, which take nothing more: {usage}")
+    return Place(side=side, symbol=symbol, quote_quantity=amount)
+
+
+def _instead_of_price(word: str, order: str, usage: str) -> str:
+    if NUMBER.fullmatch(word):
+        return f"the @ before the price is missing; write {order} @ {word}"
+    if word.upper() in TimeInForce.__members__:
+        return f"{word} is for orders with a price, and a market order has none: {usage}"
+    return f"cannot read {word[:40]!r}: {usage}"
+
+
+def _time_in_force(words: list[str], usage: str) -> TimeInForce:
+    if not words:
+        return TimeInForce.GTC
+    if len(words) > 1 or words[0].upper() not in TimeInForce.__members__:
+        raise UsageError(f"cannot read {' '.join(words)[:40]!r} after the price: {usage}")
+    return TimeInForce[words[0].upper()]
+
+
+def _amount(word: str, field: str) -> Decimal:
+    try:
+        return positive(word, field)
+    except InvalidField as error:
+        raise UsageError(f"{field}: {error.problem}; write plain digits above zero, like 0.01") from None
+
+
+def _symbol(word: str) -> str:
+    if SYMBOL.fullmatch(word) is None or NUMBER.fullmatch(word):
+        raise UsageError(f"symbol: {word[:40]!r} is not a symbol; write one like BTCUSDT")
+    return word.upper()
+
+
+def _buy(words: list[str]) -> Line:
+    return _placing(Side.BUY, words, ORDER_USAGE.format("buy", "buy"))
+
+
+def _sell(words: list[str]) -> Line:
+    return _placing(Side.SELL, words, ORDER_USAGE.format("sell", "sell"))
+
+
+def _order(words: list[str]) -> Line:
+    return _sided("order", words)
+
+
+def _explain(words: list[str]) -> Line:
+    return Explain(order=_sided("explain", words[1:] if words[:1] == ["order"] else words))
+
+
+def _sided(name: str, words: list[str]) -> Place:
+    usage = f"%ql {name} buy|sell QTY SYMBOL [@ PRICE] [gtc|ioc|fok]"
+    if not words or words[0].upper() not in Side.__members__:
+        raise UsageError(f"say buy or sell first: {usage}")
+    return _placing(Side[words[0].upper()], words[1:], usage)
+
+
+def _cancel(words: list[str]) -> Line:
+    if len(words) != 1:
+        raise UsageError("say which order: %ql cancel ID|SYMBOL|all")
+    return Cancel(target="all" if words[0].lower() == "all" else words[0])
+
+
+def _book(words: list[str]) -> Line:
+    usage = "%ql book SYMBOL [LEVELS]"
+    if len(words) not in (1, 2):
+        raise UsageError(f"say which symbol: {usage}")
+    symbol = _symbol(words[0])
+    if len(words) == 1:
+        return Book(symbol=symbol)
+    if re.fullmatch(r"[0-9]{1,4}", words[1], re.ASCII) is None or not 1 <= int(words[1]) <= MOST_LEVELS:
+        raise UsageError(f"levels: {words[1][:40]!r} is no number from 1 to {MOST_LEVELS}: {usage}")
+    return Book(symbol=symbol, levels=int(words[1]))
+
+
+def _halt(words: list[str]) -> Line:
+    return Halt(reason=" ".join(words) or "halted from the notebook")
+
+
+def _resume(words: list[str]) -> Line:
+    return Resume(reason=" ".join(words) or "resumed from the notebook")
+
+
+def _help(words: list[str]) -> Line:
+    subject = words[0].lower() if words else ""
+    if subject and subject not in GRAMMAR:
+        raise UsageError(f"unknown subcommand {subject[:40]!r}; {nearest(subject, GRAMMAR)}")
+    return Help(subject=subject)
+
+
+def _arm(words: list[str]) -> Line:
+    if words:
+        raise UsageError(ON_THE_LINE)
+    return Show(what="arm")
+
+
+def _nothing_more(name: str) -> Callable[[list[str]], Line]:
+    def read(words: list[str]) -> Line:
+        if words:
+            raise UsageError(f"%ql {name} takes nothing more, not {' '.join(words)[:40]!r}")
+        return Show(what=name)
+
+    return read
+
+
+GRAMMAR: Mapping[str, Entry] = {
+    "status": Entry("status", "venue, level, engine, streams, rails, armed or not", _nothing_more("status")),
+    "health": Entry("health", "is the venue fit to trade on, and why not", _nothing_more("health")),
+    "arm": Entry("arm", "allow actions: asks for the token, or reads QUANTLAB_TOKEN_FILE", _arm),
+    "disarm": Entry("disarm", "give the right to act back", _nothing_more("disarm")),
+    "buy": Entry(
+        "buy QTY SYMBOL [@ PRICE] [gtc|ioc|fok]",
+        "a limit order; without @ PRICE at market",
+        _buy,
+        ("buy AMOUNT QUOTE of SYMBOL", "at market for an amount of the quote asset: buy 100 USDT of BTCUSDT"),
+    ),
+    "sell": Entry(
+        "sell QTY SYMBOL [@ PRICE] [gtc|ioc|fok]",
+        "the same, the other way",
+        _sell,
+        ("sell AMOUNT QUOTE of SYMBOL", "the same, the other way"),
+    ),
+    "order": Entry("order buy|sell QTY SYMBOL [@ PRICE] ...", "the same, with the side as a word", _order),
+    "cancel": Entry("cancel ID|SYMBOL|all", "cancel one order, those of a symbol, or all", _cancel),
+    "orders": Entry("orders", "our orders and their states", _nothing_more("orders")),
+    "positions": Entry("positions", "what our fills add up to", _nothing_more("positions")),
+    "fills": Entry("fills", "executions of our orders", _nothing_more("fills")),
+    "balances": Entry("balances", "free and locked, by asset", _nothing_more("balances")),
+    "book": Entry("book SYMBOL [LEVELS]", "the best levels of a book", _book),
+    "explain": Entry("explain buy|sell QTY SYMBOL [@ PRICE]", "every rail's answer; sends nothing", _explain),
+    "rails": Entry("rails", "the checks that every order passes", _nothing_more("rails")),
+    "limits": Entry("limits", "the numbers that the rails hold orders to", _nothing_more("limits")),
+    "halt": Entry("halt [REASON]", "deny every new order at once; cancels still pass", _halt),
+    "resume": Entry("resume [REASON]", "lift a HALT (needs arming)", _resume),
+    "subs": Entry("subs", "subscriptions on the bus and their counts", _nothing_more("subs")),
+    "help": Entry("help [SUBCOMMAND]", "this list", _help),
+}

@@ -1,0 +1,58 @@
+"""Completion: which words may stand at the end of a line of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from quantlab.notebook.completer import Names, candidates, topics
+from quantlab.notebook.parse import GRAMMAR
+
+NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",))
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "fragment"),
+    [
+        ("%ql ", list(GRAMMAR), ""),
+        ("%ql or", ["order", "orders"], "or"),
+        ("x = %ql st", ["status"], "st"),
+        ("    %quantlab can", ["cancel"], "can"),
+        ("%ql order ", ["buy", "sell"], ""),
+        ("%ql order B", ["BUY"], "B"),
+        ("%ql explain s", ["sell"], "s"),
+        ("%ql buy ", [], ""),
+        ("%ql buy 0.01 B", ["BTCUSDT"], "B"),
+        ("%ql buy 0.01 eth", ["ETHUSDT"], "eth"),
+        ("%ql order BUY 0.01 ", ["BTCUSDT", "ETHUSDT"], ""),
+        ("%ql buy 0.01 BTCUSDT ", ["@", "of"], ""),
+        ("%ql buy 100 USDT of ", ["BTCUSDT", "ETHUSDT"], ""),
+        ("%ql buy 0.01 BTCUSDT @ 60000 i", ["IOC"], "i"),
+        ("%ql cancel ", ["all", "BTCUSDT", "ETHUSDT", "ql-7"], ""),
+        ("%ql book E", ["ETHUSDT"], "E"),
+        ("%ql help bu", ["buy"], "bu"),
+        ("%ql status ", [], ""),
+        (
+            "%%on market.trade.",
+            ["market.trade.BTCUSDT", "market.trade.ETHUSDT", "market.trade.*"],
+            "market.trade.",
+        ),
+        ("%%on venue.health con", ["conflate"], "con"),
+    ],
+)
+def test_what_may_stand_at_the_end_of_the_line(line: str, words: list[str], fragment: str) -> None:
+    """Also after an assignment, indented, and in either case."""
+    assert candidates(line, NAMES) == (words, fragment)
+
+
+@pytest.mark.parametrize("line", ["", "%ql", "%time x", "ql.or", "x = 5 % ql ", "%%onx market", "print('a')"])
+def test_a_line_that_is_not_ours_is_left_to_others(line: str) -> None:
+    """None: IPython's own completion goes on."""
+    assert candidates(line, NAMES) is None
+
+
+def test_every_topic_of_the_catalogue_can_be_completed() -> None:
+    """Braces are filled with the symbols we know, or with the wildcard."""
+    offered = topics(("BTCUSDT",))
+
+    assert {"execution.BTCUSDT", "risk.halt", "balance.*", "bus.subscriber.slow"} <= set(offered)
+    assert not [topic for topic in offered if "{" in topic]

@@ -1,0 +1,175 @@
+"""The grammar of `%ql`: what each line means, and what a wrong line answers."""
+
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantlab.domain.orders import Side, TimeInForce
+from quantlab.errors import UsageError
+from quantlab.notebook.parse import (
+    GRAMMAR,
+    Book,
+    Cancel,
+    Explain,
+    Halt,
+    Help,
+    Line,
+    Place,
+    Resume,
+    Show,
+    parse,
+)
+
+BUY = Place(side=Side.BUY, symbol="BTCUSDT", quantity=Decimal("0.01"))
+LIMIT = Place(
+    side=Side.BUY,
+    symbol="BTCUSDT",
+    quantity=Decimal("0.01"),
+    price=Decimal(60000),
+    time_in_force=TimeInForce.GTC,
+)
+IOC = Place(
+    side=Side.SELL,
+    symbol="ETHUSDT",
+    quantity=Decimal(2),
+    price=Decimal("2500.5"),
+    time_in_force=TimeInForce.IOC,
+)
+
+MEANINGS: list[tuple[str, Line]] = [
+    ("", Help(subject="")),
+    ("help buy", Help(subject="buy")),
+    ("status", Show(what="status")),
+    ("  STATUS  # how are we", Show(what="status")),
+    ("arm # from the file", Show(what="arm")),
+    ("buy 0.01 BTCUSDT", BUY),
+    ("buy 0.01 btcusdt # market", BUY),
+    ("buy 0.01 BTCUSDT @ 60000", LIMIT),
+    ("buy 0.01 BTCUSDT @60000", LIMIT),
+    ("buy 0.01 BTCUSDT@60000 gtc", LIMIT),
+    ("order BUY 0.01 BTCUSDT @ 60000", LIMIT),
+    ("sell 2 ETHUSDT @ 2500.5 IOC", IOC),
+    ("order sell 2 ETHUSDT @ 2500.5 ioc", IOC),
+    ("buy 100 USDT of BTCUSDT", Place(side=Side.BUY, symbol="BTCUSDT", quote_quantity=Decimal(100))),
+    ("explain buy 0.01 BTCUSDT @ 60000", Explain(order=LIMIT)),
+    ("explain order buy 0.01 BTCUSDT @ 60000", Explain(order=LIMIT)),
+    ("cancel all", Cancel(target="all")),
+    ("cancel ALL", Cancel(target="all")),
+    ("cancel ql-Ab1-7", Cancel(target="ql-Ab1-7")),
+    ("book BTCUSDT", Book(symbol="BTCUSDT", levels=10)),
+    ("book btcusdt 3", Book(symbol="BTCUSDT", levels=3)),
+    ("halt", Halt(reason="halted from the notebook")),
+    ("halt the feed looks wrong @ noon # note", Halt(reason="the feed looks wrong @ noon")),
+    ("resume checked", Resume(reason="checked")),
+]
+
+MISTAKES = [
+    ("byu 0.01 BTCUSDT", "did you mean buy"),
+    ("zzz", "%ql help lists all"),
+    ("help byu", "did you mean buy"),
+    ("buy", "quantity and a symbol"),
+    ("buy 0.01", "quantity and a symbol"),
+    ("buy 0.01 BTCUSDT 60000", "the @ before the price is missing; write 0.01 BTCUSDT @ 60000"),
+    ("buy BTCUSDT 0.01", "the quantity comes first: 0.01 BTCUSDT"),
+    ("buy 0.01 BTCUSDT @", "the price is missing after @"),
+    ("buy 0.01 BTCUSDT @ cheap", "price: 'cheap' is not plain decimal text"),
+    ("buy 0.01 BTCUSDT @ nan", "price: 'nan' is not plain decimal text"),
+    ("buy 1e-3 BTCUSDT", "quantity: '1e-3' is not plain decimal text"),
+    ("buy -1 BTCUSDT", "quantity: -1 is not above zero"),
+    ("buy 0 BTCUSDT", "quantity: 0 is not above zero"),
+    ("buy 1_000 BTCUSDT", "quantity: '1_000' is not plain decimal text"),
+    ("buy 0.01 BTC/USDT", "symbol: 'BTC/USDT' is not a symbol"),
+    ("buy 0.01 BTCUSDT ioc", "a market order has none"),
+    ("buy 0.01 BTCUSDT at 60000", "cannot read 'at'"),
+    ("buy 0.01 BTCUSDT @ 60000 day", "cannot read 'day' after the price"),
+    ("buy 0.01 BTCUSDT @ 60000 gtc now", "cannot read 'gtc now' after the price"),
+    ("buy 100 EUR of BTCUSDT", "BTCUSDT is not quoted in EUR"),
+    ("buy 100 USDT of", "the symbol is missing after of"),
+    ("buy 100 USDT of BTCUSDT @ 3", "is for market orders"),
+    ("order 0.01 BTCUSDT", "say buy or sell first"),
+    ("explain", "say buy or sell first"),
+    ("cancel", "%ql cancel ID|SYMBOL|all"),
+    ("cancel a b", "%ql cancel ID|SYMBOL|all"),
+    ("book", "%ql book SYMBOL [LEVELS]"),
+    ("book BTCUSDT ten", "no number from 1 to 1000"),
+    ("book BTCUSDT 0", "no number from 1 to 1000"),
+    ("status now", "%ql status takes nothing more"),
+]
+
+
+@pytest.mark.parametrize(("line", "meaning"), MEANINGS)
+def test_a_line_means_one_command(line: str, meaning: Line) -> None:
+    """Sides, symbols and times in force in any case; amounts exactly as written."""
+    assert parse(line) == meaning
+
+
+@pytest.mark.parametrize(("line", "says"), MISTAKES)
+def test_a_wrong_line_is_one_line_of_usage(line: str, says: str) -> None:
+    """A mistake is a UsageError of one line that says how to write it."""
+    with pytest.raises(UsageError) as mistake:
+        parse(line)
+
+    assert says in str(mistake.value)
+    assert "\n" not in str(mistake.value)
+    assert mistake.value._render_traceback_() == [f"UsageError: {mistake.value}"]
+
+
+def test_a_token_on_the_line_is_refused_and_not_repeated() -> None:
+    """The cell now holds the token: say so, say to replace it, never echo it."""
+    with pytest.raises(UsageError) as refusal:
+        parse("arm qlt_S3cretS3cret")
+
+    assert "S3cret" not in str(refusal.value)
+    assert "token new" in str(refusal.value)
+
+
+def test_help_knows_a_way_to_write_every_subcommand() -> None:
+    """Each entry's usage begins with its own name, and nothing that does not exist is listed."""
+    assert all(entry.usage.split()[0] == name for name, entry in GRAMMAR.items())
+    assert not {"doctor", "record", "replay", "learn"} & set(GRAMMAR)
+
+
+WORDS = st.sampled_from(
+    [
+        *GRAMMAR,
+        "0.01",
+        "-1",
+        "BTCUSDT",
+        "USDT",
+        "of",
+        "@",
+        "60000",
+        "ioc",
+        "all",
+        "#",
+        "$",
+        "→",
+        "nan",
+        "9" * 30,
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=7))
+def test_any_words_are_a_command_or_a_usage_error(words: list[str]) -> None:
+    """No line ends in another kind of error."""
+    with contextlib.suppress(UsageError):
+        parse(" ".join(words))
+
+
+@given(
+    st.decimals("0.00000001", "1000000", places=8),
+    st.decimals("0.01", "1000000", places=2),
+    st.sampled_from(["buy", "sell"]),
+)
+def test_amounts_are_exactly_what_was_written(quantity: Decimal, price: Decimal, side: str) -> None:
+    """No digit is lost or made up between the line and the command."""
+    placed = parse(f"{side} {quantity:f} BTCUSDT @ {price:f}")
+
+    assert isinstance(placed, Place)
+    assert (placed.quantity, placed.price, placed.side) == (quantity, price, side.upper())
