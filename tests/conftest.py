@@ -1,11 +1,34 @@
-"""What every test may ask for: the size to run at, and the folder of recorded data."""
+"""What every test may ask for: the size to run at, and the folder of recorded data.
+
+The whole run has a home of its own with a token of its own: no test reads or writes the user's.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+PRIVATE = tempfile.TemporaryDirectory(prefix="quantlab-tests-")
+
+
+def pytest_configure() -> None:
+    """Point this process and every kernel it starts at a private home, armed by a token file."""
+    from quantlab.clock import SystemClock
+    from quantlab.control.tokenstore import TokenStore
+
+    home = Path(PRIVATE.name)
+    for name in [name for name in os.environ if name.startswith("QUANTLAB_") and name != "QUANTLAB_SHARED"]:
+        del os.environ[name]
+    os.environ.pop("GLASS_COCKPIT", None)
+    token_file = home / "token"
+    if not token_file.exists():
+        token_file.touch(mode=0o600)
+        token_file.write_text(TokenStore(home, SystemClock()).new("tests"))
+    os.environ["QUANTLAB_HOME"] = str(home)
+    os.environ["QUANTLAB_TOKEN_FILE"] = str(token_file)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

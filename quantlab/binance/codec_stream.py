@@ -25,6 +25,7 @@ MarketEvent = Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline | ServerS
 UserEvent = ExecutionReport | AccountPosition | StreamTerminated | ServerShutdown | Reply | Unknown
 
 PREFIX = b'{"stream":"'
+REPLY_FIELDS = {"id", "code", "error"}  # one of them is in every reply, none in an event
 DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NAMES_KEPT = 4096  # decoders remembered by name; four times the streams that a connection may have
 
@@ -112,7 +113,7 @@ def decode_user_event(raw: bytes | str) -> UserEvent:
     shape = USER_EVENTS.get(_tag(event))
     if shape is not None:
         return cast("UserEvent", _typed(event, shape).event("", 0))
-    return _reply(data) if "id" in fields else Unknown(stream="", text=data.decode())
+    return _reply(data) if REPLY_FIELDS & fields.keys() else Unknown(stream="", text=data.decode())
 
 
 def encode_market(event: Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline) -> dict[str, object]:
@@ -198,7 +199,7 @@ def _decode_other(data: bytes, received_ms: int, symbol: str) -> MarketEvent:
             shape = shapes.TickerShape  # spot names no event type here
         elif shape is None and "lastUpdateId" in fields:
             shape = shapes.SnapshotShape
-        elif shape is None and ("id" in fields or "code" in fields):
+        elif shape is None and REPLY_FIELDS & fields.keys():
             return _reply(data)
     if shape is None:
         return Unknown(stream=stream, text=data.decode())

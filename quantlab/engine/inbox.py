@@ -1,0 +1,83 @@
+"""What the wire hands over, one message at a time, on the main thread.
+
+Folds market data into the quotes and tells the bus; gives the gateway what is the gateway's.
+Nothing here waits, and no handler of a user runs here: they have mailboxes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from quantlab.bus import Bus, Topic
+from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
+from quantlab.domain.venue import VenueHealth
+from quantlab.engine.faces import Health
+from quantlab.engine.halting import HaltNews
+from quantlab.engine.link import UserStreamState
+from quantlab.engine.quotes import Quotes
+from quantlab.topics import BOOK_TICKER, DEPTH, KLINE, RISK_HALT, TRADE, VENUE_HEALTH
+from quantlab.trading.gateway import Gateway
+from quantlab.wire import WireFailure
+
+MARKET: dict[type, Topic[Any]] = {Trade: TRADE, BookTicker: BOOK_TICKER, DepthUpdate: DEPTH, Kline: KLINE}
+
+
+class Flush:
+    """A marker in the market lane: `done` is set when all that was posted before was applied."""
+
+    def __init__(self, done: asyncio.Future[None]) -> None:
+        self.done = done
+
+
+class Owner(Protocol):
+    """What the inbox needs of the engine."""
+
+    bus: Bus
+    quotes: Quotes
+    health: Health
+    alarms: list[str]
+
+    @property
+    def gateway(self) -> Gateway | None: ...
+
+    def reconcile(self) -> None: ...
+
+
+class Inbox:
+    """Applies the wire's messages to the engine."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self.unknown = 0  # frames of a kind we do not know: counted, not lost in silence
+
+    def apply(self, message: object) -> None:
+        """Fold one message in; see `Wire`."""
+        owner = self._owner
+        topic = MARKET.get(type(message))
+        if topic is not None:
+            owner.quotes.on_event(message)  # type: ignore[arg-type]  # MARKET's keys are its types
+            owner.bus.publish(topic, message)
+            return
+        gateway = owner.gateway
+        if gateway is not None and gateway.apply(message):
+            return
+        match message:
+            case VenueHealth():
+                owner.health.on_health(message)
+                owner.bus.publish(VENUE_HEALTH, message)
+            case HaltNews(change):
+                owner.bus.publish(RISK_HALT, change)
+            case UserStreamState(live, _):
+                if live:
+                    owner.reconcile()
+            case Flush():
+                if not message.done.done():
+                    message.done.set_result(None)
+            case WireFailure(name, error):
+                owner.alarms.append(f"{name} ended: {error}")
+            case _:
+                self.unknown += 1
+
+
+

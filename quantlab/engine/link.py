@@ -1,0 +1,217 @@
+"""Everything that talks to one venue; it lives on the wire loop from open to close.
+
+Builds the client, the streams, the books, the health monitor and the halt path, and hands
+what they hear to the engine as plain messages. It touches no engine state: market data goes
+through the bounded lane, reports of our own orders through the lossless one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx
+import msgspec
+
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.codec_rest import ExchangeInfo
+from quantlab.binance.signing import Credentials
+from quantlab.binance.streams import MarketStreams
+from quantlab.binance.timing import VenueClock
+from quantlab.binance.wsapi import UserStream
+from quantlab.clock import Clock
+from quantlab.config import Settings
+from quantlab.domain.market import BookTicker, BookView, DepthSnapshot
+from quantlab.errors import EngineError, QuantlabError, VenueUnavailable
+from quantlab.health.monitor import Monitor
+from quantlab.health.probes import Sources
+from quantlab.market.feed import Feed
+from quantlab.paper.spawn import Control
+from quantlab.wire import HaltLatch, Wire
+
+STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
+HALT_KEEP_WARM_S = 10.0
+CLOCK_SYNC_S = 60.0
+USER_STREAM_S = 5.0
+
+
+class UserStreamState(msgspec.Struct, frozen=True):
+    """Posted to the engine: the user stream became live (reconcile!) or was lost."""
+
+    live: bool
+    reason: str
+
+
+class Link:
+    """The wire side of one venue. Create it anywhere, use it on the wire loop only."""
+
+    def __init__(
+        self, settings: Settings, *, control: Control | None, clock: Clock, wire: Wire, latch: HaltLatch
+    ) -> None:
+        credentials = None
+        if settings.api_key and settings.api_secret is not None:
+            credentials = Credentials(settings.api_key, settings.api_secret)
+        self.client = BinanceClient(settings.rest, clock=clock, credentials=credentials, latch=latch)
+        venue_clock = self.client.venue_clock
+        self.halt_client = BinanceClient(settings.rest, clock=venue_clock, credentials=credentials)
+        self.streams = MarketStreams(
+            settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams
+        )
+        self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=clock)
+        self.user: UserStream | None = None
+        if credentials is not None and settings.ws_api:
+            self.user = UserStream(
+                settings.ws_api, credentials=credentials, clock=venue_clock,
+                on_event=wire.post_order, on_state=self._on_user_state,
+            )  # fmt: skip
+        self.monitor = self._monitor(settings, venue_clock, wire)
+        self._wire, self._clock, self._control = wire, clock, control
+        self._control_client: httpx.AsyncClient | None = None
+        self._user_live = asyncio.Event()
+        self._was_connected = False
+
+    def _monitor(self, settings: Settings, clock: VenueClock, wire: Wire) -> Monitor:
+        user = self.user
+        return Monitor(
+            venue=settings.venue,
+            level=settings.level,
+            clock=clock,
+            sources=Sources(
+                streams=lambda: self.streams,
+                books=lambda: (self.feed.synced, len(self.feed.books)),
+                clock=lambda: (clock.offset_ms, clock.uncertainty_ms),
+                user_live=None if user is None else lambda: user.live,
+                gaps=lambda: self.feed.gaps,
+                kernel_lag=lambda: wire.home_lag_ms,
+                wire_lag=lambda: wire.wire_lag_ms,
+            ),
+            ping=self.client.ping,
+            emit=wire.post_order,
+        )
+
+    async def open(self, symbols: tuple[str, ...]) -> ExchangeInfo:
+        """Connect, measure the clock, read the listing, and start all streams.
+
+        Returns when the user stream is live, so that nothing falls between it and the account.
+        """
+        await self.client.sync_clock()
+        self._wire.spawn(self.streams.run, "market streams")
+        if self.user is not None:
+            self._wire.spawn(self.user.run, "user stream")
+            self._wire.spawn(self._keep_halt_path_warm, "halt path")
+        self._wire.spawn(self._keep_clock, "clock")
+        info, _ = await asyncio.gather(self.client.exchange_info(), self.watch(*symbols))
+        if self.user is not None:
+            try:
+                await asyncio.wait_for(self._user_live.wait(), USER_STREAM_S)
+            except TimeoutError:
+                raise VenueUnavailable(
+                    f"the user stream was not live within {USER_STREAM_S:g} s; check the API key"
+                ) from None
+        return info
+
+    async def hold(self) -> None:
+        """Keep everything open until cancelled, then close it."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.close()
+
+    async def watch(self, *symbols: str) -> None:
+        """Start streams and the book of each symbol; known ones change nothing."""
+        new = [symbol for symbol in symbols if symbol not in self.feed.books]
+        if not new:
+            return
+        for symbol in new:
+            self.feed.add(symbol)
+        await self.streams.subscribe(*(f"{symbol.lower()}@{kind}" for symbol in new for kind in STREAMS))
+
+    async def book(self, symbol: str, limit: int) -> BookView:
+        """Our own book of `symbol` as it stands now, watched from now on if it was not."""
+        await self.watch(symbol)
+        book = self.feed.books[symbol]
+        for _ in range(50):  # a book that was just added syncs within a round trip or two
+            if book.view(1).state == "synced":
+                break
+            await asyncio.sleep(0.02)
+        return book.view(limit)
+
+    async def advance(self, milliseconds: int) -> int:
+        """Let a paper venue on a manual clock run; returns when all it sent has been handed over."""
+        if self._control is None:
+            raise EngineError("only the embedded venue in deterministic mode can be advanced")
+        if self._control_client is None:
+            self._control_client = httpx.AsyncClient(trust_env=False)
+        reply = await self._control_client.post(
+            f"{self._control.url}/advance",
+            json={"ms": milliseconds},
+            headers={"Authorization": f"Bearer {self._control.secret}"},
+            timeout=30,
+        )
+        if reply.status_code != httpx.codes.OK:
+            raise EngineError(f"the venue did not advance: {reply.text[:200]}")
+        await self.barrier()
+        return int(reply.json()["time"])
+
+    async def barrier(self) -> None:
+        """Return when every frame the venue sent before now has been handed over."""
+        await self.streams.barrier()
+        await self.user_barrier()
+
+    async def user_barrier(self) -> None:
+        """As `barrier`, for the user stream alone."""
+        if self.user is not None:
+            await self.user.barrier()
+
+    async def cancel_everything(self) -> int:
+        """Cancel what the venue says is open, on the halt path's own connection; how many that was."""
+        client, cancelled = self.halt_client, 0
+        symbols = {order.symbol for order in await client.open_orders()}
+        for symbol in sorted(symbols):
+            cancelled += len(await client.cancel_all(symbol))
+        return cancelled
+
+    async def close(self) -> None:
+        """Close every connection; the wire cancels the running tasks."""
+        await self.feed.aclose()
+        await self.client.aclose()
+        await self.halt_client.aclose()
+        if self._control_client is not None:
+            await self._control_client.aclose()
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_SYNC_S)
+            with contextlib.suppress(QuantlabError):  # the last offset stays; the monitor shows its age
+                await self.client.sync_clock()
+
+    async def _snapshot(self, symbol: str) -> DepthSnapshot:
+        return await self.client.order_book(symbol, limit=5000)
+
+    async def _keep_halt_path_warm(self) -> None:
+        while True:
+            with contextlib.suppress(QuantlabError):  # the monitor reports an unreachable venue
+                await self.halt_client.ping()
+            await asyncio.sleep(HALT_KEEP_WARM_S)
+
+    def _on_market(self, event: object) -> None:
+        self.feed.on_event(event)
+
+    def _publish(self, event: Any) -> None:
+        # the newest best price replaces the one before; not under a fixed clock: runs must be equal
+        conflate = isinstance(event, BookTicker) and not self._clock.fixed
+        self._wire.post_market(event, (BookTicker, event.symbol) if conflate else None)
+
+    def _on_streams(self, state: str, reason: str) -> None:
+        if state != "connected":
+            self.feed.mark_stale(reason or "the market stream is lost")
+        elif self._was_connected:
+            self._wire.spawn(self.feed.resync_all, "resync of the books")
+        self._was_connected = self._was_connected or state == "connected"
+
+    def _on_user_state(self, state: str, reason: str) -> None:
+        live = state == "live"
+        self._wire.post_order(UserStreamState(live, reason))
+        if live:
+            self._user_live.set()

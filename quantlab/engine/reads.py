@@ -1,0 +1,50 @@
+"""`ql.binance`: the venue's own reads, awaited from a cell. Nothing here can change anything.
+
+Each call runs on the wire, on the connection that the engine keeps; docstrings and types are
+those of `BinanceClient`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from quantlab.binance.client import BinanceClient
+from quantlab.engine.link import Link
+from quantlab.wire import Wire, WireCall
+
+READS = (
+    "ping", "server_time", "exchange_info", "order_book", "trades", "klines", "ticker_price", "book_ticker",
+    "account", "order_status", "open_orders", "my_trades",
+)  # fmt: skip
+
+
+class Source(Protocol):
+    """What this needs of the engine."""
+
+    wire: Wire
+
+    def linked(self) -> Link: ...
+
+
+class Reads:
+    """`await ql.binance.klines("BTCUSDT", "1m")`, and so on for every read of the client."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Callable[..., WireCall[Any]]:
+        if name not in READS:
+            raise AttributeError(f"{name} is no read of the venue; orders go through ql.orders")
+        return functools.wraps(getattr(BinanceClient, name))(functools.partial(self._call, name))
+
+    def __dir__(self) -> list[str]:
+        return list(READS)
+
+    def __repr__(self) -> str:
+        return f"the venue's reads, to be awaited: {', '.join(READS)}"
+
+    def _call(self, name: str, *args: Any, **options: Any) -> WireCall[Any]:
+        client = self._source.linked().client
+        return self._source.wire.call(lambda: getattr(client, name)(*args, **options), name)

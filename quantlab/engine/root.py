@@ -1,0 +1,367 @@
+"""The composition root: one venue, one account, one engine on the kernel's loop.
+
+Belongs to the main thread. No rule of trading lives here: what is decided is decided in the
+parts, and this file says only who hears whom, what starts before what, and how it all ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import hashlib
+import secrets
+from decimal import Decimal
+from pathlib import Path
+
+from quantlab.bus import Bus
+from quantlab.clock import Clock, ManualClock, SystemClock
+from quantlab.config import Settings
+from quantlab.control.capability import Session
+from quantlab.control.commands import Command
+from quantlab.control.desk import Desk
+from quantlab.control.effects import Effects
+from quantlab.control.handle import Handle
+from quantlab.control.tokenstore import TokenStore
+from quantlab.domain.limits import Limits
+from quantlab.domain.market import BookView
+from quantlab.domain.orders import OrderRequest, OrderSnapshot
+from quantlab.domain.venue import Level
+from quantlab.engine.faces import Health, Market
+from quantlab.engine.halting import Halting
+from quantlab.engine.inbox import Flush, Inbox
+from quantlab.engine.link import Link
+from quantlab.engine.quotes import Quotes
+from quantlab.engine.reads import Reads
+from quantlab.engine.status import status_rows
+from quantlab.errors import ConfigError, EngineStopped
+from quantlab.paper.spawn import EmbeddedVenue
+from quantlab.privatefile import make_private_folder
+from quantlab.secret import Secret
+from quantlab.topics import CATALOGUE
+from quantlab.trading.decision import Decision
+from quantlab.trading.gateway import Gateway
+from quantlab.trading.journal import Journal, load_key, read
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.rails import Rails
+from quantlab.trading.recovery import recovered
+from quantlab.trading.sent import SentOrder
+from quantlab.trading.sender import OrderSender
+from quantlab.wire import HaltLatch, Wire, WireCall
+
+READY_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 0.8
+FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
+
+
+class Engine:
+    """Everything that runs behind one notebook.
+
+    Args:
+        settings: Where the venue is, and whose keys and home are used.
+        deterministic: Fixed seed, clock and ids; the embedded market moves only on request.
+
+    Attributes:
+        state: new, starting, running, failed or stopped.
+        problem: Why it failed; empty otherwise.
+    """
+
+    def __init__(self, settings: Settings, *, deterministic: bool = False) -> None:
+        if deterministic and settings.endpoints is not None:
+            raise ConfigError(
+                f"deterministic mode needs the embedded paper venue, not {settings.venue}",
+                "set QUANTLAB_VENUE=paper",
+            )
+        self.settings, self.deterministic = settings, deterministic
+        self.clock: Clock = ManualClock() if deterministic else SystemClock()
+        self.state, self.problem = "new", ""
+        self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=lambda lost: self.halt(lost.reason))
+        self.latch = HaltLatch()
+        self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
+        self.quotes, self.health, self.market = Quotes(), Health(), Market(self)
+        self.session: Session | None = None
+        self.alarms: list[str] = []
+        self._venue: EmbeddedVenue | None = None
+        self._link: Link | None = None
+        self._gateway: Gateway | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: list[asyncio.Task[None]] = []
+
+    # -- life
+
+    def start(self) -> None:
+        """Begin to start on the running loop, and return at once; `ready` waits for the end of it."""
+        loop = asyncio.get_running_loop()
+        self.state = "starting"
+        self.bus.start()
+        if self.settings.endpoints is None:
+            self._venue = EmbeddedVenue(["--clock", "manual"] if self.deterministic else [])
+            self._venue.spawn()
+        try:
+            self._build(loop)
+        except BaseException:
+            self.close()
+            raise
+        self._starting = loop.create_task(self._open(), name="quantlab start", context=contextvars.Context())
+        self._starting.add_done_callback(self._started)
+
+    def _build(self, loop: asyncio.AbstractEventLoop) -> None:
+        settings = self.settings
+        self.inbox = Inbox(self)
+        self.wire = Wire(loop, self.inbox.apply)
+        path = self._journal_path()
+        self._left = recovered(read(path))  # before this session's own lines
+        self.journal = Journal(
+            path, key=load_key(settings.home), clock=self.clock,
+            instance=self._instance, account=self._account(), level=settings.level.label,
+        )  # fmt: skip
+        self.halting = Halting(self.latch, self.wire, self.journal, self.clock, settings.home)
+        self.desk = Desk(
+            clock=self.clock,
+            level=settings.level,
+            kernel_id=secrets.token_hex(8),
+            store=TokenStore(settings.home, self.clock),
+            gateway=self,
+            effects=Effects(
+                halt=self.halting.halt,
+                resume=self.halting.resume,
+                limits=lambda: self.rails.limits,
+                set_limits=self._set_limits,
+                audit=self.journal.append_nowait,
+                reference_price=self._reference_price,
+            ),
+            glass_cockpit=settings.glass_cockpit,
+            check_wait_allowed=self.wire.check_wait_allowed,
+            masked=self.wire.masked,
+        )
+        self.wire.start()
+
+    async def _open(self) -> None:
+        """Connect, learn the account, and only then take orders."""
+        settings = self.settings
+        if self._venue is not None:
+            venue = self._venue
+            address = await self.wire.call(venue.address, "embedded venue")
+            key, secret = address.credentials()
+            settings = self.settings = settings.embedded(
+                rest=address.rest, ws=address.ws, ws_api=address.ws_api, api_key=key, api_secret=secret
+            )
+            control = address.control
+        else:
+            control = None
+        self._link = link = Link(
+            settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch
+        )
+        self.halting.link = link
+        self.wire.spawn(link.hold, "connections")
+        info = await self.wire.call(lambda: link.open(settings.symbols), "open")
+        self.portfolio.instruments.update(info.instruments)
+        if link.user is not None:
+            await self._open_account(link)
+        self.wire.spawn(self.halting.watch, "halt file")
+        self.wire.spawn(link.monitor.run, "health")
+        if self.deterministic:
+            await self.advance(FIRST_ADVANCE_MS)
+        self.state = "running"
+
+    async def _open_account(self, link: Link) -> None:
+        sender = OrderSender(
+            client=link.client, cancel_client=link.halt_client, journal=self.journal, latch=self.latch,
+            post=self.wire.post_order, barrier=link.user_barrier,
+        )  # fmt: skip
+        self._gateway = gateway = Gateway(
+            wire=self.wire, sender=sender, bus=self.bus, clock=self.clock, rails=self.rails,
+            portfolio=self.portfolio, orders=self.orders, journal=self.journal, latch=self.latch,
+            reference=self.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
+            trading_state=self._trading_state, on_alarm=self.alarms.append,
+        )  # fmt: skip
+        gateway.recover(self._left)
+        await gateway.reconcile(self.settings.symbols)
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and self.state == "starting":
+            self.state, self.problem = "failed", str(error)
+
+    async def ready(self) -> None:
+        """Wait until the engine runs.
+
+        Raises:
+            EngineStopped: It was stopped, or does not get ready in time.
+            QuantlabError: What made the start fail.
+        """
+        if self.state == "running":
+            return
+        if self._starting is None or self.state == "stopped":
+            raise EngineStopped("the engine does not run: %reload_ext quantlab starts it anew")
+        done, _ = await asyncio.wait({self._starting}, timeout=READY_TIMEOUT_S)
+        if not done:
+            raise EngineStopped(f"the engine was not ready within {READY_TIMEOUT_S:g} s; see ql.health")
+        if self._starting.cancelled():
+            raise EngineStopped("the engine was stopped while it started")
+        self._starting.result()
+
+    async def aclose(self) -> None:
+        """Stop everything and wait until nothing of it is left."""
+        self.close()
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def close(self) -> None:
+        """Stop everything now, in at most 1.5 s; idempotent, also at exit with the loop stopped."""
+        if self.state == "stopped":
+            return
+        self.state, self.session = "stopped", None
+        loop_runs = asyncio._get_running_loop() is not None  # noqa: SLF001  # get_running_loop raises
+        if self._starting is not None and loop_runs:
+            self._starting.cancel()
+            self._closing.append(self._starting)
+        if hasattr(self, "wire"):
+            self.wire.stop(CLOSE_TIMEOUT_S)
+        if hasattr(self, "journal"):
+            self.journal.close()
+        if self._venue is not None:
+            self._venue.stop()
+        if loop_runs:
+            self._closing.append(asyncio.ensure_future(self.bus.aclose()))
+
+    # -- what a user may do
+
+    def arm(self, token: Secret) -> Session:
+        """Arm this kernel with a token; see `Desk.arm_with`."""
+        self.session = self.desk.arm_with(token)
+        return self.session
+
+    def arm_from_file(self) -> Session:
+        """Arm with the file that QUANTLAB_TOKEN_FILE names."""
+        if self.settings.token_file is None:
+            raise ConfigError("no token file is set", "set QUANTLAB_TOKEN_FILE, or use %ql arm")
+        self.session = self.desk.arm_from_file(self.settings.token_file)
+        return self.session
+
+    def disarm(self) -> None:
+        """End every capability of this kernel; orders in flight go on."""
+        self.session = None
+        self.desk.disarm()
+
+    def execute(self, command: Command) -> Handle[object]:
+        """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
+        session = self.session
+        return self.desk.execute(command, session.prove if session else None)
+
+    def halt(self, reason: str) -> object:
+        """No new order leaves from now on, and what is open is cancelled. From any thread."""
+        return self.desk.halt(reason)
+
+    def explain(self, request: OrderRequest) -> Decision:
+        """Every rail's answer to this order now; nothing is sent or reserved."""
+        return self._orders_open().explain(request)
+
+    def status(self) -> list[tuple[str, str]]:
+        """Label and text rows: venue, level, engine, streams, rails, armed or not."""
+        return status_rows(self)
+
+    @property
+    def level(self) -> Level:
+        return self.settings.level
+
+    @property
+    def venue_name(self) -> str:
+        return self.settings.venue
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(self.portfolio.instruments)
+
+    @property
+    def binance(self) -> Reads:
+        """The venue's own reads, awaited from a cell; see `BinanceClient`."""
+        return Reads(self)
+
+    # -- the market's source (see faces.Market)
+
+    async def fetch_book(self, symbol: str, limit: int) -> BookView:
+        link = self.linked()
+        return await self.wire.call(lambda: link.book(symbol, limit), f"book {symbol}")
+
+    async def watch(self, symbol: str) -> None:
+        link = self.linked()
+        await self.wire.call(lambda: link.watch(symbol), f"watch {symbol}")
+
+    async def advance(self, milliseconds: int) -> None:
+        """Let the paper market run, or time pass; every event of it was handled on return."""
+        if not isinstance(self.clock, ManualClock):
+            await asyncio.sleep(milliseconds / 1_000)
+            return
+        link = self.linked()
+        self.clock.advance(milliseconds)  # first: what arrives bears the time at which it stops
+        await self.wire.call(lambda: link.advance(milliseconds), "advance")
+        flush = Flush(asyncio.get_running_loop().create_future())
+        self.wire.post_market(flush)
+        await flush.done
+        await self.bus.settle()
+
+    # -- the desk's gateway
+
+    def submit(self, request: OrderRequest) -> SentOrder:
+        return self._orders_open().submit(request)
+
+    def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
+        return self._orders_open().cancel(symbol, client_order_id)
+
+    def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
+        return self._orders_open().cancel_all(symbol)
+
+    def reconcile(self) -> None:
+        """Ask the venue what we have, because the user stream came back."""
+        if self._gateway is not None and self.state == "running":
+            self._gateway.reconcile(self.settings.symbols)
+
+    @property
+    def gateway(self) -> Gateway | None:
+        return self._gateway
+
+    # -- how
+
+    def _orders_open(self) -> Gateway:
+        if self._gateway is None or self.state != "running":
+            why = "it has no API key" if self.state == "running" else f"the engine is {self.state}"
+            raise EngineStopped(f"no order can be sent: {why}{': ' + self.problem if self.problem else ''}")
+        return self._gateway
+
+    def linked(self) -> Link:
+        if self._link is None:
+            raise EngineStopped(f"the engine is {self.state}: await ql.health.until_ok() first")
+        return self._link
+
+    def _trading_state(self) -> str:
+        live = self._link is not None and self._link.user is not None and self._link.user.live
+        return "ACTIVE" if live else "HALTED"
+
+    def _set_limits(self, limits: Limits) -> Limits:
+        self.rails.limits = limits
+        return self.rails.limits
+
+    def _reference_price(self, symbol: str) -> Decimal | None:
+        quote = self.quotes.get(symbol)
+        return None if quote is None else quote.price
+
+    @functools.cached_property
+    def _instance(self) -> str:
+        """The venue instance of the journal; an embedded venue is a new one each time."""
+        if self._venue is not None:
+            return f"embedded-{self._venue.pid}-{secrets.token_hex(4)}"
+        return self.settings.rest.split("//", 1)[1].replace("/", "_").replace(":", "-")
+
+    def _account(self) -> str:
+        if self._venue is not None:
+            return "embedded"
+        key = self.settings.api_key
+        return hashlib.sha256(key.encode()).hexdigest()[:12] if key else "none"
+
+    def _journal_path(self) -> Path:
+        folder = make_private_folder(self.settings.home / "journals")
+        return folder / f"{self._instance}-{self._account()}.journal"

@@ -1,0 +1,48 @@
+"""`%ql status`: the engine at a glance, in words. No port, no pid, no secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quantlab.domain.decimals import plain
+from quantlab.domain.venue import HealthState
+from quantlab.trading.rails import RAILS
+
+if TYPE_CHECKING:
+    from quantlab.engine.root import Engine
+
+
+def status_rows(engine: Engine) -> list[tuple[str, str]]:
+    """Label and text, top to bottom."""
+    return [
+        ("venue", f"{engine.venue_name}, {engine.level.label}"),
+        ("engine", _engine(engine)),
+        ("health", _health(engine)),
+        ("streams", f"{', '.join(engine.settings.symbols)}: trades, best prices, depth, 1m candles"),
+        ("subscriptions", str(len(engine.bus.subscriptions))),
+        ("rails", f"{len(RAILS)} rails, limits version {engine.rails.limits.version}"),
+        ("trading", f"HALTED: {engine.latch.reason}" if engine.latch.is_set else "ACTIVE"),
+        ("orders", f"{len(engine.orders.open())} open of {len(engine.orders)}"),
+        ("actions", _armed(engine)),
+        *((("alarm", engine.alarms[-1]),) if engine.alarms else ()),
+    ]
+
+
+def _engine(engine: Engine) -> str:
+    mode = ", deterministic: the market moves on request" if engine.deterministic else ""
+    return f"{engine.state}{': ' + engine.problem if engine.problem else ''}{mode}"
+
+
+def _health(engine: Engine) -> str:
+    snapshot = engine.health.snapshot
+    return HealthState.UNKNOWN.value if snapshot is None else snapshot.state.value
+
+
+def _armed(engine: Engine) -> str:
+    desk = engine.desk.status()
+    if desk.glass_cockpit:
+        return "GLASS_COCKPIT: no token is asked for"
+    if not desk.armed:
+        return "not armed: %ql arm"
+    notional = "" if desk.notional_left is None else f", worth {plain(desk.notional_left)}"
+    return f"armed for {', '.join(desk.scopes)}; {desk.orders_left} orders left{notional}"

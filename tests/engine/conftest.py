@@ -1,0 +1,56 @@
+"""A running engine on its embedded venue, and one on a venue that the test owns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from quantlab.clock import SystemClock
+from quantlab.config import Settings
+from quantlab.control.tokenstore import TokenStore
+from quantlab.engine import Engine
+from quantlab.secret import Secret
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def token(home: Path) -> Secret:
+    return Secret(TokenStore(home, SystemClock()).new("test"))
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return Settings.from_environment({"QUANTLAB_HOME": str(home)})
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Callable[..., Engine]]:
+    """Starts engines that are closed at the end, whatever the test does."""
+    engines: list[Engine] = []
+
+    def run(settings: Settings, *, deterministic: bool = True) -> Engine:
+        engine = Engine(settings, deterministic=deterministic)
+        engines.append(engine)
+        engine.start()
+        return engine
+
+    yield run
+    for engine in engines:
+        await engine.aclose()
+
+
+@pytest.fixture
+async def engine(start: Callable[..., Engine], settings: Settings, token: Secret) -> Engine:
+    """A running, armed engine on its embedded venue; the market stands still."""
+    engine = start(settings)
+    await engine.ready()
+    engine.arm(token)
+    return engine

@@ -1,0 +1,81 @@
+"""The README stays true: what it names exists, and what exists for users is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quantlab import cli
+from quantlab.topics import CATALOGUE
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next heading of its level."""
+    match = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert match, f"the README has no section {title!r}"
+    return match[2]
+
+
+def first_cells() -> list[str]:
+    """The twelve lines of notebook, each a cell of its own (`;` separates a cell magic from its body)."""
+    block = re.search(r"```python\n(%load_ext quantlab\n.*?)```", README, re.DOTALL)
+    assert block
+    return [re.sub(r"^(%%\S+ \S+); ", r"\1\n", line) for line in block[1].splitlines()]
+
+
+def test_the_first_cells_are_twelve() -> None:
+    assert len(first_cells()) == 12
+
+
+def test_the_picture_exists() -> None:
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).is_file(), path
+
+
+def test_every_make_target_it_names_exists_and_every_target_is_named() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"`?make ([a-z-]+)", README)) == targets
+
+
+def test_every_command_is_named() -> None:
+    parser = cli._parser()
+    commands = next(action.choices for action in parser._actions if action.choices)
+
+    assert commands
+    for command in commands:
+        assert f"quantlab {command}" in section("Commands"), command
+
+
+def test_every_topic_is_named_with_its_type() -> None:
+    text = section("Topics")
+    for topic in CATALOGUE:
+        row = f"`{re.sub(r'{(.*?)}', lambda match: match[1].upper(), topic.template)}`"
+        assert row in text, row
+        assert topic.type.__name__ in text, topic.type.__name__
+
+
+def test_every_setting_is_named() -> None:
+    from quantlab.config import KNOWN_NAMES
+
+    text = section("Environment")
+    for name in KNOWN_NAMES:
+        assert f"`{name}`" in text, name
+
+
+def test_the_tree_names_every_folder_and_no_other() -> None:
+    tree = section("Where a line of code belongs")
+    named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
+    folders = {each.name for each in (ROOT / "quantlab").iterdir() if (each / "__init__.py").is_file()}
+
+    assert named == folders
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_every_link_into_the_project_exists(path: str) -> None:
+    assert (ROOT / path).exists()
