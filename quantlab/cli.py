@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="quantlab", description="A live trading-research engine for Jupyter.")
+    parser = argparse.ArgumentParser(
+        prog="quantlab", description="A live trading-research engine for Jupyter."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -142,7 +144,11 @@ def _journal(arguments: argparse.Namespace) -> int:
         result = verify(path, key)
         worst = max(worst, result.exit_code)
         if arguments.json:
-            print(json.dumps({"path": str(path), "ok": result.ok, "lines": result.lines, "problem": result.problem}))
+            print(
+                json.dumps(
+                    {"path": str(path), "ok": result.ok, "lines": result.lines, "problem": result.problem}
+                )
+            )
         else:
             print(f"{path}: {result.describe()}")
     return worst
@@ -155,7 +161,9 @@ def _notebooks() -> Path:
             return folder
     installed = Path(sys.prefix) / "share" / "quantlab" / "notebooks"
     if not (installed / QUICKSTART).is_file():
-        raise ConfigError("the notebooks are not installed", "run inside a checkout, or reinstall quantlab-jupyter")
+        raise ConfigError(
+            "the notebooks are not installed", "run inside a checkout, or reinstall quantlab-jupyter"
+        )
     copy = Path.cwd() / "notebooks"
     shutil.copytree(installed, copy)
     return copy
@@ -168,7 +176,10 @@ def _lab(arguments: argparse.Namespace) -> int:
     folder = _notebooks()
     store = TokenStore(_settings_home(), SystemClock())
     if not store.list():
-        print(f"Your control token, shown this once (%ql arm asks for it):\n\n    {store.new('lab')}\n", flush=True)
+        print(
+            f"Your control token, shown this once (%ql arm asks for it):\n\n    {store.new('lab')}\n",
+            flush=True,
+        )
     command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)]
     if arguments.no_browser:
         command.append("--no-browser")
@@ -197,7 +208,7 @@ def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool) -> 
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )

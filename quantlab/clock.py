@@ -18,7 +18,8 @@ NS_PER_MS = 1_000_000
 class Clock(Protocol):
     """Wall clock in UTC milliseconds, monotonic clock in nanoseconds, and session ids."""
 
-    fixed: bool
+    @property
+    def fixed(self) -> bool: ...
 
     def now_ms(self) -> int: ...
 

@@ -122,7 +122,9 @@ class Health:
             last = self.snapshot
             why = "; ".join(reason.text for reason in last.reasons) if last else "nothing was measured"
             where = last.state.value if last else HealthState.UNKNOWN.value
-            raise VenueUnavailable(f"the venue is {where}, not {state.value}, after {timeout_s:g} s: {why}") from None
+            raise VenueUnavailable(
+                f"the venue is {where}, not {state.value}, after {timeout_s:g} s: {why}"
+            ) from None
 
     def frame(self) -> pd.DataFrame:
         """The measurements so far, one row each; ages and lags in milliseconds."""

@@ -58,7 +58,7 @@ class Halting:
     async def watch(self) -> None:
         """Halt as soon as there is a halt file: `quantlab halt` writes it, and it outlives a restart."""
         while True:
-            if not self._latch.is_set and os.path.lexists(self._file):
+            if not self._latch.is_set and self._asked():
                 self._journal.append_nowait("control.halt", {"action": "halt", "by": "file"})
                 self.halt(self._read())
             await asyncio.sleep(WATCH_S)
@@ -77,6 +77,9 @@ class Halting:
     def _tell(self, reason: str, *, halted: bool, cancelled: int | None) -> None:
         change = HaltChange(halted=halted, reason=reason, cancelled=cancelled, time_ms=self._clock.now_ms())
         self._wire.post_order(HaltNews(change))
+
+    def _asked(self) -> bool:
+        return os.path.lexists(self._file)  # one lstat: microseconds
 
     def _read(self) -> str:
         """The reason in the file; whatever is wrong with it, its being there is what counts."""

@@ -78,6 +78,3 @@ class Inbox:
                 owner.alarms.append(f"{name} ended: {error}")
             case _:
                 self.unknown += 1
-
-
-

@@ -7,6 +7,7 @@ parts, and this file says only who hears whom, what starts before what, and how 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import hashlib
@@ -14,7 +15,7 @@ import secrets
 from decimal import Decimal
 from pathlib import Path
 
-from quantlab.bus import Bus
+from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
@@ -34,7 +35,7 @@ from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
 from quantlab.engine.status import status_rows
-from quantlab.errors import ConfigError, EngineStopped
+from quantlab.errors import ConfigError, EngineStopped, VenueUnavailable
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.privatefile import make_private_folder
 from quantlab.secret import Secret
@@ -46,12 +47,13 @@ from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
 from quantlab.trading.recovery import recovered
-from quantlab.trading.sent import SentOrder
 from quantlab.trading.sender import OrderSender
+from quantlab.trading.sent import SentOrder
 from quantlab.wire import HaltLatch, Wire, WireCall
 
 READY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 0.8
+FIT_WITHIN_S = 2.0
 FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
 
 
@@ -76,7 +78,7 @@ class Engine:
         self.settings, self.deterministic = settings, deterministic
         self.clock: Clock = ManualClock() if deterministic else SystemClock()
         self.state, self.problem = "new", ""
-        self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=lambda lost: self.halt(lost.reason))
+        self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=self._order_lane_lost)
         self.latch = HaltLatch()
         self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self)
@@ -163,6 +165,8 @@ class Engine:
         self.wire.spawn(link.monitor.run, "health")
         if self.deterministic:
             await self.advance(FIRST_ADVANCE_MS)
+        with contextlib.suppress(VenueUnavailable):  # not fit to trade on: ql.health says why
+            await self.health.until_ok(FIT_WITHIN_S)
         self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
@@ -336,6 +340,9 @@ class Engine:
         if self._link is None:
             raise EngineStopped(f"the engine is {self.state}: await ql.health.until_ok() first")
         return self._link
+
+    def _order_lane_lost(self, lost: SubscriberFailed) -> None:
+        self.halt(f"{lost.name} lost order events: {lost.reason}")
 
     def _trading_state(self) -> str:
         live = self._link is not None and self._link.user is not None and self._link.user.live

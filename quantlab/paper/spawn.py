@@ -62,7 +62,7 @@ class EmbeddedVenue:
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self._arguments = tuple(arguments)
         self._process: subprocess.Popen[bytes] | None = None
-        self._complaints = tempfile.TemporaryFile()  # a file: a full pipe would block the venue
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # for life; a full pipe would block
         _LIVE.add(self)
 
     def spawn(self) -> None:
