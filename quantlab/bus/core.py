@@ -62,6 +62,7 @@ class Bus:
         self._router = Router()
         self._routes = self._router.routes  # looked at in every publish
         self._subscriptions: dict[int, Subscription] = {}
+        self._ending: set[Subscription] = set()  # closed, their last handler still runs
         self._numbers = itertools.count(1)
         self._sequence = 0
         self._closed = False
@@ -72,7 +73,10 @@ class Bus:
     def start(self) -> None:
         """Bind the bus to the running loop and its thread; the first `subscribe` does it too."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+            try:
+                self._loop = asyncio.get_running_loop()
+            except RuntimeError:
+                raise BusError("the bus needs a running loop: start it, or subscribe, on one") from None
             self._thread = threading.get_ident()
             self._inbox = Lanes(
                 self._loop,
@@ -113,7 +117,7 @@ class Bus:
             self._check(topic, event)
             routes = self._routes[topic]
         if threading.get_ident() != self._thread:
-            raise WrongThread("publish runs on the bus's own thread; use publish_threadsafe from others")
+            self._require_thread("publish")
         key = topic.key(event)
         receivers = routes.get(key)
         if receivers is None:
@@ -122,6 +126,10 @@ class Bus:
         for receiver in receivers:
             receiver.put(event)
         return sequence
+
+    def _require_thread(self, action: str) -> None:
+        if threading.get_ident() != self._thread:
+            raise WrongThread(f"{action} on the bus's own thread; other threads may use publish_threadsafe")
 
     def publish_threadsafe(self, topic: Topic[E], event: E) -> None:
         """As `publish`, from any thread: delivered in the loop's next turn, in order per thread."""
@@ -180,6 +188,7 @@ class Bus:
         _require(overflow is not Overflow.CONFLATE or key is not None, "overflow CONFLATE needs a key")
         check_handler(handler, inline=inline)
         self.start()
+        self._require_thread("subscribe")
         kind = Inline if inline else Subscription if handler is None else Worker
         subscription = kind(
             self,
@@ -242,9 +251,12 @@ class Bus:
         """It is closed: take it out of the routes."""
         self._subscriptions.pop(subscription.number, None)
         self._router.remove(subscription)
+        if subscription.running:
+            self._ending.add(subscription)
 
     def on_idle(self) -> None:
         """It has nothing to do: whoever settles looks again."""
+        self._ending = {each for each in self._ending if each.running}
         for future in self._settling:
             if not future.done():
                 future.set_result(None)
@@ -255,14 +267,12 @@ class Bus:
     async def settle(self) -> None:
         """Return when every mailbox is empty and no handler runs. Not for use inside a handler."""
         task = asyncio.current_task()
-        _require(
-            all(each.task is not task for each in self.subscriptions),
-            "settle inside a handler waits for itself",
-        )
+        inside = any(each.task is task for each in (*self.subscriptions, *self._ending))
+        _require(not inside, "settle inside a handler waits for itself")
         while True:
             if self._inbox:
                 self._inbox.run()
-            elif all(each.idle for each in self.subscriptions):
+            elif not self._ending and all(each.idle for each in self.subscriptions):
                 return
             else:
                 self._settling.append(future := self.loop.create_future())
@@ -271,7 +281,8 @@ class Bus:
     async def aclose(self) -> None:
         """Close every subscription, cancel what runs, and wait for it (at most 1 s)."""
         self._closed = True
-        tasks = {each.task for each in self.subscriptions if each.task is not None}
+        living = (*self.subscriptions, *self._ending)
+        tasks = {each.task for each in living if each.task is not None}
         for each in self.subscriptions:
             each.close()
         tasks.discard(asyncio.current_task())

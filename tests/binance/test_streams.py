@@ -252,6 +252,23 @@ async def test_after_a_lost_connection_everything_wanted_is_subscribed_again(
     assert (client.ids(), client.streams.reconnects) == ([7], 1)
 
 
+async def test_a_name_can_be_given_up_while_there_is_no_connection(
+    venue: Venue, clients: Callable[..., Client]
+) -> None:
+    """Then nothing has to be sent: it is simply not asked for again."""
+    client = clients()
+    await client.start().subscribe(TRADES, "a@trade")
+    await venue.stop()
+    await until(lambda: not client.streams.connected)
+    await until(lambda: len(client.states) == 2)
+
+    await client.streams.unsubscribe("a@trade")
+
+    await venue.start(venue.port)
+    await until(lambda: client.streams.connected)
+    assert venue.subscribed[-1] == {TRADES}
+
+
 async def test_a_name_that_is_wanted_before_there_is_a_venue_is_subscribed_when_it_comes(
     venue: Venue, clients: Callable[..., Client]
 ) -> None:
@@ -264,6 +281,7 @@ async def test_a_name_that_is_wanted_before_there_is_a_venue_is_subscribed_when_
         await client.start().subscribe(TRADES)
     with pytest.raises(NotSent):
         await client.streams.barrier()
+    assert client.streams.names == (TRADES,)
     assert client.states[0][0] == "disconnected"
     assert "cannot connect" in client.states[0][1]
 
