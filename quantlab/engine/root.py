@@ -35,7 +35,7 @@ from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
 from quantlab.engine.status import status_rows
-from quantlab.errors import ConfigError, EngineStopped, VenueUnavailable
+from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueUnavailable
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.privatefile import make_private_folder
 from quantlab.secret import Secret
@@ -54,6 +54,7 @@ from quantlab.wire import HaltLatch, Wire, WireCall
 READY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 0.8
 FIT_WITHIN_S = 2.0
+FIRST_QUOTE_S = 0.01
 FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
 
 
@@ -165,8 +166,11 @@ class Engine:
         self.wire.spawn(link.monitor.run, "health")
         if self.deterministic:
             await self.advance(FIRST_ADVANCE_MS)
-        with contextlib.suppress(VenueUnavailable):  # not fit to trade on: ql.health says why
-            await self.health.until_ok(FIT_WITHIN_S)
+        with contextlib.suppress(VenueUnavailable, TimeoutError):  # not fit to trade on: ql.health says why
+            async with asyncio.timeout(FIT_WITHIN_S):
+                await self.health.until_ok(FIT_WITHIN_S)
+                while not all(self.quotes.get(symbol) for symbol in self.settings.symbols):
+                    await asyncio.sleep(FIRST_QUOTE_S)
         self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
@@ -253,6 +257,8 @@ class Engine:
 
     def execute(self, command: Command) -> Handle[object]:
         """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
+        if self.state == "stopped":
+            raise EngineStopped("the engine was stopped: %reload_ext quantlab starts a new one")
         session = self.session
         return self.desk.execute(command, session.prove if session else None)
 
@@ -353,6 +359,8 @@ class Engine:
         return self.rails.limits
 
     def _reference_price(self, symbol: str) -> Decimal | None:
+        if self.symbols and symbol not in self.portfolio.instruments:
+            raise UnknownSymbol(symbol, self.symbols)
         quote = self.quotes.get(symbol)
         return None if quote is None else quote.price
 

@@ -1,0 +1,216 @@
+"""The engine end to end on its embedded venue: from start to a filled order, HALT and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from quantlab.config import Settings
+from quantlab.control.commands import CancelAll, Halt, Resume, SubmitOrder
+from quantlab.domain.venue import HealthState
+from quantlab.engine import Engine
+from quantlab.errors import (
+    ConfigError,
+    EngineStopped,
+    Halted,
+    NotArmed,
+    OffGrid,
+    OrderDenied,
+    TokenRefused,
+    UnknownSymbol,
+)
+from quantlab.secret import Secret
+from quantlab.topics import FILL, TRADE
+from quantlab.trading.journal import load_key, read, verify
+from quantlab.trading.requests import limit_order, market_order
+from quantlab.trading.states import OrderState
+
+LOW = "59000"  # a price that the standing market does not trade at
+
+
+async def test_a_market_order_is_filled_and_the_ledger_equals_the_venues(engine: Engine) -> None:
+    before = {each.asset: each for each in (await engine.binance.account()).balances}
+    order = await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.02")))
+    after = {each.asset: each for each in (await engine.binance.account()).balances}
+    fills = list(engine.portfolio.fills)
+
+    assert order.state is OrderState.FILLED
+    assert sum(fill.quantity for fill in fills) == Decimal("0.02")
+    spent = sum((fill.quote_quantity for fill in fills), Decimal(0))
+    fees = sum((fill.commission for fill in fills), Decimal(0))
+    assert {fill.commission_asset for fill in fills} == {"BTC"}
+    assert before["USDT"].free - after["USDT"].free == spent
+    assert after["BTC"].free - before["BTC"].free == Decimal("0.02") - fees
+    assert {name: engine.portfolio.balances[name].free for name in ("BTC", "USDT")} == {
+        name: after[name].free for name in ("BTC", "USDT")
+    }
+
+
+async def test_a_resting_order_is_taken_and_not_filled_until_a_report_says_so(engine: Engine) -> None:
+    order = await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", LOW)))
+
+    assert order.state is OrderState.TAKEN
+    assert order.filled == 0
+    assert [each.client_order_id for each in await engine.binance.open_orders()] == [order.client_order_id]
+    await engine.execute(CancelAll("BTCUSDT"))
+    assert engine.orders.get(order.client_order_id).state is OrderState.CANCELED
+
+
+async def test_a_denied_order_explains_itself_and_never_reaches_the_venue(engine: Engine) -> None:
+    request = limit_order("BUY", "BTCUSDT", "5", "60000")
+    with pytest.raises(OrderDenied) as denied:
+        await engine.execute(SubmitOrder(request))
+
+    assert "max_order_notional" in [verdict.rail for verdict in denied.value.breaches]
+    assert len(denied.value.verdicts) > len(denied.value.breaches)
+    assert engine.explain(request).breaches == denied.value.breaches
+    assert await engine.binance.open_orders() == []
+    assert "intent" not in [line.kind for line in read(engine.journal.path)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (limit_order("BUY", "BTCUSDT", "0.01", "60000.001"), OffGrid),
+        (limit_order("BUY", "BTCUSDT", "0.0100001", "60000"), OffGrid),
+        (market_order("BUY", "NOPEUSDT", "1"), UnknownSymbol),
+    ],
+)
+async def test_a_bad_order_is_refused_by_field_before_anything_happens(
+    engine: Engine, request_: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await engine.execute(SubmitOrder(request_))
+
+    assert len(engine.orders) == 0
+
+
+async def test_an_unarmed_kernel_can_look_and_halt_but_not_act(
+    start: Callable[..., Engine], settings: Settings
+) -> None:
+    engine = start(settings)
+    await engine.ready()
+    with pytest.raises(NotArmed, match="%ql arm"):
+        await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+
+    assert (await engine.market.book("BTCUSDT", 3)).state == "synced"
+    await engine.execute(Halt("drill"))
+    assert engine.latch.is_set
+
+
+async def test_a_wrong_token_and_no_token_are_refused(
+    start: Callable[..., Engine], settings: Settings
+) -> None:
+    engine = start(settings)
+    await engine.ready()
+
+    with pytest.raises(TokenRefused):
+        engine.arm(Secret("qlt_" + "a" * 49))
+    with pytest.raises(ConfigError, match="QUANTLAB_TOKEN_FILE"):
+        engine.arm_from_file()
+    assert engine.session is None
+
+
+async def test_halt_cancels_what_is_open_denies_what_is_new_and_resume_needs_a_reason(engine: Engine) -> None:
+    order = await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", LOW)))
+    engine.halt("drill")
+    with pytest.raises(Halted, match="drill"):
+        await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    for _ in range(100):
+        if engine.orders.get(order.client_order_id).state is OrderState.CANCELED:
+            break
+        await asyncio.sleep(0.02)
+
+    assert await engine.binance.open_orders() == []
+    await engine.execute(Resume("drill over"))
+    assert (
+        await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    ).state is OrderState.FILLED
+
+
+async def test_the_halt_file_halts_and_resume_removes_it(engine: Engine, settings: Settings) -> None:
+    (settings.home / "halt").write_text("from the command line")
+    for _ in range(100):
+        if engine.latch.is_set:
+            break
+        await asyncio.sleep(0.02)
+
+    assert engine.latch.reason == "from the command line"
+    await engine.execute(Resume("seen"))
+    await asyncio.sleep(0.15)
+    assert not engine.latch.is_set
+    assert not (settings.home / "halt").exists()
+
+
+async def test_one_journal_line_stands_before_each_order_and_the_chain_verifies(
+    engine: Engine, settings: Settings
+) -> None:
+    await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    path = engine.journal.path
+    await engine.aclose()
+    kinds = [line.kind for line in read(path)]
+
+    assert kinds.index("control.armed") < kinds.index("control.accepted") < kinds.index("intent")
+    assert kinds.index("intent") < kinds.index("outcome")
+    assert verify(path, load_key(settings.home)).ok
+
+
+async def test_events_reach_the_bus_and_the_market_moves_only_on_request(engine: Engine) -> None:
+    trades: list[object] = []
+    engine.bus.subscribe(TRADE, trades.append)
+    await asyncio.sleep(0.1)
+    assert trades == []
+    await engine.market.advance(3)
+    assert len(trades) > 5
+    fills: list[object] = []
+    engine.bus.subscribe(FILL, fills.append)
+    await engine.execute(SubmitOrder(market_order("SELL", "BTCUSDT", "0.01")))
+    await engine.bus.settle()
+
+    assert fills == list(engine.portfolio.fills)
+
+
+async def test_two_deterministic_sessions_are_equal(start: Callable[..., Engine], settings: Settings) -> None:
+    sessions = []
+    for _ in range(2):
+        engine = start(settings)
+        await engine.ready()
+        trades: list[object] = []
+        engine.bus.subscribe(TRADE, trades.append)
+        await engine.market.advance(2)
+        sessions.append((trades, await engine.market.book("BTCUSDT"), engine.clock.now_ms()))
+        await engine.aclose()
+
+    assert sessions[0][0]
+    assert sessions[0] == sessions[1]
+
+
+async def test_a_killed_venue_is_shown_as_down_and_takes_no_order(
+    start: Callable[..., Engine], settings: Settings, token: Secret
+) -> None:
+    engine = start(settings, deterministic=False)
+    await engine.ready()
+    await engine.health.until_ok()
+    engine.arm(token)
+    assert engine._venue is not None
+    engine._venue.stop()
+    await engine.health.until(HealthState.DOWN, timeout_s=15)
+
+    with pytest.raises(OrderDenied) as denied:
+        await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    assert "trading_state" in [verdict.rail for verdict in denied.value.breaches]
+    reasons = [reason.code for reason in engine.health.snapshot.reasons]
+    assert "NOT_CONNECTED" in reasons
+
+
+async def test_a_closed_engine_says_so_and_closing_again_changes_nothing(engine: Engine) -> None:
+    await engine.aclose()
+    await engine.aclose()
+
+    with pytest.raises(EngineStopped):
+        await engine.ready()
+    with pytest.raises(EngineStopped):
+        await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
