@@ -38,11 +38,12 @@ class Topic(Generic[E]):
         self.template = template
         self.type = type
         self.lane: Lane = lane
-        self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in template.split("."))
-        if not all(part == "*" or PART.fullmatch(part) for part in self.pattern):
+        parts = template.split(".")
+        if not all(BRACES.fullmatch(part) or PART.fullmatch(part) for part in parts):
             raise BusError(
-                f'topic {template!r}: every part is a word or one name in braces ("order.{{symbol}}")'
+                f'topic {template!r}: every part is a word or one name in braces: "order.{{symbol}}"'
             )
+        self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in parts)
         fields = [found[1] for found in BRACES.finditer(template)]
         self.key: Callable[[E], Any] = operator.attrgetter(*fields) if fields else _no_key
 

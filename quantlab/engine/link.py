@@ -16,6 +16,7 @@ import msgspec
 
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.codec_rest import ExchangeInfo
+from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
 from quantlab.binance.streams import MarketStreams
 from quantlab.binance.timing import VenueClock
@@ -34,6 +35,7 @@ STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
 HALT_KEEP_WARM_S = 10.0
 CLOCK_SYNC_S = 60.0
 USER_STREAM_S = 5.0
+UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
 
 class UserStreamState(msgspec.Struct, frozen=True):
@@ -56,8 +58,9 @@ class Link:
         venue_clock = self.client.venue_clock
         self.halt_client = BinanceClient(settings.rest, clock=venue_clock, credentials=credentials)
         self.streams = MarketStreams(
-            settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams
-        )
+            settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams,
+            settings=UNHURRIED if control is not None else None,
+        )  # fmt: skip
         self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=clock)
         self.user: UserStream | None = None
         if credentials is not None and settings.ws_api:
@@ -69,7 +72,6 @@ class Link:
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self._user_live = asyncio.Event()
-        self._was_connected = False
 
     def _monitor(self, settings: Settings, clock: VenueClock, wire: Wire) -> Monitor:
         user = self.user
@@ -123,9 +125,9 @@ class Link:
         new = [symbol for symbol in symbols if symbol not in self.feed.books]
         if not new:
             return
+        await self.streams.subscribe(*(f"{symbol.lower()}@{kind}" for symbol in new for kind in STREAMS))
         for symbol in new:
             self.feed.add(symbol)
-        await self.streams.subscribe(*(f"{symbol.lower()}@{kind}" for symbol in new for kind in STREAMS))
 
     async def book(self, symbol: str, limit: int) -> BookView:
         """Our own book of `symbol` as it stands now, watched from now on if it was not."""
@@ -206,9 +208,8 @@ class Link:
     def _on_streams(self, state: str, reason: str) -> None:
         if state != "connected":
             self.feed.mark_stale(reason or "the market stream is lost")
-        elif self._was_connected:
+        else:
             self._wire.spawn(self.feed.resync_all, "resync of the books")
-        self._was_connected = self._was_connected or state == "connected"
 
     def _on_user_state(self, state: str, reason: str) -> None:
         live = state == "live"

@@ -169,8 +169,8 @@ class Engine:
         with contextlib.suppress(VenueUnavailable, TimeoutError):  # not fit to trade on: ql.health says why
             async with asyncio.timeout(FIT_WITHIN_S):
                 await self.health.until_ok(FIT_WITHIN_S)
-                while not all(self.quotes.get(symbol) for symbol in self.settings.symbols):
-                    await asyncio.sleep(FIRST_QUOTE_S)
+                while not all(self.quotes.get(symbol) for symbol in self.settings.symbols):  # noqa: ASYNC110
+                    await asyncio.sleep(FIRST_QUOTE_S)  # a few turns, once per load
         self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
