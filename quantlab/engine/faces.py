@@ -117,7 +117,8 @@ class Health:
         waiter: asyncio.Future[VenueHealth] = asyncio.get_running_loop().create_future()
         self._waiters.append((lambda health: health.state is state, waiter))
         try:
-            return await asyncio.wait_for(waiter, timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for of 3.11 may swallow a cancel
+                return await waiter
         except TimeoutError:
             last = self.snapshot
             why = "; ".join(reason.text for reason in last.reasons) if last else "nothing was measured"

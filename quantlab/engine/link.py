@@ -106,7 +106,8 @@ class Link:
         info, _ = await asyncio.gather(self.client.exchange_info(), self.watch(*symbols))
         if self.user is not None:
             try:
-                await asyncio.wait_for(self._user_live.wait(), USER_STREAM_S)
+                async with asyncio.timeout(USER_STREAM_S):
+                    await self._user_live.wait()
             except TimeoutError:
                 raise VenueUnavailable(
                     f"the user stream was not live within {USER_STREAM_S:g} s; check the API key"

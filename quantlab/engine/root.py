@@ -171,7 +171,8 @@ class Engine:
                 await self.health.until_ok(FIT_WITHIN_S)
                 while not all(self.quotes.get(symbol) for symbol in self.settings.symbols):  # noqa: ASYNC110
                     await asyncio.sleep(FIRST_QUOTE_S)  # a few turns, once per load
-        self.state = "running"
+        if self.state == "starting":
+            self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
         sender = OrderSender(

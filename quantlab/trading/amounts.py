@@ -12,7 +12,7 @@ from decimal import Decimal
 ZERO = Decimal(0)
 TRAPS = [decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
 EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS)
-UP = decimal.Context(prec=28, rounding=decimal.ROUND_UP, traps=TRAPS[1:])
+UP = decimal.Context(prec=10, rounding=decimal.ROUND_UP, traps=TRAPS[1:])
 NEAREST = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
 FINEST = Decimal("1e-20")  # a cost basis keeps 20 decimals
 
@@ -33,7 +33,7 @@ def times(left: Decimal, right: Decimal) -> Decimal:
 
 
 def ratio_up(part: Decimal, whole: Decimal) -> Decimal:
-    """part / whole with 28 digits, rounded away from zero: a usage never looks smaller than it is."""
+    """part / whole with 10 digits, rounded away from zero: a usage never looks smaller than it is."""
     return UP.divide(part, whole)
 
 

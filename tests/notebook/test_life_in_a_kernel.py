@@ -1,0 +1,101 @@
+"""A kernel that ends, restarts or is killed takes its venue along; loading again and again leaves nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from kernel import Kernel
+
+LOAD = "%load_ext quantlab"
+VENUE = "await ql.health.until_ok(); print(get_ipython().quantlab_notebook.engine._venue.pid)"
+LEFT = """
+import asyncio, os, threading, psutil
+me = psutil.Process()
+print(sorted(t.get_coro().__qualname__ for t in asyncio.all_tasks()), sorted(t.name for t in threading.enumerate() if "quantlab" in t.name),
+      len([c for c in me.children() if c.status() != "zombie"]), me.num_fds() // 8)
+"""
+CYCLES = """
+shell = get_ipython()
+for _ in range(20):
+    shell.run_line_magic("load_ext", "quantlab")
+    await ql.health.until_ok()
+    shell.run_line_magic("unload_ext", "quantlab")
+    await asyncio.sleep(0.05)
+"""
+
+
+def gone(pid: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def venue_of(kernel: Kernel) -> int:
+    assert kernel.run(LOAD).status == "ok"
+    return int(kernel.run(VENUE).lines[-1])
+
+
+def test_a_shutdown_stops_the_engine_at_exit_within_the_budget(tmp_path: Path) -> None:
+    """The kernel manager kills what is not gone after half of its 5 s; we promise 1.5 s."""
+    with Kernel(tmp_path) as kernel:
+        pid, process = venue_of(kernel), psutil.Process(kernel.manager.provisioner.pid)
+        began = time.monotonic()
+        kernel.client.shutdown()
+        process.wait(10)
+        took = time.monotonic() - began
+
+    assert gone(pid, 1)
+    assert took < 2.5, f"{took:.2f} s: the manager would have killed it"
+
+
+def test_a_restart_starts_anew_with_a_fresh_venue_and_journal(tmp_path: Path) -> None:
+    with Kernel(tmp_path) as kernel:
+        first = venue_of(kernel)
+        kernel.manager.restart_kernel(now=False)
+        kernel.client.wait_for_ready(timeout=30)
+        second = venue_of(kernel)
+
+        assert first != second
+        assert gone(first, 2)
+    assert len(list((tmp_path / "home" / "journals").glob("*.journal"))) == 2
+    assert gone(second, 5)
+
+
+def test_a_killed_kernel_leaves_no_venue(tmp_path: Path) -> None:
+    with Kernel(tmp_path) as kernel:
+        pid = venue_of(kernel)
+        kernel.manager.signal_kernel(9)
+
+        assert gone(pid, 5)
+
+
+def test_an_interrupt_of_a_blocked_cell_leaves_venue_and_engine_alive(tmp_path: Path) -> None:
+    with Kernel(tmp_path) as kernel:
+        pid = venue_of(kernel)
+        cell = kernel.start("import time; time.sleep(20)")
+        time.sleep(0.5)
+        kernel.interrupt()
+        assert kernel.finish(cell, timeout=10).status == "error"
+
+        assert psutil.pid_exists(pid)
+        assert kernel.run("print((await ql.health.until_ok()).state.value)").lines[-1] == "OK"
+
+
+@pytest.mark.timeout(120)
+def test_twenty_loads_and_unloads_leave_no_task_thread_process_or_socket(bare: Kernel) -> None:
+    for _ in range(2):  # what is made once per process is made
+        bare.run(LOAD)
+        bare.run("await ql.health.until_ok()")
+        bare.run("%unload_ext quantlab")
+    before = bare.run(LEFT)
+    assert bare.run(CYCLES, timeout=90).status == "ok"
+    after = bare.run(LEFT)
+
+    assert after.text == before.text
+    assert "[] 0" in after.text
