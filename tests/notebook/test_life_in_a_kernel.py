@@ -12,10 +12,11 @@ from kernel import Kernel
 LOAD = "%load_ext quantlab"
 VENUE = "await ql.health.until_ok(); print(get_ipython().quantlab_notebook.engine._venue.pid)"
 LEFT = """
-import asyncio, os, threading, psutil
+import asyncio, threading, psutil
 me = psutil.Process()
-print(sorted(t.get_coro().__qualname__ for t in asyncio.all_tasks()), sorted(t.name for t in threading.enumerate() if "quantlab" in t.name),
-      len([c for c in me.children() if c.status() != "zombie"]), me.num_fds() // 8)
+print(sorted(each.get_coro().__qualname__ for each in asyncio.all_tasks()),
+      sorted(each.name for each in threading.enumerate() if "quantlab" in each.name),
+      len([each for each in me.children() if each.status() != "zombie"]), me.num_fds() // 8)
 """
 CYCLES = """
 shell = get_ipython()
