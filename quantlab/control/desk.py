@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from pathlib import Path
@@ -60,7 +60,7 @@ Prover = Callable[[Command], Proof]
 class Desk:
     """Executes commands for whoever proves that they may; see `execute`.
 
-    `masked` gives the context in which a command is admitted and decided (the wire's SIGINT mask).
+    `ready` is awaited before an awaited command starts; `masked` gives the context in which a command is admitted and decided (the wire's SIGINT mask).
 
     Raises:
         ConfigError: `glass_cockpit` on any level but PAPER.
@@ -77,6 +77,7 @@ class Desk:
         effects: Effects,
         glass_cockpit: bool = False,
         check_wait_allowed: Callable[[], None] = never_waits,
+        ready: Callable[[], Awaitable[object]] | None = None,
         masked: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         if glass_cockpit and level is not Level.PAPER:
@@ -86,7 +87,7 @@ class Desk:
         self._gateway = gateway
         self._effects = effects
         self._glass_cockpit = glass_cockpit
-        self._check_wait_allowed = check_wait_allowed
+        self._check_wait_allowed, self._ready = check_wait_allowed, ready
         self._masked = masked
         self._actor = {"kernel": kernel_id, "uid": os.getuid(), "pid": os.getpid(), "level": level.label}
         self._pid = os.getpid()
@@ -157,6 +158,7 @@ class Desk:
             command.describe(),
             start,
             check_wait_allowed=self._check_wait_allowed,
+            ready=None if isinstance(command, Halt) else self._ready,
             money=isinstance(command, ORDER_COMMANDS),
             client_order_id=request.client_order_id if request else getattr(command, "client_order_id", ""),
         )

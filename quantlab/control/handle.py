@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
 from quantlab.control.work import Work, as_work
@@ -33,6 +33,7 @@ class Handle(Generic[T]):
         start: Sends it; returns `Work`, a coroutine or the result. Called once at most. What it
             raises means that nothing was sent.
         check_wait_allowed: Raises `WouldBlockLoop` where blocking here would deadlock.
+        ready: Awaited before an awaited handle starts: the engine may still be on its way up.
         money: True where forgetting to send it deserves a warning.
         client_order_id: Our id of the order, where it is known before sending.
     """
@@ -43,6 +44,7 @@ class Handle(Generic[T]):
         start: Callable[[], object],
         *,
         check_wait_allowed: Callable[[], None] = never_waits,
+        ready: Callable[[], Awaitable[object]] | None = None,
         money: bool = False,
         client_order_id: str = "",
     ) -> None:
@@ -50,6 +52,7 @@ class Handle(Generic[T]):
         self._money = money
         self._client_order_id = client_order_id
         self._check_wait_allowed = check_wait_allowed
+        self._ready = ready
         self._start: Callable[[], object] | None = start
         self._work: Work | None = None
         self._settled = False
@@ -117,15 +120,19 @@ class Handle(Generic[T]):
             self._callbacks.append(callback)
 
     def __await__(self) -> Generator[Any, None, T]:
+        if self._start is not None and self._ready is not None:
+            yield from self._ready().__await__()
         self._begin()
         if not self._settled:
             work = self._running()
             try:
                 yield from work.__await__()
             except (asyncio.CancelledError, KeyboardInterrupt) as interrupt:
-                if not work.done:
+                if work.done:  # the answer came in the same turn: keep it, and still obey
+                    self._settle(work)
+                else:
                     self._say_left(interrupt)
-                    raise
+                raise
             except BaseException:
                 if not work.done:
                     raise

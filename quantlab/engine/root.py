@@ -136,6 +136,7 @@ class Engine:
             ),
             glass_cockpit=settings.glass_cockpit,
             check_wait_allowed=self.wire.check_wait_allowed,
+            ready=self.ready,
             masked=self.wire.masked,
         )
         self.wire.start()
@@ -360,7 +361,8 @@ class Engine:
         return self.rails.limits
 
     def _reference_price(self, symbol: str) -> Decimal | None:
-        if self.symbols and symbol not in self.portfolio.instruments:
+        self._orders_open()
+        if symbol not in self.portfolio.instruments:
             raise UnknownSymbol(symbol, self.symbols)
         quote = self.quotes.get(symbol)
         return None if quote is None else quote.price

@@ -310,3 +310,28 @@ def test_no_warning_for_what_was_sent_refused_or_moves_no_money() -> None:
         with pytest.raises(OrderDenied):
             Handle("refused", refuses, money=True).send()
         gc.collect()
+
+
+async def test_a_cancel_in_the_turn_of_the_answer_is_obeyed_and_the_answer_kept(call: Call) -> None:
+    """Or an interrupted loop of orders would go on with the next one."""
+    handle: Handle[Any] = Handle("buy", lambda: call)
+    waiter = asyncio.ensure_future(handle)
+    await asyncio.sleep(0)
+    waiter.cancel()
+    call.finish("taken")
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+
+    assert handle.result() == "taken"
+
+
+async def test_an_awaited_handle_waits_until_the_engine_is_ready_and_a_sent_one_does_not() -> None:
+    order: list[str] = []
+
+    async def ready() -> None:
+        order.append("ready")
+
+    await Handle("buy", lambda: order.append("start"), ready=ready)
+    Handle("buy", lambda: order.append("start"), ready=ready).send()
+
+    assert order == ["ready", "start", "start"]

@@ -206,6 +206,18 @@ async def test_a_killed_venue_is_shown_as_down_and_takes_no_order(
     assert "NOT_CONNECTED" in reasons
 
 
+async def test_an_order_that_is_awaited_while_the_engine_starts_waits_for_it(
+    start: Callable[..., Engine], settings: Settings, token: Secret
+) -> None:
+    engine = start(settings)
+    engine.arm(token)
+    with pytest.raises(EngineStopped, match="starting"):
+        engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01"))).send()
+    order = await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+
+    assert order.state is OrderState.FILLED
+
+
 async def test_a_closed_engine_says_so_and_closing_again_changes_nothing(engine: Engine) -> None:
     await engine.aclose()
     await engine.aclose()
