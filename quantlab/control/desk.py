@@ -60,7 +60,8 @@ Prover = Callable[[Command], Proof]
 class Desk:
     """Executes commands for whoever proves that they may; see `execute`.
 
-    `ready` is awaited before an awaited command starts; `masked` gives the context in which a command is admitted and decided (the wire's SIGINT mask).
+    `ready` is awaited before an awaited command starts; `masked` gives the context in which a
+    command is admitted and decided (the wire's SIGINT mask).
 
     Raises:
         ConfigError: `glass_cockpit` on any level but PAPER.
