@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--port", type=int, help="port of the Jupyter server")
     demo = add("demo", _demo, "run the quickstart notebook headless and print what happened")
     demo.add_argument("--json", action="store_true", help="print one JSON object per cell")
+    demo.add_argument("--save", type=Path, metavar="FILE", help="write the notebook with its outputs there")
     _add_venue(add("venue", _venue, "run the paper venue alone, until interrupted"))
     _add_token(add("token", _token, "make, list and revoke control tokens"))
     halt = add("halt", _halt, "halt every engine of this user: no new orders, open ones are cancelled")
@@ -200,23 +201,31 @@ def _demo(arguments: argparse.Namespace) -> int:
         _write_private(home / "token", TokenStore(home, SystemClock()).new("demo"))
         environment = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
         environment |= {"QUANTLAB_HOME": str(home), "QUANTLAB_TOKEN_FILE": str(home / "token")}
-        return _run_notebook(_notebooks() / QUICKSTART, environment, as_json=arguments.json)
+        return _run_notebook(
+            _notebooks() / QUICKSTART, environment, as_json=arguments.json, save=arguments.save
+        )
 
 
-def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool) -> int:
+def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, save: Path | None) -> int:
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=60,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,  # the saved notebook is equal for equal runs
     )
     failed = None
     try:
         client.execute(env=environment)
     except CellExecutionError as error:
         failed = error
+    if save is not None:
+        nbformat.write(notebook, save)  # type: ignore[no-untyped-call]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             print(_as_json(cell) if as_json else _as_text(cell))

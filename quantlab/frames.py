@@ -1,16 +1,19 @@
 """Tables as pandas frames: one rule for all of them.
 
-Money stays `Decimal` (object columns), exact as it is; a column named `*_ms` becomes a UTC
-time of the same name without the suffix. pandas is imported on first use: it costs more than
-the rest of `%load_ext quantlab` together.
+Money stays `Decimal` (object columns), exact and without the zeros that pad it on the wire; a
+column named `*_ms` becomes a UTC time of the same name without the suffix. pandas is imported on
+first use: it costs more than the rest of `%load_ext quantlab` together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from quantlab.domain.decimals import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,4 +40,7 @@ def frame(
 
 
 def _cell(row: msgspec.Struct | Mapping[str, Any], name: str) -> Any:
-    return row[name] if isinstance(row, Mapping) else getattr(row, name)
+    value = row[name] if isinstance(row, Mapping) else getattr(row, name)
+    if isinstance(value, Decimal) and value.is_finite():
+        return Decimal(plain(value))
+    return value

@@ -20,6 +20,14 @@ def test_money_stays_decimal_and_milliseconds_become_utc() -> None:
     assert table.index[0] == pd.Timestamp("2026-01-01T00:00:00.123Z")
 
 
+def test_money_is_shown_without_padding_and_stays_equal() -> None:
+    """Trailing zeros go, whole numbers keep theirs, and what is no number is shown as it is."""
+    padded = ["60000.44000000", "1200.0088000000000000", "60000", "0.00000000", "NaN"]
+    table = frame([{"price": Decimal(text)} for text in padded], columns=["price"])
+
+    assert [str(each) for each in table["price"]] == ["60000.44", "1200.0088", "60000", "0", "NaN"]
+
+
 def test_an_empty_table_has_its_columns() -> None:
     assert list(frame([], columns=["symbol", "time_ms"]).columns) == ["symbol", "time"]
 

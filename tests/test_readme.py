@@ -21,17 +21,6 @@ def section(title: str) -> str:
     return match[2]
 
 
-def first_cells() -> list[str]:
-    """The twelve lines of notebook, each a cell of its own (`;` separates a cell magic from its body)."""
-    block = re.search(r"```python\n(%load_ext quantlab\n.*?)```", README, re.DOTALL)
-    assert block
-    return [re.sub(r"^(%%\S+ \S+); ", r"\1\n", line) for line in block[1].splitlines()]
-
-
-def test_the_first_cells_are_twelve() -> None:
-    assert len(first_cells()) == 12
-
-
 def test_the_picture_exists() -> None:
     for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file(), path

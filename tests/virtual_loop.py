@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+FINEST_S = 1e-7  # timers this close fire together; less would vanish in the rounding of a large time
+
 
 class NothingToDo(RuntimeError):
     """Every task waits for something that can never come."""
@@ -38,6 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         jump = _Jump()
         jump.loop = self
         super().__init__(jump)
+        self._clock_resolution = FINEST_S  # asyncio's own name for it, with no public one
 
     def time(self) -> float:
         return self.now
@@ -52,5 +55,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()

@@ -60,8 +60,9 @@ Prover = Callable[[Command], Proof]
 class Desk:
     """Executes commands for whoever proves that they may; see `execute`.
 
-    `ready` is awaited before an awaited command starts; `masked` gives the context in which a
-    command is admitted and decided (the wire's SIGINT mask).
+    `ready` is awaited before an awaited command starts; `catch_up` applies what has arrived, before
+    anything is decided; `masked` gives the context in which a command is admitted and decided (the
+    wire's SIGINT mask).
 
     Raises:
         ConfigError: `glass_cockpit` on any level but PAPER.
@@ -79,6 +80,7 @@ class Desk:
         glass_cockpit: bool = False,
         check_wait_allowed: Callable[[], None] = never_waits,
         ready: Callable[[], Awaitable[object]] | None = None,
+        catch_up: Callable[[], object] = lambda: None,
         masked: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         if glass_cockpit and level is not Level.PAPER:
@@ -89,7 +91,7 @@ class Desk:
         self._effects = effects
         self._glass_cockpit = glass_cockpit
         self._check_wait_allowed, self._ready = check_wait_allowed, ready
-        self._masked = masked
+        self._catch_up, self._masked = catch_up, masked
         self._actor = {"kernel": kernel_id, "uid": os.getuid(), "pid": os.getpid(), "level": level.label}
         self._pid = os.getpid()
         self._arming = Arming(store, clock=clock, kernel_id=kernel_id, audit=self._audit)
@@ -178,6 +180,7 @@ class Desk:
     def _run(self, command: Command, proof: Proof | Prover | None) -> Work:
         """Admit, write the line, act: one critical section without a wait."""
         self._require_process()
+        self._catch_up()
         with self._masked():
             charge = self._admit(command, proof)
             try:

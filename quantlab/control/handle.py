@@ -89,7 +89,7 @@ class Handle(Generic[T]):
             StillWorking: The time is over; the work goes on, and waiting again is fine.
         """
         if not self._settled:
-            self._check_wait_allowed()
+            self._ask_to_block()
             self._begin()
         if not self._settled:
             work = self._running()
@@ -160,6 +160,13 @@ class Handle(Generic[T]):
     def __del__(self) -> None:
         if getattr(self, "_money", False) and self._work is None and not self._settled:
             warnings.warn(f"{self.label}: was NOT SENT, nobody awaited it", UserWarning, stacklevel=2)
+
+    def _ask_to_block(self) -> None:
+        try:
+            self._check_wait_allowed()
+        except BaseException:
+            self._money = False  # whoever is refused here was told: no second word when it is dropped
+            raise
 
     def _begin(self) -> None:
         start, self._start = self._start, None

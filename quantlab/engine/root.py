@@ -137,6 +137,7 @@ class Engine:
             glass_cockpit=settings.glass_cockpit,
             check_wait_allowed=self.wire.check_wait_allowed,
             ready=self.ready,
+            catch_up=self.catch_up,
             masked=self.wire.masked,
         )
         self.wire.start()
@@ -268,8 +269,14 @@ class Engine:
         """No new order leaves from now on, and what is open is cancelled. From any thread."""
         return self.desk.halt(reason)
 
+    def catch_up(self) -> None:
+        """Apply what the wire has handed over; after a cell that blocked, that is a lot."""
+        if hasattr(self, "wire"):
+            self.wire.catch_up()
+
     def explain(self, request: OrderRequest) -> Decision:
         """Every rail's answer to this order now; nothing is sent or reserved."""
+        self.catch_up()
         return self._orders_open().explain(request)
 
     def status(self) -> list[tuple[str, str]]:

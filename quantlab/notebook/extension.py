@@ -57,7 +57,7 @@ class Notebook:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.ql = Ql(lambda: self.engine, self.owner)
+        self.ql = Ql(self.fresh_engine, self.owner)
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
@@ -91,6 +91,11 @@ class Notebook:
         if self._installed:
             self._unbind()
             self._bind(name)
+
+    def fresh_engine(self) -> Engine:
+        """The engine with all applied that has arrived: also in a cell that blocked, `ql` is not old."""
+        self.engine.catch_up()
+        return self.engine
 
     def say(self, line: str) -> None:
         """One line under the cell that runs."""

@@ -116,9 +116,7 @@ class QuantlabMagics(Magics):
                 order = _request(asked.order)
                 return self._view(lambda: engine.explain(order), views.decision)
             case lines.Book():
-                return View(
-                    lambda: None, views.book, fetch=lambda: ql.market.book(asked.symbol, asked.levels)
-                )
+                return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
             case lines.Help():
                 return self._view(lambda: asked.subject, views.help_table, wait=False)
         return getattr(self, f"_{asked.what}")()

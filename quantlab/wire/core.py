@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quantlab.bus.lanes import Lanes
+from quantlab.bus.lanes import SLICE_S, Lanes
 from quantlab.errors import EngineStopped, WouldBlockLoop
 from quantlab.wire.breather import SWITCH_INTERVAL, Breather
 from quantlab.wire.call import WireCall
@@ -27,6 +27,8 @@ from quantlab.wire.masking import Masked
 from quantlab.wire.runner import Factory, Runner
 
 T = TypeVar("T")
+
+CATCH_UP_S = 1.0  # 60,000 events take 50 ms
 
 
 class WireFailure(msgspec.Struct, frozen=True):
@@ -219,6 +221,18 @@ class Wire:
         report = {"message": f"quantlab: a {type(message).__name__} was not applied", "exception": error}
         with suppress(RuntimeError):  # home is closed: nobody is left to read it
             self.home.call_soon_threadsafe(self.home.call_exception_handler, report)
+
+    def catch_up(self) -> None:
+        """Apply now what has arrived: a cell that blocked the loop decides on fresh state.
+
+        User handlers stay in their mailboxes. It gives up after a second of arrears, and does
+        nothing where it must not: on another thread, in a drain, in a forked child.
+        """
+        if self._stopped or self.draining or not self._thread.is_here:
+            return
+        deadline = time.monotonic() + CATCH_UP_S
+        while self.inbox and not self.inbox.drain(SLICE_S) and time.monotonic() < deadline:
+            pass
 
     # -- rules
 

@@ -33,6 +33,11 @@ class HomeThread:
             here = threading.current_thread().name
             raise WrongThread(f"engine state belongs to the kernel's main thread, this is {here!r}")
 
+    @property
+    def is_here(self) -> bool:
+        """True on the home thread, in the process that has it."""
+        return not self.forked and threading.get_ident() == self._thread_id
+
     def require_unforked(self) -> None:
         """Raise `EngineStopped` in a forked child."""
         if self.forked:

@@ -309,6 +309,8 @@ def test_no_warning_for_what_was_sent_refused_or_moves_no_money() -> None:
         Handle("harmless", lambda: None)
         with pytest.raises(OrderDenied):
             Handle("refused", refuses, money=True).send()
+        with pytest.raises(WouldBlockLoop):
+            Handle("no place to wait", refuses, money=True).wait(1)
         gc.collect()
 
 

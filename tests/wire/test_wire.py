@@ -105,6 +105,27 @@ async def test_waiting_too_long_raises_and_the_work_goes_on(home: Home) -> None:
     assert call.wait(5) == 5
 
 
+async def test_catching_up_applies_what_arrived_while_the_loop_was_blocked(home: Home) -> None:
+    """All of it, in order, order messages first; nothing from another thread or inside a drain."""
+
+    async def burst() -> None:
+        for number in range(3_000):
+            home.wire.post_market(number)
+        home.wire.post_order("filled")
+
+    home.wire.spawn(burst, "burst")
+    time.sleep(0.3)
+    elsewhere = threading.Thread(target=home.wire.catch_up)
+    elsewhere.start()
+    elsewhere.join()
+    assert home.applied == []
+    home.wire.catch_up()
+
+    assert home.applied == ["filled", *range(3_000)]
+    home.wire.catch_up()
+    assert len(home.applied) == 3_001
+
+
 async def test_a_failing_callback_does_not_hold_up_the_others(home: Home) -> None:
     """It is reported to the loop; the next callback and the awaiter still hear the answer."""
     reported: list[str] = []
