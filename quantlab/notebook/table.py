@@ -52,7 +52,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def html(self) -> str:
         """The same as HTML; every cell is escaped, so text from a venue stays text."""
         right = self._right()
-        head = "".join(f"<th style='{CELL}'>{html.escape(name)}</th>" for name in self.columns)
+        head = "".join(
+            f"<th style='{NUMBER if to_right else CELL}'>{html.escape(name)}</th>"
+            for name, to_right in zip(self.columns, right, strict=False)  # no columns, no head
+        )
         body = "".join(
             "<tr>"
             + "".join(
