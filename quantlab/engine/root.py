@@ -9,45 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import functools
-import hashlib
-import secrets
-from decimal import Decimal
-from pathlib import Path
 
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
 from quantlab.control.commands import Command
-from quantlab.control.desk import Desk
-from quantlab.control.effects import Effects
 from quantlab.control.handle import Handle
-from quantlab.control.tokenstore import TokenStore
-from quantlab.domain.limits import Limits
-from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderRequest, OrderSnapshot
 from quantlab.domain.venue import Level
+from quantlab.engine.assembly import new_desk, new_gateway, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.halting import Halting
-from quantlab.engine.inbox import Flush, Inbox
+from quantlab.engine.identity import Identity
+from quantlab.engine.inbox import Inbox
 from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
+from quantlab.engine.source import LinkedMarket
 from quantlab.engine.status import status_rows
-from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueUnavailable
+from quantlab.errors import ConfigError, EngineStopped, VenueUnavailable
 from quantlab.paper.spawn import EmbeddedVenue
-from quantlab.privatefile import make_private_folder
 from quantlab.secret import Secret
 from quantlab.topics import CATALOGUE
 from quantlab.trading.decision import Decision
 from quantlab.trading.gateway import Gateway
-from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
-from quantlab.trading.recovery import recovered
-from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import SentOrder
 from quantlab.wire import HaltLatch, Wire, WireCall
 
@@ -82,7 +71,8 @@ class Engine:
         self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=self._order_lane_lost)
         self.latch = HaltLatch()
         self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
-        self.quotes, self.health, self.market = Quotes(), Health(), Market(self)
+        self._source = LinkedMarket(self)
+        self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
         self.session: Session | None = None
         self.alarms: list[str] = []
         self._venue: EmbeddedVenue | None = None
@@ -113,33 +103,10 @@ class Engine:
         settings = self.settings
         self.inbox = Inbox(self)
         self.wire = Wire(loop, self.inbox.apply)
-        path = self._journal_path()
-        self._left = recovered(read(path))  # before this session's own lines
-        self.journal = Journal(
-            path, key=load_key(settings.home), clock=self.clock,
-            instance=self._instance, account=self._account(), level=settings.level.label,
-        )  # fmt: skip
+        identity = Identity.of(settings, self._venue.pid if self._venue else None)
+        self.journal, self._left = open_journal(self, identity)
         self.halting = Halting(self.latch, self.wire, self.journal, self.clock, settings.home)
-        self.desk = Desk(
-            clock=self.clock,
-            level=settings.level,
-            kernel_id=secrets.token_hex(8),
-            store=TokenStore(settings.home, self.clock),
-            gateway=self,
-            effects=Effects(
-                halt=self.halting.halt,
-                resume=self.halting.resume,
-                limits=lambda: self.rails.limits,
-                set_limits=self._set_limits,
-                audit=self.journal.append_nowait,
-                reference_price=self._reference_price,
-            ),
-            glass_cockpit=settings.glass_cockpit,
-            check_wait_allowed=self.wire.check_wait_allowed,
-            ready=self.ready,
-            catch_up=self.catch_up,
-            masked=self.wire.masked,
-        )
+        self.desk = new_desk(self)
         self.wire.start()
 
     async def _open(self) -> None:
@@ -167,7 +134,7 @@ class Engine:
         self.wire.spawn(self.halting.watch, "halt file")
         self.wire.spawn(link.monitor.run, "health")
         if self.deterministic:
-            await self.advance(FIRST_ADVANCE_MS)
+            await self._source.advance(FIRST_ADVANCE_MS)
         with contextlib.suppress(VenueUnavailable, TimeoutError):  # not fit to trade on: ql.health says why
             async with asyncio.timeout(FIT_WITHIN_S):
                 await self.health.until_ok(FIT_WITHIN_S)
@@ -177,16 +144,7 @@ class Engine:
             self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
-        sender = OrderSender(
-            client=link.client, cancel_client=link.halt_client, journal=self.journal, latch=self.latch,
-            post=self.wire.post_order, barrier=link.user_barrier,
-        )  # fmt: skip
-        self._gateway = gateway = Gateway(
-            wire=self.wire, sender=sender, bus=self.bus, clock=self.clock, rails=self.rails,
-            portfolio=self.portfolio, orders=self.orders, journal=self.journal, latch=self.latch,
-            reference=self.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
-            trading_state=self._trading_state, on_alarm=self.alarms.append,
-        )  # fmt: skip
+        self._gateway = gateway = new_gateway(self, link)
         gateway.recover(self._left)
         await gateway.reconcile(self.settings.symbols)
 
@@ -277,7 +235,7 @@ class Engine:
     def explain(self, request: OrderRequest) -> Decision:
         """Every rail's answer to this order now; nothing is sent or reserved."""
         self.catch_up()
-        return self._orders_open().explain(request)
+        return self.require_orders_open().explain(request)
 
     def status(self) -> list[tuple[str, str]]:
         """Label and text rows: venue, level, engine, streams, rails, armed or not."""
@@ -300,39 +258,16 @@ class Engine:
         """The venue's own reads, awaited from a cell; see `BinanceClient`."""
         return Reads(self)
 
-    # -- the market's source (see faces.Market)
-
-    async def fetch_book(self, symbol: str, limit: int) -> BookView:
-        link = self.linked()
-        return await self.wire.call(lambda: link.book(symbol, limit), f"book {symbol}")
-
-    async def watch(self, symbol: str) -> None:
-        link = self.linked()
-        await self.wire.call(lambda: link.watch(symbol), f"watch {symbol}")
-
-    async def advance(self, milliseconds: int) -> None:
-        """Let the paper market run, or time pass; every event of it was handled on return."""
-        if not isinstance(self.clock, ManualClock):
-            await asyncio.sleep(milliseconds / 1_000)
-            return
-        link = self.linked()
-        self.clock.advance(milliseconds)  # first: what arrives bears the time at which it stops
-        await self.wire.call(lambda: link.advance(milliseconds), "advance")
-        flush = Flush(asyncio.get_running_loop().create_future())
-        self.wire.post_market(flush)
-        await flush.done
-        await self.bus.settle()
-
     # -- the desk's gateway
 
     def submit(self, request: OrderRequest) -> SentOrder:
-        return self._orders_open().submit(request)
+        return self.require_orders_open().submit(request)
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
-        return self._orders_open().cancel(symbol, client_order_id)
+        return self.require_orders_open().cancel(symbol, client_order_id)
 
     def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
-        return self._orders_open().cancel_all(symbol)
+        return self.require_orders_open().cancel_all(symbol)
 
     def reconcile(self) -> None:
         """Ask the venue what we have, because the user stream came back."""
@@ -345,7 +280,8 @@ class Engine:
 
     # -- how
 
-    def _orders_open(self) -> Gateway:
+    def require_orders_open(self) -> Gateway:
+        """The gateway, or `EngineStopped` saying why no order can be sent."""
         if self._gateway is None or self.state != "running":
             why = "it has no API key" if self.state == "running" else f"the engine is {self.state}"
             raise EngineStopped(f"no order can be sent: {why}{': ' + self.problem if self.problem else ''}")
@@ -358,35 +294,3 @@ class Engine:
 
     def _order_lane_lost(self, lost: SubscriberFailed) -> None:
         self.halt(f"{lost.name} lost order events: {lost.reason}")
-
-    def _trading_state(self) -> str:
-        live = self._link is not None and self._link.user is not None and self._link.user.live
-        return "ACTIVE" if live else "HALTED"
-
-    def _set_limits(self, limits: Limits) -> Limits:
-        self.rails.limits = limits
-        return self.rails.limits
-
-    def _reference_price(self, symbol: str) -> Decimal | None:
-        self._orders_open()
-        if symbol not in self.portfolio.instruments:
-            raise UnknownSymbol(symbol, self.symbols)
-        quote = self.quotes.get(symbol)
-        return None if quote is None else quote.price
-
-    @functools.cached_property
-    def _instance(self) -> str:
-        """The venue instance of the journal; an embedded venue is a new one each time."""
-        if self._venue is not None:
-            return f"embedded-{self._venue.pid}-{secrets.token_hex(4)}"
-        return self.settings.rest.split("//", 1)[1].replace("/", "_").replace(":", "-")
-
-    def _account(self) -> str:
-        if self._venue is not None:
-            return "embedded"
-        key = self.settings.api_key
-        return hashlib.sha256(key.encode()).hexdigest()[:12] if key else "none"
-
-    def _journal_path(self) -> Path:
-        folder = make_private_folder(self.settings.home / "journals")
-        return folder / f"{self._instance}-{self._account()}.journal"

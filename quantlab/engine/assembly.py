@@ -1,0 +1,94 @@
+"""How the parts that decide are put together: journal, desk, gateway.
+
+Only says who is given what. Each function is called once by the engine, on the main thread.
+"""
+
+from __future__ import annotations
+
+import secrets
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from quantlab.control.desk import Desk
+from quantlab.control.effects import Effects
+from quantlab.control.tokenstore import TokenStore
+from quantlab.domain.limits import Limits
+from quantlab.engine.identity import Identity
+from quantlab.engine.link import Link
+from quantlab.errors import UnknownSymbol
+from quantlab.trading.decision import TradingState
+from quantlab.trading.gateway import Gateway
+from quantlab.trading.journal import Journal, load_key, read
+from quantlab.trading.recovery import Recovered, recovered
+from quantlab.trading.sender import OrderSender
+
+if TYPE_CHECKING:
+    from quantlab.engine.root import Engine
+
+
+def open_journal(engine: Engine, identity: Identity) -> tuple[Journal, Recovered]:
+    """The journal of this account at this venue, and what earlier sessions left in it."""
+    settings = engine.settings
+    path = identity.journal_path(settings.home)
+    left = recovered(read(path))  # before this session's own lines
+    journal = Journal(
+        path, key=load_key(settings.home), clock=engine.clock,
+        instance=identity.instance, account=identity.account, level=settings.level.label,
+    )  # fmt: skip
+    return journal, left
+
+
+def new_desk(engine: Engine) -> Desk:
+    """The one door, over the engine's journal, rails and HALT."""
+    settings, rails, wire = engine.settings, engine.rails, engine.wire
+
+    def set_limits(limits: Limits) -> Limits:
+        rails.limits = limits
+        return rails.limits
+
+    def reference_price(symbol: str) -> Decimal | None:
+        engine.require_orders_open()
+        if symbol not in engine.portfolio.instruments:
+            raise UnknownSymbol(symbol, engine.symbols)
+        quote = engine.quotes.get(symbol)
+        return None if quote is None else quote.price
+
+    return Desk(
+        clock=engine.clock,
+        level=settings.level,
+        kernel_id=secrets.token_hex(8),
+        store=TokenStore(settings.home, engine.clock),
+        gateway=engine,
+        effects=Effects(
+            halt=engine.halting.halt,
+            resume=engine.halting.resume,
+            limits=lambda: rails.limits,
+            set_limits=set_limits,
+            audit=engine.journal.append_nowait,
+            reference_price=reference_price,
+        ),
+        glass_cockpit=settings.glass_cockpit,
+        check_wait_allowed=wire.check_wait_allowed,
+        ready=engine.ready,
+        catch_up=engine.catch_up,
+        masked=wire.masked,
+    )
+
+
+def new_gateway(engine: Engine, link: Link) -> Gateway:
+    """The one way by which an order leaves; it takes none while the user stream is down."""
+    user = link.user
+
+    def trading_state() -> str:
+        return TradingState.ACTIVE if user is not None and user.live else TradingState.HALTED
+
+    sender = OrderSender(
+        client=link.client, cancel_client=link.halt_client, journal=engine.journal, latch=engine.latch,
+        post=engine.wire.post_order, barrier=link.user_barrier,
+    )  # fmt: skip
+    return Gateway(
+        wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
+        portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
+        reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
+        trading_state=trading_state, on_alarm=engine.alarms.append,
+    )  # fmt: skip

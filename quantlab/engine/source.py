@@ -1,0 +1,68 @@
+"""The market as the engine's wire has it: books, streams, and the passing of paper time.
+
+Used on the main thread, by `faces.Market`; the work itself runs on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from quantlab.bus import Bus
+from quantlab.clock import Clock, ManualClock
+from quantlab.domain.market import BookView
+from quantlab.engine.inbox import Flush
+from quantlab.engine.link import Link
+from quantlab.wire import Wire
+
+
+class Owner(Protocol):
+    """What this needs of the engine."""
+
+    bus: Bus
+    clock: Clock
+    wire: Wire
+
+    @property
+    def symbols(self) -> Sequence[str]: ...
+
+    async def ready(self) -> None: ...
+
+    def linked(self) -> Link: ...
+
+
+class LinkedMarket:
+    """A `faces.MarketSource` over the engine's link."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        return self._owner.symbols
+
+    async def ready(self) -> None:
+        await self._owner.ready()
+
+    async def fetch_book(self, symbol: str, limit: int) -> BookView:
+        link = self._owner.linked()
+        return await self._owner.wire.call(lambda: link.book(symbol, limit), f"book {symbol}")
+
+    async def watch(self, symbol: str) -> None:
+        link = self._owner.linked()
+        await self._owner.wire.call(lambda: link.watch(symbol), f"watch {symbol}")
+
+    async def advance(self, milliseconds: int) -> None:
+        """Let the paper market run, or time pass; every event of it was handled on return."""
+        clock, wire = self._owner.clock, self._owner.wire
+        if not isinstance(clock, ManualClock):
+            await asyncio.sleep(milliseconds / 1_000)
+            return
+        link = self._owner.linked()
+        clock.advance(milliseconds)  # first: what arrives bears the time at which it stops
+        await wire.call(lambda: link.advance(milliseconds), "advance")
+        flush = Flush(asyncio.get_running_loop().create_future())
+        wire.post_market(flush)
+        await flush.done
+        await self._owner.bus.settle()
