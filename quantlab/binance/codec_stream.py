@@ -91,7 +91,7 @@ def decode_market(raw: bytes | str, received_ms: int, *, symbol: str = "") -> Ma
                 shape = decode(data).data
             except DAMAGE as error:
                 return _misfit(data, error)
-            return cast("MarketEvent", shape.event(stream_symbol, received_ms))
+            return _made(shape, stream_symbol, received_ms, named=bool(stream_symbol))
     return _decode_other(data, received_ms, symbol)
 
 
@@ -180,10 +180,10 @@ def _decoder(name: bytes) -> tuple[Callable[[bytes], Any] | None, str]:
 
 
 def _stream(name: str) -> tuple[type[Shape] | None, str]:
-    """The shape of the stream `name` and its symbol: "btcusdt@kline_1m", "!bookTicker"."""
+    """The shape of the stream `name` and its symbol: "btcusdt@kline_1m"; none for "!bookTicker"."""
     who, _, what = name.removeprefix("!").partition("@")
     kind = (what or who).partition("@")[0].partition("_")[0]
-    return STREAMS.get(kind), who.upper()
+    return STREAMS.get(kind), "" if name.startswith("!") or not what else who.upper()
 
 
 def _decode_other(data: bytes, received_ms: int, symbol: str) -> MarketEvent:
@@ -192,9 +192,10 @@ def _decode_other(data: bytes, received_ms: int, symbol: str) -> MarketEvent:
     if "stream" in fields and "data" in fields:
         stream = _typed(fields["stream"], str)
         shape, symbol = _stream(stream)
+        named = bool(symbol)
         data = bytes(fields["data"]) if shape else data
     else:
-        stream, shape = "", EVENTS.get(_tag(data))
+        stream, shape, named = "", EVENTS.get(_tag(data)), False
         if shape is None and {"u", "b", "B", "a", "A"} <= fields.keys():
             shape = shapes.TickerShape  # spot names no event type here
         elif shape is None and "lastUpdateId" in fields:
@@ -203,7 +204,15 @@ def _decode_other(data: bytes, received_ms: int, symbol: str) -> MarketEvent:
             return _reply(data)
     if shape is None:
         return Unknown(stream=stream, text=data.decode())
-    return cast("MarketEvent", _typed(data, shape).event(symbol, received_ms))
+    return _made(_typed(data, shape), symbol, received_ms, named=named)
+
+
+def _made(shape: Shape, symbol: str, received_ms: int, *, named: bool) -> MarketEvent:
+    """The event of a message; one on the stream of another symbol is refused, not believed."""
+    event: Any = shape.event(symbol, received_ms)
+    if named and event.symbol != symbol:
+        raise UndecodableReply(f"the stream of {symbol} brought an event of {event.symbol[:20]}")
+    return cast("MarketEvent", event)
 
 
 def _reply(data: bytes) -> Reply:

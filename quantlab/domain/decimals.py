@@ -2,10 +2,14 @@
 
 A float is never accepted, not even a whole one: by the time we see 0.1 + 0.2, what was
 meant is lost. Decimal, int and plain decimal text are exact and are taken as they are.
+
+Operators (`+`, `-x`, `abs`) round by the context of whoever calls: a cell that sets a precision
+of 3 would change our books. Money is therefore computed by the functions here, in `EXACT`.
 """
 
 from __future__ import annotations
 
+import decimal
 import re
 from decimal import Decimal
 
@@ -14,6 +18,9 @@ from quantlab.errors import InvalidField
 PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 LARGEST = Decimal(10) ** 20
 FINEST = -20  # the exponent of the last digit we take: 1e-20
+TRAPS = [decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
+EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS)
+"""Sums and products never round: where 100 digits would not do (the venue's need 40), it raises."""
 REMEDY = 'give a Decimal, an int or plain text like "0.01"'
 
 
@@ -41,7 +48,7 @@ def exact(value: object, field: str) -> Decimal:
     else:
         raise InvalidField(field, f"a {type(value).__name__} is not a number", REMEDY)
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < FINEST or abs(number) >= LARGEST:
+    if not isinstance(exponent, int) or exponent < FINEST or number.copy_abs() >= LARGEST:
         raise InvalidField(field, "the number has too many digits", "stay below 1e20 and 20 decimals")
     return number
 
@@ -63,3 +70,23 @@ def plain(number: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("", "-0", "-") else text
+
+
+def add(left: Decimal, right: Decimal) -> Decimal:
+    """left + right, exactly."""
+    return EXACT.add(left, right)
+
+
+def subtract(left: Decimal, right: Decimal) -> Decimal:
+    """left - right, exactly."""
+    return EXACT.subtract(left, right)
+
+
+def times(left: Decimal, right: Decimal) -> Decimal:
+    """left x right, exactly."""
+    return EXACT.multiply(left, right)
+
+
+def remainder(value: Decimal, step: Decimal) -> Decimal:
+    """What is left of `value` over whole multiples of `step`, exactly; of the sign of `value`."""
+    return EXACT.remainder(value, step)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.domain.decimals import plain
+from quantlab.domain.decimals import add, plain, remainder, subtract
 from quantlab.domain.orders import Side
 from quantlab.errors import OffGrid
 
@@ -49,12 +49,12 @@ def round_quantity(quantity: Decimal, step_size: Decimal) -> Decimal:
 def round_price(price: Decimal, tick_size: Decimal, side: Side) -> Decimal:
     """The nearest tick that is no worse for the sender: down to buy, up to sell."""
     down = _floor(price, tick_size)
-    return down if side is Side.BUY or down == price else down + tick_size
+    return down if side is Side.BUY or down == price else add(down, tick_size)
 
 
 def on_grid(value: Decimal, step: Decimal) -> bool:
     """True where `value` is a whole multiple of `step` (a step of zero allows all)."""
-    return step == 0 or value % step == 0
+    return step == 0 or remainder(value, step) == 0
 
 
 def require_grid(value: Decimal, step: Decimal, field: str, helper: str) -> None:
@@ -65,11 +65,11 @@ def require_grid(value: Decimal, step: Decimal, field: str, helper: str) -> None
     raise OffGrid(
         field,
         f"{plain(value)} is not a multiple of {plain(step)}",
-        f"use {plain(low)} or {plain(low + step)}, or round first with {helper}",
+        f"use {plain(low)} or {plain(add(low, step))}, or round first with {helper}",
     )
 
 
 def _floor(value: Decimal, step: Decimal) -> Decimal:
     if step <= 0:
         raise OffGrid("step", f"{plain(step)} is no step", "give a step above zero")
-    return value - value % step
+    return subtract(value, remainder(value, step))

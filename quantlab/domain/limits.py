@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.domain.decimals import plain
+from quantlab.domain.decimals import plain, subtract
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import PermitRefused
 
@@ -45,7 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def headroom(self) -> Decimal | None:
         if self.used is None or self.limit is None:
             return None
-        return self.limit - self.used
+        return subtract(self.limit, self.used)
 
     def describe(self) -> str:
         """One line: "max_order_notional: 300000 of 100000 USDT"."""

@@ -2,7 +2,8 @@
 
 Kept on the main thread for the rails. The spot venue sends no event time with the best bid and
 ask, so a quote is as old as the newest trade or depth event that came with it on the same
-socket: replayed frames look old here although they have just arrived.
+socket: replayed frames look old here although they have just arrived. A best price that cannot
+be one (a side is empty, or the sides cross) takes the price away until the next sound one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
-
-TWO = Decimal(2)
+from quantlab.trading.amounts import middle
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +38,11 @@ class Quotes:
         if event.event_ms is not None:
             self._times[symbol] = max(event.event_ms, self._times.get(symbol, 0))
         if isinstance(event, BookTicker):
-            if event.bid > 0 and event.ask > 0:
-                self._prices[symbol] = (event.bid + event.ask) / TWO
-                self._has_ticker.add(symbol)
+            self._has_ticker.add(symbol)
+            if 0 < event.bid < event.ask:
+                self._prices[symbol] = middle(event.bid, event.ask)
+            else:
+                self._prices.pop(symbol, None)
         elif isinstance(event, Trade) and symbol not in self._has_ticker:
             self._prices[symbol] = event.price
 

@@ -1,7 +1,6 @@
-"""Exact arithmetic for money: sums and products never round, only a quotient may.
+"""Quotients of money: sums and products never round, only these may, and say which way.
 
-Nothing here rounds silently: `EXACT` raises `decimal.Inexact` where 100 digits would not
-suffice (the venue's numbers need 40). A quotient says by its name which way it rounds.
+The exact ones are `domain.decimals`'; nothing anywhere uses the context of the calling cell.
 """
 
 from __future__ import annotations
@@ -9,27 +8,16 @@ from __future__ import annotations
 import decimal
 from decimal import Decimal
 
+from quantlab.domain.decimals import EXACT, TRAPS, add, subtract, times
+
+__all__ = ["EXACT", "ZERO", "add", "middle", "ratio", "ratio_up", "share", "subtract", "times"]
+
 ZERO = Decimal(0)
-TRAPS = [decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
-EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS)
+HALF = Decimal("0.5")
 UP = decimal.Context(prec=10, rounding=decimal.ROUND_UP, traps=TRAPS[1:])
 NEAREST = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
+WIDE = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
 FINEST = Decimal("1e-20")  # a cost basis keeps 20 decimals
-
-
-def add(left: Decimal, right: Decimal) -> Decimal:
-    """left + right, exactly."""
-    return EXACT.add(left, right)
-
-
-def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """left - right, exactly."""
-    return EXACT.subtract(left, right)
-
-
-def times(left: Decimal, right: Decimal) -> Decimal:
-    """left x right, exactly."""
-    return EXACT.multiply(left, right)
 
 
 def ratio_up(part: Decimal, whole: Decimal) -> Decimal:
@@ -42,7 +30,11 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
     return NEAREST.divide(part, whole)
 
 
+def middle(low: Decimal, high: Decimal) -> Decimal:
+    """Half of low + high, exactly."""
+    return times(add(low, high), HALF)
+
+
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """amount x part / whole to 20 decimals: how much of a cost goes with a part that is closed."""
-    wide = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
-    return wide.quantize(wide.divide(wide.multiply(amount, part), whole), FINEST)
+    return WIDE.quantize(WIDE.divide(WIDE.multiply(amount, part), whole), FINEST)

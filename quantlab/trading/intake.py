@@ -79,7 +79,9 @@ class Intake:
             return True
         order, reserved = self._orders.get(client_order_id), self._portfolio.reserved(client_order_id)
         return (
-            order is not None and not order.live and (reserved is None or not reserved.base + reserved.quote)
+            order is not None
+            and not order.live
+            and (reserved is None or not (reserved.base or reserved.quote))
         )
 
     async def settled(self, client_order_id: str, cumulative_quantity: Decimal) -> Order | None:

@@ -57,16 +57,18 @@ class Holding:
     def book(self, fill: Fill) -> None:
         """Add one fill; `realised - cost` stays exactly what was received minus what was paid."""
         buys = fill.side == Side.BUY
-        signed = fill.quantity if buys else -fill.quantity
+        signed = fill.quantity if buys else fill.quantity.copy_negate()
         held, price = self.quantity, fill.price
         if held and (held > 0) is not buys:
-            closed = min(fill.quantity, abs(held))
-            part = self.cost if closed == abs(held) else share(self.cost, closed, abs(held))
-            received = times(closed, price) if held > 0 else -times(closed, price)
+            size = held.copy_abs()
+            closed = min(fill.quantity, size)
+            part = self.cost if closed == size else share(self.cost, closed, size)
+            value = times(closed, price)
+            received = value if held > 0 else value.copy_negate()
             self.realised = add(self.realised, subtract(received, part))
             self.cost = subtract(self.cost, part)
             opened = subtract(fill.quantity, closed)
-            signed_open = opened if buys else -opened
+            signed_open = opened if buys else opened.copy_negate()
         else:
             signed_open = signed
         self.cost = add(self.cost, times(signed_open, price))

@@ -120,7 +120,7 @@ def price_collar(request: OrderRequest, exposure: Exposure, limits: Limits) -> V
     if request.price is None:
         return _yes_no("price_collar", True, "no limit price")
     reference = reference_of(exposure)
-    distance = abs(subtract(positive(request.price, "PRICE"), reference))
+    distance = subtract(positive(request.price, "PRICE"), reference).copy_abs()
     return _at_most("price_collar", ratio_up(distance, reference), limits.price_collar, "")
 
 
@@ -239,7 +239,7 @@ class Rails:
             verdict = last.get(rail)
             used, unit = (verdict.used, verdict.unit) if verdict else (None, "")
             value = getattr(self._limits, name)
-            headroom = value - used if used is not None else None
+            headroom = subtract(Decimal(value), used) if used is not None else None
             rows.append(dict(zip(USAGE, (name, rail, value, used, headroom, unit), strict=True)))
         return frame(rows, columns=USAGE, index="limit")
 

@@ -99,6 +99,21 @@ def test_combined_and_raw_frames_give_the_same_event() -> None:
         assert not isinstance(one, Unknown)
 
 
+@pytest.mark.parametrize("kind", ["trade", "bookTicker", "depth@100ms"])
+def test_an_event_of_another_symbol_than_its_stream_is_refused(kind: str) -> None:
+    """A price on the wrong stream would become another symbol's price."""
+    data = {"trade": TRADE, "bookTicker": TICKER, "depth@100ms": DIFF}[kind]
+    assert decode_market(combined(f"btcusdt@{kind}", data), 0)
+    frame = combined(f"ethusdt@{kind}", data)
+    for each in (frame, frame.replace(b'"ethusdt', b'"\\u0065thusdt')):  # both ways of decoding
+        with pytest.raises(UndecodableReply, match="the stream of ETHUSDT brought an event of BTCUSDT"):
+            decode_market(each, 0)
+
+
+def test_a_stream_of_all_symbols_brings_any_of_them() -> None:
+    assert isinstance(decode_market(combined("!bookTicker", TICKER), 0), BookTicker)
+
+
 def test_numbers_keep_every_digit() -> None:
     """Decimal from the text itself, trailing zeros included."""
     trade = decode_market(combined("btcusdt@trade", TRADE), 0)
