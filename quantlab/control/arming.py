@@ -48,7 +48,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 class Arming:
     """Who is armed in this kernel, and for what.
 
-    `audit(kind, data)` takes one journal line before anything is granted; if it raises, nothing is.
+    `audit_synced(kind, data)` brings one journal line to the disk before anything is granted; if it
+    raises, nothing is. `audit` takes a line for what is refused or ended in any case.
     """
 
     def __init__(
@@ -58,12 +59,13 @@ class Arming:
         clock: Clock,
         kernel_id: str,
         audit: Audit,
+        audit_synced: Audit,
         entropy: Entropy = secrets.token_bytes,
     ) -> None:
         self._store = store
         self._clock = clock
         self._kernel_id = kernel_id
-        self._audit = audit
+        self._audit, self._audit_synced = audit, audit_synced
         self._entropy = entropy
         self._server_key = entropy(KEY_BYTES)
         self._pending: dict[str, Pending] = {}
@@ -167,7 +169,7 @@ class Arming:
     def _admit(self, pending: Pending, key: Secret) -> Session:
         challenge, grant = pending.challenge, pending.grant
         capability = Capability(challenge, grant, key, self._clock)
-        self._audit(
+        self._audit_synced(
             "control.armed",
             {
                 "capability": capability.id,

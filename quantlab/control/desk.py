@@ -20,7 +20,7 @@ import msgspec
 
 from quantlab.clock import Clock
 from quantlab.control import commands
-from quantlab.control.arming import Arming
+from quantlab.control.arming import Arming, Audit
 from quantlab.control.capability import (
     NO_CHARGE,
     Capability,
@@ -94,7 +94,9 @@ class Desk:
         self._catch_up, self._masked = catch_up, masked
         self._actor = {"kernel": kernel_id, "uid": os.getuid(), "pid": os.getpid(), "level": level.label}
         self._pid = os.getpid()
-        self._arming = Arming(store, clock=clock, kernel_id=kernel_id, audit=self._audit)
+        self._arming = Arming(
+            store, clock=clock, kernel_id=kernel_id, audit=self._audit, audit_synced=self._audit_synced
+        )
         self.audit_failures: deque[str] = deque(maxlen=20)
 
     # Arming -------------------------------------------------------------------------------
@@ -211,8 +213,9 @@ class Desk:
         except QuantlabError as error:
             self._try_audit("control.refused", self._line(command, capability, refused=error), error)
             raise
+        audit = self._audit if isinstance(command, ORDER_COMMANDS) else self._audit_synced
         try:
-            self._audit("control.accepted", self._line(command, capability))
+            audit("control.accepted", self._line(command, capability))
         except BaseException:
             charge.refund()
             raise
@@ -269,12 +272,17 @@ class Desk:
         }
 
     def _audit(self, kind: str, data: Mapping[str, object]) -> None:
-        """One line; if it cannot be taken, the action does not happen.
+        """One line, in order; the gateway syncs an order's own line before it is sent."""
+        self._write(self._effects.audit, kind, data)
 
-        Every line says who acts, on which level, and whether the token was lifted.
-        """
+    def _audit_synced(self, kind: str, data: Mapping[str, object]) -> None:
+        """One line on the disk; if it cannot be taken, the action does not happen."""
+        self._write(self._effects.audit_synced, kind, data)
+
+    def _write(self, audit: Audit, kind: str, data: Mapping[str, object]) -> None:
+        """Every line says who acts, on which level, and whether the token was lifted."""
         try:
-            self._effects.audit(kind, {**data, **self._actor, "bypass": self._glass_cockpit})
+            audit(kind, {**data, **self._actor, "bypass": self._glass_cockpit})
         except OSError as error:
             raise JournalUnavailable(
                 f"the journal took no line: {error.strerror}; nothing was done"

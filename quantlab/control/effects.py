@@ -35,8 +35,9 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
 
     `halt` is called from any thread and never waits; it sets the latch first. `audit` likewise
     takes a line from any thread and never waits: lines keep their order, so one stands before
-    the order line that the gateway syncs. What `resume` and `halt` return is work, a coroutine
-    or a plain answer.
+    the order line that the gateway syncs. `audit_synced` returns when the line is on the disk,
+    or raises: for what has no other synced line before it. What `resume` and `halt` return is
+    work, a coroutine or a plain answer.
     """
 
     halt: Callable[[str], object]
@@ -44,6 +45,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     limits: Callable[[], Limits]
     set_limits: Callable[[Limits], object]
     audit: Audit
+    audit_synced: Audit
     reference_price: Callable[[str], Decimal | None]
 
 

@@ -16,7 +16,6 @@ from quantlab.domain.limits import Limits
 from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
 from quantlab.errors import UnknownSymbol
-from quantlab.trading.decision import TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.recovery import Recovered, recovered
@@ -65,6 +64,7 @@ def new_desk(engine: Engine) -> Desk:
             limits=lambda: rails.limits,
             set_limits=set_limits,
             audit=engine.journal.append_nowait,
+            audit_synced=engine.journal.append_synced,
             reference_price=reference_price,
         ),
         glass_cockpit=settings.glass_cockpit,
@@ -76,12 +76,7 @@ def new_desk(engine: Engine) -> Desk:
 
 
 def new_gateway(engine: Engine, link: Link) -> Gateway:
-    """The one way by which an order leaves; it takes none while the user stream is down."""
-    user = link.user
-
-    def trading_state() -> str:
-        return TradingState.ACTIVE if user is not None and user.live else TradingState.HALTED
-
+    """The one way by which an order leaves."""
     sender = OrderSender(
         client=link.client, cancel_client=link.halt_client, journal=engine.journal, latch=engine.latch,
         post=engine.wire.post_order, barrier=link.user_barrier,
@@ -90,5 +85,5 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
-        trading_state=trading_state, on_alarm=engine.alarms.append,
+        trading_state=engine.trading_state, on_alarm=engine.alarms.append,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """HALT and RESUME: the latch first, then the venue, then the news.
 
 `halt` is called from any thread, waits for nothing and needs neither the journal nor the main
-thread. What is open is asked of the venue, not of our own table, over a connection of its own.
+thread. What is open is asked of the venue, not of our own table, over a connection of its own,
+and asked again: an order that was being written when the latch closed arrives after it.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 import msgspec
 
 from quantlab.clock import Clock
 from quantlab.engine.link import Link
-from quantlab.errors import QuantlabError
+from quantlab.errors import EngineError, QuantlabError
 from quantlab.topics import HaltChange
 from quantlab.trading.journal import Journal
 from quantlab.wire import HaltLatch, Wire
 
 FILE_NAME = "halt"
 WATCH_S = 0.05
+REASON_BYTES = 1_024
 REASON_LENGTH = 200
+LOOKS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Pauses between looks at what is open, after the first; a late order arrives within 15 s."""
 
 
 class HaltNews(msgspec.Struct, frozen=True):
@@ -34,56 +39,106 @@ class HaltNews(msgspec.Struct, frozen=True):
 class Halting:
     """The ways into the latch, and the one way out.
 
-    `link` is set once the venue is known; a HALT before that has nothing to cancel.
+    `link` is set once the venue is known; what was halted before that is cancelled then.
     """
 
     def __init__(self, latch: HaltLatch, wire: Wire, journal: Journal, clock: Clock, home: Path) -> None:
         self.link: Link | None = None
         self._latch, self._wire, self._journal, self._clock = latch, wire, journal, clock
         self._file = home / FILE_NAME
+        self._sweeps = 0
 
     def halt(self, reason: str) -> None:
         """Close the latch now, and have the wire cancel what is open. From any thread."""
         self._latch.set(reason)
+        self._journal.append_nowait("halt.set", {"reason": reason})
         self._tell(reason, halted=True, cancelled=None)
-        self._wire.run_threadsafe(lambda: self._cancel_everything(reason), "halt")
+        self._wire.run_threadsafe(lambda: self._sweep(reason), "halt")
 
     def resume(self, reason: str) -> str:
         """Open the latch again and remove the halt file (main thread; the desk has checked the scope)."""
-        self._file.unlink(missing_ok=True)
+        try:
+            self._file.unlink(missing_ok=True)
+        except OSError as error:
+            why = f"the halt file {self._file} cannot be removed: {error.strerror}"
+            raise EngineError(f"{why}; still halted, remove it by hand") from None
+        self._journal.append_nowait("halt.cleared", {"reason": reason})
         self._latch.clear()
         self._tell(reason, halted=False, cancelled=None)
         return f"resumed: {reason}"
 
+    def link_is_up(self) -> None:
+        """The venue can be asked now: cancel what is open, if a HALT came before (main thread)."""
+        if self._latch.is_set:
+            self._wire.run_threadsafe(lambda: self._sweep(self._latch.reason), "halt")
+
     async def watch(self) -> None:
-        """Halt as soon as there is a halt file: `quantlab halt` writes it, and it outlives a restart."""
+        """Halt as soon as there is a halt file: `quantlab halt` writes it, and it outlives a restart.
+
+        Each time it is written anew what is open is cancelled anew.
+        """
+        seen: tuple[int, int] | None = None
         while True:
-            if not self._latch.is_set and self._asked():
+            found = self._asked()
+            if found is not None and (found != seen or not self._latch.is_set):
                 self._journal.append_nowait("control.halt", {"action": "halt", "by": "file"})
                 self.halt(self._read())
+            seen = found
             await asyncio.sleep(WATCH_S)
 
-    async def _cancel_everything(self, reason: str) -> None:
-        if self.link is None or self.link.user is None:
-            return
+    async def _sweep(self, reason: str) -> None:
+        """Cancel what is open until the venue has said for long enough that nothing is.
+
+        A newer sweep, or RESUME, ends this one. A venue that refuses or does not answer is asked
+        again and again: a HALT that gives up is none.
+        """
+        self._sweeps += 1
+        mine, looks, told = self._sweeps, 0, False
+        while self._latch.is_set and mine == self._sweeps and self.link is not None and self.link.user:
+            cancelled, problems = await self._cancel(self.link)
+            if cancelled or not (told or problems):
+                self._journal.append_nowait("halt.cancelled", {"reason": reason, "orders": cancelled})
+                self._tell(reason, halted=True, cancelled=cancelled)
+                told = True
+            for problem in problems:
+                self._journal.append_nowait("halt.cancel_failed", {"reason": problem})
+            if looks == len(LOOKS_S) and not problems:
+                return
+            await asyncio.sleep(LOOKS_S[min(looks, len(LOOKS_S) - 1)])
+            looks = looks if problems else looks + 1
+
+    @staticmethod
+    async def _cancel(link: Link) -> tuple[int, list[str]]:
         try:
-            cancelled = await self.link.cancel_everything()
+            return await link.cancel_everything()
         except QuantlabError as error:
-            self._journal.append_nowait("halt.cancel_failed", {"reason": str(error)})
-            raise
-        self._journal.append_nowait("halt.cancelled", {"reason": reason, "orders": cancelled})
-        self._tell(reason, halted=True, cancelled=cancelled)
+            return 0, [str(error)]
 
     def _tell(self, reason: str, *, halted: bool, cancelled: int | None) -> None:
         change = HaltChange(halted=halted, reason=reason, cancelled=cancelled, time_ms=self._clock.now_ms())
         self._wire.post_order(HaltNews(change))
 
-    def _asked(self) -> bool:
-        return os.path.lexists(self._file)  # one lstat: microseconds
+    def _asked(self) -> tuple[int, int] | None:
+        """Which halt file there is, None for none; one lstat: microseconds."""
+        try:
+            found = self._file.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return 0, 0  # there is something that we may not even look at
+        return found.st_ino, found.st_mtime_ns
 
     def _read(self) -> str:
-        """The reason in the file; whatever is wrong with it, its being there is what counts."""
+        """The reason in the file; whatever is wrong with it, its being there is what counts.
+
+        At most 1 KiB of a plain file: a pipe or a device put there must not hold up the wire.
+        """
         with contextlib.suppress(OSError):
-            text = self._file.read_text(encoding="utf-8", errors="replace")
-            return " ".join(text.split())[:REASON_LENGTH] or "halt file"
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    text = os.read(descriptor, REASON_BYTES).decode("utf-8", "replace")
+                    return " ".join(text.split())[:REASON_LENGTH] or "halt file"
+            finally:
+                os.close(descriptor)
         return "halt file"

@@ -41,7 +41,7 @@ class Owner(Protocol):
     @property
     def gateway(self) -> Gateway | None: ...
 
-    def reconcile(self) -> None: ...
+    def user_stream(self, *, live: bool) -> None: ...
 
 
 class Inbox:
@@ -69,8 +69,7 @@ class Inbox:
             case HaltNews(change):
                 owner.bus.publish(RISK_HALT, change)
             case UserStreamState(live, _):
-                if live:
-                    owner.reconcile()
+                owner.user_stream(live=live)
             case Flush():
                 if not message.done.done():
                     message.done.set_result(None)

@@ -167,13 +167,20 @@ class Link:
         if self.user is not None:
             await self.user.barrier()
 
-    async def cancel_everything(self) -> int:
-        """Cancel what the venue says is open, on the halt path's own connection; how many that was."""
-        client, cancelled = self.halt_client, 0
+    async def cancel_everything(self) -> tuple[int, list[str]]:
+        """Cancel what the venue says is open, on the halt path's own connection.
+
+        How many that was, and a sentence for each symbol that could not be cancelled: one
+        symbol's failure leaves no other symbol's orders open.
+        """
+        client, cancelled, problems = self.halt_client, 0, []
         symbols = {order.symbol for order in await client.open_orders()}
         for symbol in sorted(symbols):
-            cancelled += len(await client.cancel_all(symbol))
-        return cancelled
+            try:
+                cancelled += len(await client.cancel_all(symbol))
+            except QuantlabError as error:
+                problems.append(f"{symbol}: {error}")
+        return cancelled, problems
 
     async def close(self) -> None:
         """Close every connection; the wire cancels the running tasks."""

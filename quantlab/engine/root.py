@@ -27,12 +27,13 @@ from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
 from quantlab.engine.source import LinkedMarket
+from quantlab.engine.standing import Standing
 from quantlab.engine.status import status_rows
 from quantlab.errors import ConfigError, EngineStopped, VenueUnavailable
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.secret import Secret
 from quantlab.topics import CATALOGUE
-from quantlab.trading.decision import Decision
+from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
@@ -78,6 +79,7 @@ class Engine:
         self._venue: EmbeddedVenue | None = None
         self._link: Link | None = None
         self._gateway: Gateway | None = None
+        self._standing: Standing | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: list[asyncio.Task[None]] = []
 
@@ -106,6 +108,8 @@ class Engine:
         identity = Identity.of(settings, self._venue.pid if self._venue else None)
         self.journal, self._left = open_journal(self, identity)
         self.halting = Halting(self.latch, self.wire, self.journal, self.clock, settings.home)
+        if self._left.halted:
+            self.latch.set(self._left.halted)
         self.desk = new_desk(self)
         self.wire.start()
 
@@ -127,6 +131,7 @@ class Engine:
         )
         self.halting.link = link
         self.wire.spawn(link.hold, "connections")
+        self.halting.link_is_up()  # REST needs no stream: a HALT from before is carried out now
         info = await self.wire.call(lambda: link.open(settings.symbols), "open")
         self.portfolio.instruments.update(info.instruments)
         if link.user is not None:
@@ -144,9 +149,16 @@ class Engine:
             self.state = "running"
 
     async def _open_account(self, link: Link) -> None:
+        user = link.user
         self._gateway = gateway = new_gateway(self, link)
+        self._standing = Standing(
+            gateway,
+            self.settings.symbols,
+            live=lambda: user is not None and user.live,
+            alarm=self.alarms.append,
+        )
         gateway.recover(self._left)
-        await gateway.reconcile(self.settings.symbols)
+        await self._standing.reconcile()
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -188,6 +200,8 @@ class Engine:
         if self._starting is not None and loop_runs:
             self._starting.cancel()
             self._closing.append(self._starting)
+        if self._standing is not None:
+            self._standing.close()
         if hasattr(self, "wire"):
             self.wire.stop(CLOSE_TIMEOUT_S)
         if hasattr(self, "journal"):
@@ -269,10 +283,22 @@ class Engine:
     def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
         return self.require_orders_open().cancel_all(symbol)
 
-    def reconcile(self) -> None:
-        """Ask the venue what we have, because the user stream came back."""
-        if self._gateway is not None and self.state == "running":
-            self._gateway.reconcile(self.settings.symbols)
+    def user_stream(self, *, live: bool) -> None:
+        """The user stream came (ask the venue what we have) or went (until then we do not know)."""
+        if self._standing is None or self.state == "stopped":
+            return
+        if live:
+            self._standing.reconcile()
+        else:
+            self._standing.lost()
+
+    def trading_state(self) -> str:
+        """ACTIVE, or HALTED and why: what the rails judge by."""
+        if self.latch.is_set:
+            return f"{TradingState.HALTED}: {self.latch.reason}"
+        if self._standing is None:
+            return f"{TradingState.HALTED}: no account"
+        return self._standing.trading_state()
 
     @property
     def gateway(self) -> Gateway | None:

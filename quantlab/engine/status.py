@@ -21,7 +21,7 @@ def status_rows(engine: Engine) -> list[tuple[str, str]]:
         ("streams", f"{', '.join(engine.settings.symbols)}: trades, best prices, depth, 1m candles"),
         ("subscriptions", str(len(engine.bus.subscriptions))),
         ("rails", f"{len(RAILS)} rails, limits version {engine.rails.limits.version}"),
-        ("trading", f"HALTED: {engine.latch.reason}" if engine.latch.is_set else "ACTIVE"),
+        ("trading", str(engine.trading_state())),
         ("orders", f"{len(engine.orders.open())} open of {len(engine.orders)}"),
         ("actions", _armed(engine)),
         *((("alarm", engine.alarms[-1]),) if engine.alarms else ()),

@@ -233,7 +233,9 @@ class Gateway:
             reference_price=reference.price if reference else None,
             price_age_ms=self._venue_now_ms() - reference.event_ms if reference else None,
             orders_last_second=len(self._sent_ns),
-            trading_state=TradingState.HALTED if self._latch.is_set else self._trading_state(),
+            trading_state=f"{TradingState.HALTED}: {self._latch.reason}"
+            if self._latch.is_set
+            else self._trading_state(),
         )
 
     def _hand_over(self, request: OrderRequest, permit: Permit) -> SentOrder:

@@ -27,6 +27,7 @@ from quantlab.trading.keyfile import load_key
 
 __all__ = ["Journal", "Line", "VerifyResult", "load_key", "read", "verify"]
 
+SYNC_S = 2.0  # a slow disk takes 20 ms
 LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
 
 
@@ -35,7 +36,8 @@ class _Waiter(NamedTuple):
     future: asyncio.Future[int]
 
 
-_Item = tuple[Entry, "_Waiter | None"]
+_Blocked = queue.SimpleQueue["int | JournalUnavailable"]  # no lock that a signal could leave held
+_Item = tuple[Entry, "_Waiter | _Blocked | None"]
 
 
 class Journal:
@@ -120,6 +122,26 @@ class Journal:
         self._put((self._entry(kind, data), waiter))
         return await waiter.future
 
+    def append_synced(self, kind: str, data: Mapping[str, Any], timeout_s: float = SYNC_S) -> int:
+        """Block until a line is on the disk, at most `timeout_s` seconds; for rare actions of people.
+
+        Raises:
+            JournalUnavailable: It is not, or not in time; whatever was about to happen must not.
+        """
+        if self._closed or os.getpid() != self._pid:
+            raise JournalUnavailable(f"the journal {self.path} is closed in this process")
+        waiter: _Blocked = queue.SimpleQueue()
+        self._put((self._entry(kind, data), waiter))
+        try:
+            outcome = waiter.get(timeout=timeout_s)
+        except queue.Empty:
+            raise JournalUnavailable(
+                f"the journal {self.path} took no line within {timeout_s:g} s; nothing was done"
+            ) from None
+        if isinstance(outcome, JournalUnavailable):
+            raise outcome
+        return outcome
+
     def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None:
         """Write a line soon; never raises for the disk's sake (cancels and HALT must work).
 
@@ -185,7 +207,7 @@ class Journal:
         first = self._file.seq + 1
         try:
             self._file.append([entry for entry, _ in batch])
-            if any(waiter for _, waiter in batch):
+            if any(waiter is not None for _, waiter in batch):
                 self._file.sync()
         except OSError as error:
             self._fail(batch, error)
@@ -218,8 +240,11 @@ def read(path: Path) -> Iterator[Line]:
                 yield msgspec.json.decode(raw, type=Line)
 
 
-def _answer(waiter: _Waiter | None, outcome: int | JournalUnavailable) -> None:
+def _answer(waiter: _Waiter | _Blocked | None, outcome: int | JournalUnavailable) -> None:
     if waiter is None:
+        return
+    if not isinstance(waiter, _Waiter):
+        waiter.put(outcome)
         return
     with contextlib.suppress(RuntimeError):  # the loop that waited is gone; the line stands
         waiter.loop.call_soon_threadsafe(_finish, waiter.future, outcome)

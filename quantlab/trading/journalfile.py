@@ -101,6 +101,8 @@ class JournalFile:
         if self.dead or not self.unsynced:
             return
         try:
+            if not os.fstat(self._file).st_nlink:
+                raise OSError("its file was removed")
             self._sync(self._file)
             os.pwrite(self._head, self._sealer.head(self.seq, self._mac), 0)
         except OSError:

@@ -1,4 +1,4 @@
-"""What earlier sessions left in the journal: ids never to use again, and orders without an outcome.
+"""What earlier sessions left in the journal: used ids, orders without an outcome, a HALT that stands.
 
 Read-only, and no more than hints: what became of an order, only the venue can say.
 """
@@ -18,16 +18,21 @@ SETTLED = frozenset({OrderEvent.ACK.value, OrderEvent.REFUSED.value, OrderEvent.
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
-    """`unfinished` may live at the venue: sent, or about to be, and no answer was written down."""
+    """`unfinished` may live at the venue: sent, or about to be, and no answer was written down.
+
+    `halted` is the reason of a HALT that nobody lifted; empty where there is none.
+    """
 
     client_order_ids: frozenset[str]
     unfinished: tuple[OrderRequest, ...]
+    halted: str = ""
 
 
 def recovered(lines: Iterable[Line]) -> Recovered:
-    """Read the lines that `sender.OrderSender` wrote."""
+    """Read the lines that `sender.OrderSender` and the engine's HALT wrote."""
     open_: dict[str, OrderRequest] = {}
     used: set[str] = set()
+    halted = ""
     for line in lines:
         if line.kind == "intent":
             request = msgspec.json.decode(line.data, type=Intent).order
@@ -40,7 +45,11 @@ def recovered(lines: Iterable[Line]) -> Recovered:
         elif line.kind == "execution":
             report = msgspec.json.decode(line.data, type=dict[str, Any])
             open_.pop(str(report.get("client_order_id")), None)
-    return Recovered(client_order_ids=frozenset(used), unfinished=tuple(open_.values()))
+        elif line.kind == "halt.set":
+            halted = halted or msgspec.json.decode(line.data, type=dict[str, str])["reason"] or "no reason"
+        elif line.kind == "halt.cleared":
+            halted = ""
+    return Recovered(client_order_ids=frozenset(used), unfinished=tuple(open_.values()), halted=halted)
 
 
 class Intent(msgspec.Struct, frozen=True):

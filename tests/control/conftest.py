@@ -59,6 +59,9 @@ class Floor:
     def cancel_all(self, symbol: str | None) -> object:
         return self._do("cancel_all", symbol)
 
+    def audit_synced(self, kind: str, data: Mapping[str, object]) -> None:
+        self.audit(kind, {**data, "synced": True})
+
     def audit(self, kind: str, data: Mapping[str, object]) -> None:
         if self.journal_error is not None:
             raise self.journal_error
@@ -75,6 +78,7 @@ class Floor:
             limits=lambda: self.limits,
             set_limits=self.set_limits,
             audit=self.audit,
+            audit_synced=self.audit_synced,
             reference_price=lambda symbol: self.price,
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # tests are no packages: faulty.py stands beside them
 
 from quantlab.clock import SystemClock
 from quantlab.config import Settings

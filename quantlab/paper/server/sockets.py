@@ -7,6 +7,7 @@ outlet's alone, so frames never overtake each other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import cast
 
@@ -24,8 +25,9 @@ async def converse(
 ) -> web.StreamResponse:
     """Shake hands, then feed each text to what `joined` returns, until either side closes."""
     socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=LARGEST_REQUEST)
-    await socket.prepare(request)
-    if request.transport is None:  # gone during the handshake
+    with contextlib.suppress(ConnectionResetError):
+        await socket.prepare(request)
+    if request.transport is None or request.transport.is_closing():  # gone during the handshake
         return socket
     outlet = Outlet(cast("asyncio.WriteTransport", request.transport), combined=combined)
     hub.join(outlet)

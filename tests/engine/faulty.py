@@ -1,0 +1,59 @@
+"""A real HTTP server between engine and venue that can answer wrongly, late or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import httpx
+from aiohttp import web
+
+
+class Fault(NamedTuple):
+    """For requests of `method` whose path and query contain `part`: a status, or a delay, then the truth."""
+
+    method: str
+    part: str
+    status: int = 0
+    delay_s: float = 0.0
+
+
+class Faulty:
+    """Forwards everything to `upstream`, except what a fault says otherwise. `seen`: method, path, query."""
+
+    def __init__(self, upstream: str) -> None:
+        self.faults: list[Fault] = []
+        self.seen: list[str] = []
+        self._client = httpx.AsyncClient(base_url=upstream, trust_env=False)
+        application = web.Application()
+        application.router.add_route("*", "/{tail:.*}", self._forward)
+        self._runner = web.AppRunner(application)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.rest = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+        await self._client.aclose()
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        where = f"{request.method} {request.path_qs}"
+        self.seen.append(where)
+        fault = next(
+            (each for each in self.faults if each.method == request.method and each.part in request.path_qs),
+            None,
+        )
+        if fault is not None and fault.status:
+            return web.json_response({"code": -1000, "msg": "a fault"}, status=fault.status)
+        if fault is not None:
+            await asyncio.sleep(fault.delay_s)
+        headers = {name: request.headers[name] for name in ("X-MBX-APIKEY",) if name in request.headers}
+        answer = await self._client.request(request.method, request.path_qs, headers=headers)
+        return web.Response(body=answer.content, status=answer.status_code, content_type="application/json")

@@ -1,0 +1,285 @@
+"""When the venue answers wrongly or late: no order on a guess, and a HALT that does not give up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from faulty import Fault, Faulty
+
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.signing import Credentials
+from quantlab.clock import SystemClock
+from quantlab.config import Settings
+from quantlab.control.commands import Resume, SetLimits, SubmitOrder
+from quantlab.domain.position import Position
+from quantlab.engine import Engine
+from quantlab.errors import EngineError, Halted, JournalUnavailable, OrderDenied
+from quantlab.paper.venue import PaperVenue
+from quantlab.secret import Secret
+from quantlab.trading.rails import Exposure, Rails
+from quantlab.trading.requests import limit_order, market_order
+
+BUY = SubmitOrder(market_order("BUY", "BTCUSDT", "0.01"))
+
+
+class Place(NamedTuple):
+    """A venue of our own, the faulty server before its REST, and an armed engine on both."""
+
+    venue: PaperVenue
+    faulty: Faulty
+    engine: Engine
+    settings: Settings
+
+
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"never came true: {what}")
+
+
+@pytest.fixture
+async def place(
+    start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path
+) -> AsyncIterator[Place]:
+    async with PaperVenue() as venue, Faulty(venue.rest) as faulty:
+        profile = tmp_path / "faulty.toml"
+        profile.write_text(
+            f'rest = "{faulty.rest}"\nws = "{venue.ws}"\nws_api = "{venue.ws_api}"\n'
+            'symbols = ["BTCUSDT", "ETHUSDT"]\n'
+        )
+        key, secret = venue.accounts[0]
+        settings = Settings.from_environment(
+            {
+                "QUANTLAB_HOME": str(home), "QUANTLAB_VENUE": str(profile),
+                "QUANTLAB_API_KEY": key, "QUANTLAB_API_SECRET": secret,
+            }
+        )  # fmt: skip
+        engine = start(settings, deterministic=False)
+        await engine.ready()
+        engine.arm(token)
+        yield Place(venue, faulty, engine, settings)
+        await engine.aclose()
+
+
+def open_at(venue: PaperVenue) -> set[str]:
+    """The symbols in which account 1 has open orders, as the exchange itself knows."""
+    return {order.symbol for order in venue.exchange.open_orders("account-1")}
+
+
+async def rest(engine: Engine, *symbols: str) -> None:
+    """Orders far below the market."""
+    prices = {"BTCUSDT": "58000", "ETHUSDT": "2910"}
+    for symbol in symbols:
+        await engine.execute(SubmitOrder(limit_order("BUY", symbol, "0.01", prices[symbol])))
+
+
+# -- where we stand
+
+
+async def test_no_order_passes_until_the_account_was_reconciled_after_a_reconnect(place: Place) -> None:
+    """The user stream was away, and the first reconciliation after it fails."""
+    engine, faulty = place.engine, place.faulty
+    await engine.execute(BUY)
+    link = engine.linked()
+    assert link.user is not None
+    faulty.faults = [Fault("GET", "/api/v3/account?", status=503)]
+    reconnects = link.user.reconnects
+    await engine.wire.call(lambda: link.user.restart("a drill"))
+    await until(lambda: link.user.reconnects > reconnects and link.user.live, "the stream is back")
+    await until(lambda: engine.alarms, "an alarm")
+
+    assert "reconciliation failed" in engine.alarms[-1]
+    with pytest.raises(OrderDenied, match="not reconciled"):
+        await engine.execute(BUY)
+
+    faulty.faults = []
+    await until(lambda: engine.trading_state() == "ACTIVE", "reconciled")
+    await engine.execute(BUY)
+    position = engine.portfolio.positions["BTCUSDT"]
+    assert isinstance(position, Position)
+    assert position.quantity == Decimal("0.02")
+
+
+async def test_what_was_traded_while_the_stream_was_away_is_booked_once(place: Place) -> None:
+    """By another program of the same account, with rails of its own."""
+    engine, clock = place.engine, SystemClock()
+    await engine.execute(BUY)
+    link = engine.linked()
+    await engine.wire.call(lambda: link.user.restart("a drill"))
+    key, secret = place.venue.accounts[0]
+    request = msgspec.structs.replace(market_order("BUY", "BTCUSDT", "0.03"), client_order_id="script-1")
+    exposure = Exposure(
+        instrument=engine.portfolio.instruments["BTCUSDT"], reference_price=Decimal(60_000), price_age_ms=0
+    )
+    _, permit = Rails().decide(request, exposure, now_ns=clock.monotonic_ns(), state_sequence=0)
+    assert permit is not None
+    async with BinanceClient(
+        place.venue.rest, clock=clock, credentials=Credentials(key, Secret(secret))
+    ) as client:
+        await client.submit_order(request, permit)
+        await until(lambda: len(engine.portfolio.fills) > 1, "the fill is known")
+        await until(lambda: engine.trading_state() == "ACTIVE", "reconciled")
+        trades = await client.my_trades("BTCUSDT")
+
+    booked = sorted(each.trade_id for each in engine.portfolio.fills)
+    assert booked == sorted(each.trade_id for each in trades)
+    assert engine.portfolio.positions["BTCUSDT"].quantity == Decimal("0.04")
+
+
+# -- HALT
+
+
+async def test_one_symbol_that_cannot_be_cancelled_leaves_no_other_open_and_is_tried_again(
+    place: Place,
+) -> None:
+    engine, faulty, venue = place.engine, place.faulty, place.venue
+    await rest(engine, "BTCUSDT", "ETHUSDT")
+    assert open_at(venue) == {"BTCUSDT", "ETHUSDT"}
+    faulty.faults = [Fault("DELETE", "symbol=BTCUSDT", status=503)]
+    engine.halt("drill")
+    await until(lambda: open_at(venue) == {"BTCUSDT"}, "ETHUSDT is cancelled")
+    faulty.faults = []
+    await until(lambda: not open_at(venue), "BTCUSDT is cancelled too")
+
+
+async def test_an_order_that_was_being_written_when_the_latch_closed_is_cancelled_when_it_arrives(
+    place: Place,
+) -> None:
+    engine, faulty, venue = place.engine, place.faulty, place.venue
+    faulty.faults = [Fault("POST", "/api/v3/order", delay_s=0.6)]
+    sent = engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58000"))).send()
+    await until(lambda: any(each.startswith("POST") for each in faulty.seen), "the order is on its way")
+    engine.halt("drill")
+    await sent
+    assert venue.requests
+    await until(lambda: not open_at(venue), "it is cancelled after its arrival")
+
+
+async def test_a_venue_that_fails_is_asked_again_until_nothing_is_open(place: Place) -> None:
+    engine, faulty, venue = place.engine, place.faulty, place.venue
+    await rest(engine, "BTCUSDT")
+    faulty.faults = [Fault("GET", "/api/v3/openOrders", status=503)]
+    engine.halt("drill")
+    await until(lambda: sum("openOrders" in each for each in faulty.seen) >= 3, "it asks again")
+    assert open_at(venue)
+    faulty.faults = []
+    await until(lambda: not open_at(venue), "cancelled")
+
+
+async def test_resume_ends_the_cancelling(place: Place) -> None:
+    engine, venue = place.engine, place.venue
+    engine.halt("drill")
+    await engine.execute(Resume("over"))
+    await rest(engine, "BTCUSDT")
+    await asyncio.sleep(1.5)
+
+    assert open_at(venue) == {"BTCUSDT"}
+
+
+async def test_a_halt_of_an_earlier_session_stands_and_cancels_what_that_one_left(
+    place: Place, start: Callable[..., Engine], token: Secret
+) -> None:
+    """The kernel dies halted with an order at the venue: the next one starts halted and cancels it."""
+    await rest(place.engine, "BTCUSDT")
+    place.faulty.faults = [Fault("DELETE", "", status=503), Fault("GET", "openOrders", status=503)]
+    place.engine.halt("before the restart")
+    await place.engine.aclose()
+    place.faulty.faults = []
+    assert open_at(place.venue)
+
+    again = start(place.settings, deterministic=False)
+    await again.ready()
+    again.arm(token)
+    assert again.latch.is_set
+    assert "before the restart" in again.latch.reason
+    with pytest.raises(Halted):
+        await again.execute(BUY)
+    await until(lambda: not open_at(place.venue), "cancelled")
+    await again.execute(Resume("seen"))
+    await again.aclose()
+
+    third = start(place.settings, deterministic=False)
+    await third.ready()
+    assert not third.latch.is_set
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link to a device", "not ours to read"])
+async def test_whatever_stands_there_a_halt_file_halts(place: Place, kind: str) -> None:
+    engine, path = place.engine, place.settings.home / "halt"
+    await rest(engine, "BTCUSDT")
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "link to a device":
+            path.symlink_to("/dev/zero")
+        case _:
+            path.write_bytes(b"\xff" * 100_000)
+            path.chmod(0)
+    await until(lambda: engine.latch.is_set, "halted")
+    await until(lambda: not open_at(place.venue), "cancelled")
+
+    if kind == "folder":
+        with pytest.raises(EngineError, match="cannot be removed"):
+            await engine.execute(Resume("seen"))
+        assert engine.latch.is_set
+    else:
+        await engine.execute(Resume("seen"))
+        assert not os.path.lexists(path)
+
+
+async def test_a_halt_file_written_again_cancels_again(place: Place) -> None:
+    """An order that another program placed while we were halted."""
+    engine, path = place.engine, place.settings.home / "halt"
+    path.write_text("first")
+    await until(lambda: engine.latch.is_set, "halted")
+    await asyncio.sleep(0.3)
+    key, secret = place.venue.accounts[0]
+    async with BinanceClient(
+        place.venue.rest, clock=SystemClock(), credentials=Credentials(key, Secret(secret))
+    ) as client:
+        assert await client.open_orders() == []
+    path.write_text("again")
+    asked = len(place.faulty.seen)
+    await until(lambda: any("openOrders" in each for each in place.faulty.seen[asked:]), "asked again")
+
+
+# -- the journal
+
+
+async def test_without_a_journal_line_nothing_is_resumed_no_limit_changes_and_nobody_is_armed(
+    place: Place, token: Secret
+) -> None:
+    engine = place.engine
+    engine.halt("drill")
+    engine.journal.path.unlink()
+    for command in (Resume("over"), SetLimits(max_order_notional=Decimal(1))):
+        with pytest.raises(JournalUnavailable):
+            await engine.execute(command)
+    engine.disarm()
+    with pytest.raises(JournalUnavailable):
+        engine.arm(token)
+
+    assert engine.latch.is_set
+    assert engine.rails.limits.version == 1
+    assert not engine.desk.status().armed
+
+
+async def test_an_order_without_its_line_is_not_sent(place: Place) -> None:
+    place.engine.journal.path.unlink()
+    with pytest.raises(JournalUnavailable):
+        await place.engine.execute(BUY)
+
+    assert not place.venue.requests
+    assert place.engine.orders.open() == []
