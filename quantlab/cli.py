@@ -99,13 +99,12 @@ def _token(arguments: argparse.Namespace) -> int:
     from quantlab.control.tokenstore import TokenStore
 
     store = TokenStore(_settings_home(), SystemClock())
-    if arguments.action == "new":
+    if arguments.action == "new" and arguments.file:
+        _write_private(arguments.file, lambda: store.new(arguments.label))
+        print(f"token written to {arguments.file} (mode 0600)")
+    elif arguments.action == "new":
         text = store.new(arguments.label)
-        if arguments.file:
-            _write_private(arguments.file, text)
-            print(f"token written to {arguments.file} (mode 0600)")
-        else:
-            print(f"{text}\nKeep it: it is shown this once, only its check value is stored.")
+        print(f"{text}\nKeep it: it is shown this once, only its check value is stored.")
     elif arguments.action == "revoke":
         store.revoke(arguments.id)
         print(f"revoked {arguments.id}")
@@ -118,18 +117,31 @@ def _token(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_private(path: Path, text: Callable[[], str]) -> None:
+    """Make the file first, then the secret: no secret is made that cannot be kept."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be made: {error.strerror}", "name a new file") from None
     with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+        file.write(text())
 
 
 def _halt(arguments: argparse.Namespace) -> int:
-    from quantlab.config import home_folder
+    from quantlab.config import home_path
 
     reason = " ".join(arguments.reason) or "halted from the command line"
-    path = home_folder(os.environ) / "halt"  # whatever else is wrong with the settings
-    path.write_text(reason)
+    path = home_path(os.environ) / "halt"  # whatever else is wrong with the settings or the folder
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(reason)
+    except OSError as error:
+        if not os.path.lexists(path):  # whatever stands there halts
+            raise ConfigError(
+                f"{path} cannot be written: {error.strerror}", "%ql halt, or end the kernel"
+            ) from None
     print(f"halt written to {path}: every engine of this user stops ordering and cancels what is open")
     return 0
 
@@ -198,7 +210,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="quantlab-demo-") as folder:
         home = Path(folder)
         home.chmod(0o700)
-        _write_private(home / "token", TokenStore(home, SystemClock()).new("demo"))
+        _write_private(home / "token", lambda: TokenStore(home, SystemClock()).new("demo"))
         environment = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
         environment |= {"QUANTLAB_HOME": str(home), "QUANTLAB_TOKEN_FILE": str(home / "token")}
         return _run_notebook(

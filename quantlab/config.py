@@ -144,17 +144,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def home_folder(environ: Mapping[str, str]) -> Path:
-    """QUANTLAB_HOME, else quantlab's place under XDG_DATA_HOME or HOME; created (0700) if absent.
+    """`home_path`, created (0700) if absent; refused where others may change what is in it."""
+    return make_private_folder(home_path(environ))
+
+
+def home_path(environ: Mapping[str, str]) -> Path:
+    """QUANTLAB_HOME, else quantlab's place under XDG_DATA_HOME or HOME.
 
     It reads nothing else, so that `quantlab halt` works whatever the rest of the settings says.
     """
     if named := environ.get("QUANTLAB_HOME"):
-        home = Path(named).expanduser().absolute()
-    elif data := environ.get("XDG_DATA_HOME"):
-        home = Path(data) / "quantlab"
-    else:
-        home = Path(environ.get("HOME") or Path.home()) / ".quantlab"
-    return make_private_folder(home)
+        return Path(named).expanduser().absolute()
+    if data := environ.get("XDG_DATA_HOME"):
+        return Path(data) / "quantlab"
+    return Path(environ.get("HOME") or Path.home()) / ".quantlab"
 
 
 def process_environment() -> dict[str, str]:

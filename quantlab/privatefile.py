@@ -6,9 +6,12 @@ content. Frames that raise hold no content either: a verbose traceback shows not
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -17,6 +20,8 @@ from quantlab.secret import Secret
 
 PRIVATE_MODE = 0o600
 SECRET_BYTES = 4_096
+LOCK_S = 5.0
+LOCK_POLL_S = 0.02
 BOM = b"\xef\xbb\xbf"
 
 
@@ -70,6 +75,37 @@ def write_private(path: Path, content: str) -> None:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", "make room, or set QUANTLAB_HOME to another folder"
         ) from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` (mode 0600: nobody else can hold it); for one process at a time.
+
+    Raises:
+        ConfigError: It cannot be had within 5 s.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_MODE)
+    except OSError as error:
+        raise ConfigError(f"the lock {path} cannot be used: {error.strerror}", "move it away") from None
+    try:
+        os.fchmod(descriptor, PRIVATE_MODE)
+        deadline = time.monotonic() + LOCK_S
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise ConfigError(f"{path} is held by another process", "end that process, or try again")
+            time.sleep(LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def make_private_folder(path: Path) -> Path:

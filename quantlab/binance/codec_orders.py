@@ -91,7 +91,7 @@ def decode_account_trades(body: bytes) -> list[AccountTrade]:
             price=amount(each.price),
             quantity=amount(each.qty),
             quote_quantity=amount(each.quote_qty),
-            commission=amount(each.commission),
+            commission=amount(each.commission, signed=True),
             commission_asset=each.commission_asset,
             is_maker=each.is_maker,
             time_ms=each.time,

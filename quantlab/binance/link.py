@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import logging
 import random
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from quantlab.binance.stream_shapes import Reply
+from quantlab.binance.transport import own_ssl_context
 from quantlab.errors import NotSent, VenueError, VenueRejected, VenueUnavailable
 
 QUEUED_FRAMES = 512  # at some 8 us each, 4 ms of work before other tasks get their turn
@@ -52,6 +54,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     reply_timeout_s: float = 10.0
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 15.0
+    ssl_context: ssl.SSLContext | None = None  # None trusts certifi's authorities and no other
     messages_per_s: int = 4  # of the venue's 5; the fifth is left to our pongs
 
 
@@ -194,6 +197,7 @@ class Link:
             host=parts.hostname,  # given, so that a redirect elsewhere is refused
             port=parts.port or (443 if parts.scheme == "wss" else 80),
             proxy=None,
+            ssl=settings.ssl_context or own_ssl_context() if parts.scheme == "wss" else None,
             compression=None,
             logger=SILENT,
             open_timeout=settings.open_timeout_s,

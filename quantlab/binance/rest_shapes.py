@@ -18,6 +18,7 @@ from quantlab.domain.market import WireLevel
 from quantlab.errors import UndecodableReply
 
 T = TypeVar("T")
+MOST_DIGITS = 40  # two of these multiplied are still exact for us
 LARGEST_EXPONENT = 40  # beyond it a number is no amount, and writing it out would take for ever
 
 
@@ -188,14 +189,18 @@ def decode(body: bytes | msgspec.Raw, shape: type[T]) -> T:
     """`body` as `shape`, or `UndecodableReply` that says where it differs."""
     try:
         reply: T = _decoder(shape).decode(body)  # type: ignore[arg-type]  # a type is hashable
-    except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
         raise UndecodableReply(f"not the documented reply ({error})") from None
     return reply
 
 
-def amount(number: Decimal) -> Decimal:
-    """`number`, if it can be an amount: the text "NaN" is a Decimal too, and poisons every sum."""
-    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+def amount(number: Decimal, *, signed: bool = False) -> Decimal:
+    """`number`, if it can be an amount: the text "NaN" is a Decimal too, and poisons every sum.
+
+    Below zero only where `signed`: a commission may be a rebate.
+    """
+    too_long = abs(number.adjusted()) > LARGEST_EXPONENT or len(number.as_tuple().digits) > MOST_DIGITS
+    if not number.is_finite() or too_long or (number < 0 and not signed):
         raise UndecodableReply(f"{str(number)[:40]} is no amount")
     return number
 

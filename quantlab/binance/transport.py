@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECTIONS = 8
+LARGEST_BODY = 32 << 20  # bytes, decoded; the largest reply of the venue has 10 MB
 CONNECT_TIMEOUT_S = 5.0
 BEFORE_THE_WIRE = ("connection.connect_tcp.started", "http11.send_request_headers.started")
 HEADERS_START = BEFORE_THE_WIRE[1]
@@ -134,12 +135,14 @@ class Transport:
             if latch is not None:
                 latch.check()
             async with asyncio.timeout(self._timeout_s):
-                response = await client.request(
+                request = client.build_request(
                     verb,
                     f"{self.base}{path}?{query()}".rstrip("?"),
                     headers=headers,
                     extensions={"trace": gate},
                 )
+                response = await client.send(request, stream=True)
+                body = await _bounded(response)
         except Halted as halted:
             return Lost(halted.reason, sent=False, halted=True)
         except TimeoutError:
@@ -148,7 +151,7 @@ class Transport:
             return Lost(
                 _describe(error), sent=gate.written, timed_out=isinstance(error, httpx.TimeoutException)
             )
-        return Reply(response.status_code, tuple(response.headers.items()), response.content)
+        return Reply(response.status_code, tuple(response.headers.items()), body)
 
     async def aclose(self) -> None:
         """Close every connection; idempotent. Nothing can be sent afterwards."""
@@ -172,7 +175,7 @@ class Transport:
 
         secure = self.base.startswith("https:")
         context = self._ssl_context or (
-            _own_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            own_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
         return httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(
@@ -240,7 +243,21 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _own_ssl_context() -> ssl.SSLContext:
+async def _bounded(response: httpx.Response) -> bytes:
+    """The body, decoded; one that grows beyond `LARGEST_BODY` is cut off while it grows."""
+    parts, size = [], 0
+    try:
+        async for part in response.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_BODY:
+                raise ValueError(f"the reply is longer than {LARGEST_BODY >> 20} MiB")
+    finally:
+        await response.aclose()
+    return b"".join(parts)
+
+
+def own_ssl_context() -> ssl.SSLContext:
     """TLS that trusts certifi's authorities only: SSL_CERT_FILE, set by a cell, cannot redirect us."""
     import certifi
 

@@ -102,7 +102,7 @@ class Arming:
             TokenRefused: Wrong, late or repeated; or too many wrong ones before (not looked at then).
         """
         throttle = self._store.throttle()
-        wait_ms = throttle.wait_ms(self._clock.now_ms())
+        wait_ms = throttle.wait_ms(self._store.now_ms())
         if wait_ms:
             raise TokenRefused(
                 f"too many wrong tokens: wait {-(-wait_ms // 1_000)} s, then try again; %ql halt still works"
@@ -189,7 +189,6 @@ class Arming:
 
     def _failed(self, kind: str, name: str, reason: str) -> TokenRefused:
         """Count one failure, on disk and in the journal, and make the refusal for it."""
-        now_ms = self._clock.now_ms()
-        self._store.save_throttle(self._store.throttle().failed(now_ms))
+        self._store.save_throttle(self._store.throttle().failed(self._store.now_ms()))
         self._audit(kind, {"action": "arm", "token": name, "verdict": "refused", "reason": reason})
         return TokenRefused(reason)

@@ -22,7 +22,7 @@ from quantlab.control.commands import CancelAll, CancelOrder, Command, Resume, S
 from quantlab.control.tokens import Budget, Challenge
 from quantlab.domain.decimals import plain, positive
 from quantlab.domain.limits import Limits
-from quantlab.domain.orders import OrderRequest, OrderType
+from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import CapabilityRefused, InvalidField
 from quantlab.secret import Secret
 
@@ -240,18 +240,22 @@ def symbol_of(command: Command) -> str | None:
 def worth_of(request: OrderRequest, reference_price: Callable[[str], Decimal | None]) -> Decimal | None:
     """What an order is worth in the quote asset, exactly; None where no price is known.
 
+    A limit sell below the market trades at the market, and is worth that.
+
     Raises:
         InvalidField: An amount is missing, not exact, or not above zero.
     """
     if request.quantity is None:
         return positive(request.quote_quantity, "quote_quantity")
     quantity = positive(request.quantity, "quantity")
+    market = reference_price(request.symbol)
+    if market is not None and not (market.is_finite() and market > 0):
+        market = None
     if request.type is OrderType.LIMIT:
-        return EXACT.multiply(quantity, positive(request.price, "price"))
-    price = reference_price(request.symbol)
-    if price is None or not price.is_finite() or price <= 0:
-        return None
-    return EXACT.multiply(quantity, price)
+        limit = positive(request.price, "price")
+        dearest = max(limit, market) if market is not None and request.side is Side.SELL else limit
+        return EXACT.multiply(quantity, dearest)
+    return None if market is None else EXACT.multiply(quantity, market)
 
 
 def _since(moment: tuple[int, int], clock: Clock) -> int:

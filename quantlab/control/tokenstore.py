@@ -8,7 +8,6 @@ another process (`quantlab token revoke`) counts from the next action on.
 from __future__ import annotations
 
 import builtins
-import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from quantlab.clock import Clock
 from quantlab.control.throttle import Throttle
 from quantlab.control.tokens import ENTROPY_BYTES, SALT_BYTES, StoredToken, store, token_text
 from quantlab.errors import ConfigError, InvalidField
-from quantlab.privatefile import make_private_folder, read_private, write_private
+from quantlab.privatefile import locked, make_private_folder, read_private, write_private
 
 VERSION = 1
 MAX_BYTES = 1_000_000
@@ -57,6 +56,10 @@ class TokenStore:
         self._entropy = entropy
         self._seen: tuple[int, int, int, int] | None = None  # what the file was when it was last read
         self._records: dict[str, StoredToken] = {}
+
+    def now_ms(self) -> int:
+        """The time by which this store counts lockouts, UTC milliseconds."""
+        return self._clock.now_ms()
 
     def new(self, label: str) -> str:
         """Make a token and return its text: the only time that anybody sees it."""
@@ -132,8 +135,7 @@ class TokenStore:
     def _writing(self) -> Iterator[dict[str, StoredToken]]:
         """A copy of the records to change, written back as one; one process at a time."""
         make_private_folder(self._home)
-        with (self._home / "tokens.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._home / "tokens.lock"):
             records = dict(self._read())
             yield records
             tokens: builtins.list[StoredToken] = builtins.list(records.values())

@@ -6,13 +6,16 @@ Only says who is given what. Each function is called once by the engine, on the 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from quantlab.clock import SystemClock
 from quantlab.control.desk import Desk
 from quantlab.control.effects import Effects
 from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.limits import Limits
+from quantlab.domain.orders import OrderRequest, OrderSnapshot
 from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
 from quantlab.errors import UnknownSymbol
@@ -20,9 +23,27 @@ from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.recovery import Recovered, recovered
 from quantlab.trading.sender import OrderSender
+from quantlab.trading.sent import SentOrder
+from quantlab.wire import WireCall
 
 if TYPE_CHECKING:
     from quantlab.engine.root import Engine
+
+
+class Carrier:
+    """What the desk may have carried out: the gateway's three actions, while it takes orders."""
+
+    def __init__(self, gateway: Callable[[], Gateway]) -> None:
+        self._gateway = gateway
+
+    def submit(self, request: OrderRequest) -> SentOrder:
+        return self._gateway().submit(request)
+
+    def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
+        return self._gateway().cancel(symbol, client_order_id)
+
+    def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
+        return self._gateway().cancel_all(symbol)
 
 
 def open_journal(engine: Engine, identity: Identity) -> tuple[Journal, Recovered]:
@@ -56,8 +77,8 @@ def new_desk(engine: Engine) -> Desk:
         clock=engine.clock,
         level=settings.level,
         kernel_id=secrets.token_hex(8),
-        store=TokenStore(settings.home, engine.clock),
-        gateway=engine,
+        store=TokenStore(settings.home, SystemClock()),  # shared with kernels on the real clock
+        gateway=Carrier(engine.require_orders_open),
         effects=Effects(
             halt=engine.halting.halt,
             resume=engine.halting.resume,

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from quantlab.config import Settings
+from quantlab.endpoints import host_of
 from quantlab.privatefile import make_private_folder
 
 FOLDER = "journals"
@@ -29,7 +30,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         """Of the embedded venue with this process id, or of the endpoints in `settings`."""
         if embedded_pid is not None:
             return Identity(instance=f"embedded-{embedded_pid}-{secrets.token_hex(4)}", account="embedded")
-        place = settings.rest.split("//", 1)[1].replace("/", "_").replace(":", "-")
+        place = settings.rest.split("//", 1)[1]
+        for name in ("localhost", "[::1]"):  # one venue by two names would be two writers of its orders
+            if host_of(settings.rest) == name.strip("[]"):
+                place = place.replace(name, "127.0.0.1", 1)
+        place = place.replace("/", "_").replace(":", "-")
         key = settings.api_key
         return Identity(
             instance=place, account=hashlib.sha256(key.encode()).hexdigest()[:12] if key else "none"

@@ -54,9 +54,14 @@ class Link:
         credentials = None
         if settings.api_key and settings.api_secret is not None:
             credentials = Credentials(settings.api_key, settings.api_secret)
-        self.client = BinanceClient(settings.rest, clock=clock, credentials=credentials, latch=latch)
+        window_ms = settings.recv_window_ms
+        self.client = BinanceClient(
+            settings.rest, clock=clock, credentials=credentials, latch=latch, recv_window_ms=window_ms
+        )
         venue_clock = self.client.venue_clock
-        self.halt_client = BinanceClient(settings.rest, clock=venue_clock, credentials=credentials)
+        self.halt_client = BinanceClient(
+            settings.rest, clock=venue_clock, credentials=credentials, recv_window_ms=window_ms
+        )
         self.streams = MarketStreams(
             settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams,
             settings=UNHURRIED if control is not None else None,
@@ -66,7 +71,7 @@ class Link:
         if credentials is not None and settings.ws_api:
             self.user = UserStream(
                 settings.ws_api, credentials=credentials, clock=venue_clock,
-                on_event=wire.post_order, on_state=self._on_user_state,
+                on_event=wire.post_order, on_state=self._on_user_state, recv_window_ms=window_ms,
             )  # fmt: skip
         self.monitor = self._monitor(settings, venue_clock, wire)
         self._wire, self._clock, self._control = wire, clock, control

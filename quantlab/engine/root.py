@@ -16,7 +16,7 @@ from quantlab.config import Settings
 from quantlab.control.capability import Session
 from quantlab.control.commands import Command
 from quantlab.control.handle import Handle
-from quantlab.domain.orders import OrderRequest, OrderSnapshot
+from quantlab.domain.orders import OrderRequest
 from quantlab.domain.venue import Level
 from quantlab.engine.assembly import new_desk, new_gateway, open_journal
 from quantlab.engine.faces import Health, Market
@@ -38,8 +38,7 @@ from quantlab.trading.gateway import Gateway
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
-from quantlab.trading.sent import SentOrder
-from quantlab.wire import HaltLatch, Wire, WireCall
+from quantlab.wire import HaltLatch, Wire
 
 READY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 0.8
@@ -272,16 +271,7 @@ class Engine:
         """The venue's own reads, awaited from a cell; see `BinanceClient`."""
         return Reads(self)
 
-    # -- the desk's gateway
-
-    def submit(self, request: OrderRequest) -> SentOrder:
-        return self.require_orders_open().submit(request)
-
-    def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
-        return self.require_orders_open().cancel(symbol, client_order_id)
-
-    def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
-        return self.require_orders_open().cancel_all(symbol)
+    # -- what the parts ask of each other
 
     def user_stream(self, *, live: bool) -> None:
         """The user stream came (ask the venue what we have) or went (until then we do not know)."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quantlab.control.tokens import redact
 from quantlab.domain.decimals import plain, positive
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField, UsageError
@@ -41,10 +42,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 def parse(line: str) -> Line:
     """What the text after `%ql` asks for; an empty line asks for help."""
-    if TOKEN in line:
-        raise UsageError(ON_THE_LINE)
     words = COMMENT.sub("", line).split()
     name = words[0].lower() if words else "help"
+    if TOKEN in line and name != "halt":  # a HALT is never refused
+        raise UsageError(ON_THE_LINE)
     entry = GRAMMAR.get(name)
     if entry is None:
         raise UsageError(f"unknown subcommand {words[0][:40]!r}; {nearest(name, GRAMMAR)}")
@@ -165,7 +166,7 @@ def _book(words: list[str]) -> Line:
 
 
 def _halt(words: list[str]) -> Line:
-    return Halt(reason=" ".join(words) or "halted from the notebook")
+    return Halt(reason=redact(" ".join(words)) or "halted from the notebook")
 
 
 def _resume(words: list[str]) -> Line:

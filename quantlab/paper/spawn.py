@@ -74,6 +74,7 @@ class EmbeddedVenue:
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             start_new_session=True,
+            env={name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")},
         )
 
     @property

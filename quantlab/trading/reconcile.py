@@ -16,7 +16,7 @@ import msgspec
 from quantlab.domain.limits import Permit
 from quantlab.domain.orders import AccountTrade, ExecutionReport, OrderAck, OrderRequest, OrderSnapshot
 from quantlab.domain.position import AccountInfo
-from quantlab.errors import VenueRejected
+from quantlab.errors import UndecodableReply, VenueRejected
 from quantlab.trading.amounts import ZERO, add, subtract
 from quantlab.trading.orders import Order, Orders
 
@@ -112,6 +112,8 @@ async def trades_after(client: OrderClient, symbol: str, after: int | None) -> l
         trades += page
         if len(page) < TRADES_PAGE:
             return trades
+        if page[-1].trade_id <= after:
+            raise UndecodableReply(f"the trades of {symbol} after {after} do not come after it")
         after = page[-1].trade_id
 
 

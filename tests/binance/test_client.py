@@ -274,9 +274,7 @@ async def test_a_clock_that_is_wrong_is_measured_and_the_order_not_sent_again(
     """-1021 is definite: the order is refused once; the clock is right afterwards; a read recovers."""
     key, secret = venue.accounts[0]
     local = ManualClock(venue.session.clock.now_ms() + 3_600_000)  # an hour ahead
-    async with BinanceClient(
-        venue.rest, clock=local, credentials=Credentials(key, Secret(secret)), redeem=False
-    ) as client:
+    async with BinanceClient(venue.rest, clock=local, credentials=Credentials(key, Secret(secret))) as client:
         request = OrderRequest(
             symbol="BTCUSDT",
             side=Side.BUY,
@@ -349,21 +347,6 @@ async def test_an_order_needs_a_fresh_permit_for_itself_and_an_id(
     with pytest.raises(PermitRefused, match="used before"):
         await client.submit_order(request, once)
     assert len(stub.requests) == 1
-
-
-async def test_a_caller_that_redeems_itself_still_hands_over_the_permit(
-    stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
-) -> None:
-    """redeem=False is for the gateway, which spends the permit before its journal line."""
-    client: BinanceClient = connect(stub.base, redeem=False)
-    stub.answer = play.taken
-    request = order()
-    spent = permit(request)
-    spent.redeem(request, SystemClock().monotonic_ns())
-
-    assert (await client.submit_order(request, spent)).status == "NEW"
-    with pytest.raises(PermitRefused):
-        await client.submit_order(request, None)  # type: ignore[arg-type]
 
 
 async def test_without_a_key_signed_calls_name_the_setting_and_public_ones_work(

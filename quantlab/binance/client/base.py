@@ -48,8 +48,7 @@ class RestCalls:
         clock: Our clock. A `VenueClock` is used as it is, so that clients can share one.
         credentials: For signed requests; None for public data only.
         latch: HALT, asked at the write of every order. None: nothing ever halts.
-        redeem: False where the caller has redeemed the permit already (the gateway does, before
-            its journal line: permits live 1 s).
+        recv_window_ms: How late, in milliseconds, the venue may still take a signed request.
         timeout_s: Bound of one exchange, in seconds, queueing for a connection included.
         ssl_context: Instead of certifi's authorities, for a venue with an authority of its own.
     """
@@ -61,7 +60,7 @@ class RestCalls:
         clock: Clock,
         credentials: Credentials | None = None,
         latch: Latch | None = None,
-        redeem: bool = True,
+        recv_window_ms: int = RECV_WINDOW_MS,
         timeout_s: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
@@ -70,7 +69,7 @@ class RestCalls:
         self._transport = Transport(rest, timeout_s=timeout_s, ssl_context=ssl_context)
         self._credentials = credentials
         self._latch = latch
-        self._redeem = redeem
+        self._recv_window_ms = recv_window_ms
         self._resync_lock = asyncio.Lock()
         self._resyncs = 0
 
@@ -166,7 +165,7 @@ class RestCalls:
         else:
             stamped = {
                 **params,
-                "recvWindow": str(RECV_WINDOW_MS),
+                "recvWindow": str(self._recv_window_ms),
                 "timestamp": str(self.venue_clock.now_ms()),
             }
             outcome = await self._transport.exchange(

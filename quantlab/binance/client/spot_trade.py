@@ -67,8 +67,7 @@ class SpotTrade(RestCalls):
             )
         if not isinstance(permit, Permit):
             raise PermitRefused("an order needs a permit: ask Rails(limits).decide for one")
-        if self._redeem:
-            permit.redeem(request, self.venue_clock.monotonic_ns())
+        permit.redeem(request, self.venue_clock.monotonic_ns())
         return await self._change(
             "submit_order",
             codec.encode_order(request),
