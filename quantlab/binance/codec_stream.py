@@ -256,7 +256,7 @@ def _typed(data: bytes | msgspec.Raw, type: Any) -> Any:
 
 def _undecodable(data: bytes, error: Exception) -> NoReturn:
     shown = data[:80].decode("utf-8", "replace")
-    raise UndecodableReply(f"the venue sent what its document does not say: {error}: {shown!r}") from error
+    raise UndecodableReply(f"the venue sent what its document does not say: {error}: {shown!a}") from error
 
 
 _ENVELOPES: dict[type[Shape], Callable[[bytes], Any]] = {

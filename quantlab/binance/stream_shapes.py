@@ -19,6 +19,7 @@ from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountPosition, Balance
 from quantlab.errors import UndecodableReply
 
+MOST_DIGITS = 40  # two of these multiplied are still exact for us
 LARGEST_POWER = 20  # a number of 1e20 and more, or one below 1e-20, is damage and no price
 NO_ID = ("", "null")  # what the venue writes where there is no original client order id
 
@@ -224,7 +225,10 @@ class ExecutionShape(Shape, frozen=True, gc=False):
     C: str = ""
 
     def event(self, _symbol: str, _received_ms: int, /) -> ExecutionReport:
-        sound(self.q, self.p, self.l, self.L, self.z, self.Z, abs(self.n))  # a rebate is below zero
+        numbers = (self.q, self.p, self.l, self.L, self.z, self.Z, self.n.copy_abs())  # a rebate is negative
+        sound(*numbers)
+        if any(len(number.as_tuple().digits) > MOST_DIGITS for number in numbers):
+            raise UndecodableReply("an execution report has a number of too many digits")
         own_id = self.C if self.x == "CANCELED" and self.C not in NO_ID else self.c
         return ExecutionReport(
             symbol=self.s, order_id=self.i, client_order_id=own_id, side=self.S, type=self.o,

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from quantlab.binance.codec_stream import decode_user_event
+from quantlab.binance.errors import redact
 from quantlab.binance.link import Link, LinkSettings
 from quantlab.binance.signing import Credentials, WsValue, sign_ws_params
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
+from quantlab.domain.text import printable
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 SETTINGS = LinkSettings(messages_per_s=20)  # here request weight is the limit, not messages
@@ -114,4 +116,5 @@ class UserStream:
             self._on_event(event)
 
     def _changed(self, up: bool, reason: str) -> None:  # noqa: FBT001  # the link's callback
-        self._on_state("live" if up else "lost", reason)
+        safe = redact(reason.replace(self._credentials.api_key, "[redacted]"))  # the venue may repeat us
+        self._on_state("live" if up else "lost", printable(safe))

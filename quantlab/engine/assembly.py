@@ -106,5 +106,5 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
-        trading_state=engine.trading_state, on_alarm=engine.alarms.append,
+        trading_state=engine.trading_state, on_alarm=engine.alarms.append, on_contradiction=engine.halt,
     )  # fmt: skip

@@ -43,6 +43,8 @@ class Owner(Protocol):
 
     def user_stream(self, *, live: bool) -> None: ...
 
+    def halt(self, reason: str) -> object: ...
+
 
 class Inbox:
     """Applies the wire's messages to the engine."""
@@ -59,8 +61,7 @@ class Inbox:
             owner.quotes.on_event(message)  # type: ignore[arg-type]  # MARKET's keys are its types
             owner.bus.publish(topic, message)
             return
-        gateway = owner.gateway
-        if gateway is not None and gateway.apply(message):
+        if self._is_the_gateways(message):
             return
         match message:
             case VenueHealth():
@@ -77,3 +78,14 @@ class Inbox:
                 owner.alarms.append(f"{name} ended: {error}")
             case _:
                 self.unknown += 1
+
+    def _is_the_gateways(self, message: object) -> bool:
+        """Hand it to the gateway; what of our orders cannot be understood is no reason to go on."""
+        gateway = self._owner.gateway
+        if gateway is None:
+            return False
+        try:
+            return gateway.apply(message)
+        except Exception as error:
+            self._owner.halt(f"a {type(message).__name__} was not applied: {error}")
+            raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from quantlab.domain.decimals import plain
+from quantlab.domain.text import printable
 
 if TYPE_CHECKING:
     from quantlab.control.handle import Handle
@@ -31,6 +32,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Whatever a cell holds stays in its cell: no line end and no escape sequence gets through."""
+        force = msgspec.structs.force_setattr
+        force(self, "title", printable(self.title))
+        force(self, "rows", tuple(tuple(map(printable, row)) for row in self.rows))
+        force(self, "notes", tuple(map(printable, self.notes)))
 
     def text(self) -> str:
         """Plain text: columns two blanks apart, numbers to the right."""

@@ -64,6 +64,7 @@ class Gateway:
         venue_now_ms: The venue's time (UTC ms), for the age of a price.
         trading_state: What the engine says of trading, besides the latch.
         on_alarm: Called with a sentence when something contradicts what we knew.
+        on_contradiction: Called with a sentence when the venue said what cannot be true.
     """
 
     def __init__(
@@ -81,12 +82,14 @@ class Gateway:
         reference: Callable[[str], Reference | None],
         venue_now_ms: Callable[[], int] | None = None,
         trading_state: Callable[[], str] = lambda: TradingState.ACTIVE,
-        on_alarm: Callable[[str], None] | None = None,
+        on_alarm: Callable[[str], object] | None = None,
+        on_contradiction: Callable[[str], object] | None = None,
     ) -> None:
         self.rails, self.portfolio, self.orders = rails, portfolio, orders
         self._intake = Intake(
-            orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock, on_alarm=on_alarm
-        )
+            orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock,
+            on_alarm=on_alarm, on_contradiction=on_contradiction,
+        )  # fmt: skip
         self._wire, self._sender, self._bus, self._clock = wire, sender, bus, clock
         self._journal, self._latch, self._reference = journal, latch, reference
         self._venue_now_ms = venue_now_ms or clock.now_ms

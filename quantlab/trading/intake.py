@@ -37,6 +37,7 @@ class Intake:
         journal: Gets every execution and alarm.
         clock: Stamps what has no time of the venue.
         on_alarm: Called with a sentence when something contradicts what we knew.
+        on_contradiction: Called with a sentence when the venue said what cannot be true of an order.
     """
 
     def __init__(
@@ -47,15 +48,25 @@ class Intake:
         bus: Bus,
         journal: Lines,
         clock: Clock,
-        on_alarm: Callable[[str], None] | None = None,
+        on_alarm: Callable[[str], object] | None = None,
+        on_contradiction: Callable[[str], object] | None = None,
     ) -> None:
         self.alarms: deque[str] = deque(maxlen=ALARMS)
         self._orders, self._portfolio, self._bus = orders, portfolio, bus
         self._journal, self._clock, self._on_alarm = journal, clock, on_alarm
+        self._on_contradiction = on_contradiction
         self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
 
     def on_report(self, report: ExecutionReport) -> None:
-        """Fold an execution report in; one that says nothing new is not passed on."""
+        """Fold an execution report in; one that says nothing new is not passed on.
+
+        One that cannot be true changes nothing: what the order reserved stays reserved.
+        """
+        if problem := self._orders.contradiction(report):
+            self.alarm(problem)
+            if self._on_contradiction is not None:
+                self._on_contradiction(problem)
+            return
         change = self._orders.apply(report)
         if report.client_order_id != change.order.client_order_id:
             report = msgspec.structs.replace(report, client_order_id=change.order.client_order_id)

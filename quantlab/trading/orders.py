@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quantlab.domain.orders import NO_ORDER_ID, ExecutionReport, OrderRequest
+from quantlab.domain.orders import NO_ORDER_ID, ExecutionReport, OrderRequest, Side
 from quantlab.frames import frame
 from quantlab.trading.amounts import ZERO, ratio
 from quantlab.trading.states import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Order", "OrderEvent", "OrderState", "Orders"]
 
 S, E = OrderState, OrderEvent
+SIDES = frozenset(side.value for side in Side)
 COLUMNS = (
     "client_order_id", "time_ms", "symbol", "side", "type", "quantity", "price", "state", "filled",
     "average_price", "reason", "order_id", "external",
@@ -128,6 +129,27 @@ class Orders:
         """The venue's id of an order, as its acknowledgement says it."""
         self._name(self._by_client_id[client_order_id], order_id)
 
+    def contradiction(self, report: ExecutionReport) -> str:
+        """Why this report cannot be true of the order it names, in a sentence; empty where it can.
+
+        Such a report must change nothing: it would release a reservation or book what never was.
+        """
+        order = self._find(report)
+        name = _name(order) if order else f"order {report.client_order_id[:40]} ({report.symbol[:20]})"
+        if report.side not in SIDES:
+            return f"{name}: the venue reports an unknown side {report.side[:20]!r}"
+        if not ZERO <= report.last_quantity <= report.cumulative_quantity or report.last_price < 0:
+            return f"{name}: the venue reports amounts that cannot be"
+        if order is None:
+            return ""
+        if (report.symbol, report.side) != (order.symbol, order.side):
+            return f"{name}: the venue reports it as {report.side} {report.symbol[:20]}"
+        if order.order_id not in (NO_ORDER_ID, report.order_id):
+            return f"{name}: the venue reports it under another id of its own"
+        if order.quantity is not None and report.cumulative_quantity > order.quantity:
+            return f"{name}: the venue reports more traded than was ordered"
+        return ""
+
     def apply(self, report: ExecutionReport) -> Change:
         """Fold a report in: idempotent, in any order, monotone by cumulative quantity."""
         order = self._find(report)
@@ -172,10 +194,15 @@ class Orders:
 
     def _find(self, report: ExecutionReport) -> Order | None:
         by_venue = self._by_venue_id.get((report.symbol, report.order_id))
-        return by_venue or self._by_client_id.get(report.client_order_id)
+        by_client = self._by_client_id.get(report.client_order_id)
+        if by_client and not by_client.live and by_client.order_id not in (NO_ORDER_ID, report.order_id):
+            by_client = None  # somebody used the id of an order that is over again: the venue allows it
+        return by_venue or by_client
 
     def _adopt(self, report: ExecutionReport) -> Order:
         client_order_id = report.client_order_id or f"#{report.order_id}"
+        if client_order_id in self._by_client_id:
+            client_order_id = f"#{report.order_id}"
         order = Order(
             symbol=report.symbol,
             client_order_id=client_order_id,

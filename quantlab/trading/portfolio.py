@@ -198,7 +198,6 @@ class Portfolio:
             return None
         if (report.symbol, report.trade_id) in self._trades:
             return None
-        self._trades.add((report.symbol, report.trade_id))
         return Fill(
             symbol=report.symbol,
             side=report.side,
@@ -215,9 +214,10 @@ class Portfolio:
         )
 
     def _book(self, fill: Fill) -> Position:
-        self.fills.append(fill)
         holding = self._holdings.setdefault(fill.symbol, Holding())
         holding.book(fill)
+        self.fills.append(fill)
+        self._trades.add((fill.symbol, fill.trade_id))
         self.positions[fill.symbol] = position = holding.position(fill.symbol)
         return position
 

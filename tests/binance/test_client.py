@@ -346,7 +346,22 @@ async def test_an_order_needs_a_fresh_permit_for_itself_and_an_id(
     await client.submit_order(request, once)
     with pytest.raises(PermitRefused, match="used before"):
         await client.submit_order(request, once)
+    with pytest.raises(PermitRefused):
+        await client.submit_order(request, None)  # type: ignore[arg-type]
     assert len(stub.requests) == 1
+
+
+def test_nothing_lets_a_permit_pass_unspent() -> None:
+    assert "redeem" not in inspect.signature(BinanceClient).parameters
+
+
+async def test_the_receive_window_is_the_one_that_was_set(
+    stub: Any, connect: Make, play: SimpleNamespace
+) -> None:
+    stub.answer = play.reply({"balances": [], "canTrade": True, "updateTime": 0})
+    await connect(stub.base, recv_window_ms=1_234).account()
+
+    assert stub.requests[0].params["recvWindow"] == "1234"
 
 
 async def test_without_a_key_signed_calls_name_the_setting_and_public_ones_work(

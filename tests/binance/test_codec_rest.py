@@ -366,6 +366,19 @@ def test_an_acknowledgement_of_another_order_is_undecodable() -> None:
             decode(json.dumps({**documented, **change}).encode())
 
 
+@pytest.mark.parametrize("body", [b"[" * 200_000, b'{"balances":' + b"[" * 100_000])
+def test_endless_nesting_is_undecodable(body: bytes) -> None:
+    with pytest.raises(UndecodableReply):
+        codec_rest.decode_account(body)
+
+
+@pytest.mark.parametrize("number", ["-0.1", "0." + "1" * 60])
+def test_an_amount_below_zero_or_of_too_many_digits_is_undecodable(number: str) -> None:
+    body = {"balances": [{"asset": "BTC", "free": number, "locked": "0"}], "canTrade": True, "updateTime": 0}
+    with pytest.raises(UndecodableReply, match="no amount"):
+        codec_rest.decode_account(json.dumps(body).encode())
+
+
 def test_the_running_candle_is_not_closed() -> None:
     """A candle whose close time has come but not passed still moves."""
     body = json.dumps([KLINE]).encode()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import json
 import logging
 import ssl
 import threading
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +18,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import websockets
+from websockets.asyncio.server import ServerConnection
 
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.errors import redact
+from quantlab.binance.link import LinkSettings
+from quantlab.binance.signing import Credentials
+from quantlab.binance.timing import VenueClock
+from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
 from quantlab.domain.limits import Permit
 from quantlab.domain.orders import OrderRequest
@@ -521,6 +530,58 @@ async def test_tls_to_a_server_that_nobody_vouches_for_is_refused(
         with pytest.raises(VenueUnavailable, match="127.0.0.1"):  # the certificate is for localhost
             await connect(rest.replace("localhost", "127.0.0.1"), ssl_context=trusting).ping()
         assert len(seen) == 1
+
+
+async def test_a_websocket_trusts_no_other_authority_either(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: Credentials
+) -> None:
+    """The user stream sends the API key: a false venue must not get it."""
+    certificate, key = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    heard: list[str] = []
+
+    async def serve(socket: ServerConnection) -> None:
+        heard.append(str(await socket.recv()))
+        await socket.wait_closed()
+
+    async with websockets.asyncio.server.serve(serve, "127.0.0.1", 0, ssl=served) as server:
+        url = f"wss://localhost:{next(iter(server.sockets)).getsockname()[1]}"
+        states: list[str] = []
+
+        async def user_stream(trusting: ssl.SSLContext | None) -> None:
+            stream = UserStream(
+                url, credentials=credentials, clock=VenueClock(SystemClock()), on_event=lambda _: None,
+                on_state=lambda _, reason: states.append(reason),
+                settings=LinkSettings(ssl_context=trusting),
+            )  # fmt: skip
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stream.run(), 0.5)
+
+        await user_stream(None)
+        assert heard == []
+        assert "CERTIFICATE_VERIFY_FAILED" in states[0]
+        await user_stream(ssl.create_default_context(cafile=str(certificate)))
+        assert len(heard) == 1
+
+
+async def test_a_reply_that_swells_is_cut_off(
+    stub: Any, connect: Make, play: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte that unpacks to a gigabyte: the client says so and does not hold it."""
+    packed = gzip.compress(b" " * (256 << 20), 1)
+    assert len(packed) < 2 << 20
+    stub.answer = play.raw(play.http(200, packed, {"Content-Encoding": "gzip"}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(VenueUnavailable, match="longer than 32 MiB"):
+            await connect(stub.base).account()
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
+    stub.answer = play.reply({"balances": [], "canTrade": True, "updateTime": 0})
+    await connect(stub.base).account()
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

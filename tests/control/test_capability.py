@@ -275,6 +275,9 @@ def test_an_order_is_valued_exactly_whatever_its_kind() -> None:
     assert worth is not None
     assert len(worth.as_tuple().digits) > 28  # more than the default context keeps
     assert worth_of(order(type=OrderType.MARKET, price=None), lambda _: Decimal(7)) == 7
+    assert worth_of(order(side=Side.SELL), lambda _: Decimal(17)) == 17  # it trades at the market, not at 10
+    assert worth_of(order(side=Side.SELL), lambda _: Decimal(7)) == 10
+    assert worth_of(order(), lambda _: Decimal(17)) == 10
     assert worth_of(order(type=OrderType.MARKET, price=None), lambda _: None) is None
     by_quote = order(type=OrderType.MARKET, price=None, quantity=None, quote_quantity=Decimal(5))
     assert worth_of(by_quote, lambda _: None) == 5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quantlab import privatefile
 from quantlab.clock import ManualClock
 from quantlab.control import tokens
 from quantlab.control.throttle import Throttle
@@ -149,3 +151,22 @@ def test_the_throttle_outlives_the_process(store: TokenStore, home: Path, clock:
     store.save_throttle(throttle)
 
     assert TokenStore(home, clock).throttle() == throttle
+
+
+def test_the_lock_file_is_ours_alone_and_a_lock_that_is_held_is_named(
+    store: TokenStore, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else can hold it, and nobody waits for ever."""
+    store.new("one")
+    lock = home / "tokens.lock"
+    assert lock.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(privatefile, "LOCK_S", 0.05)
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="held by another process"):
+            store.new("two")
+    lock.unlink()
+    lock.symlink_to(home / "elsewhere")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        store.new("three")
+    assert len(store.list()) == 1

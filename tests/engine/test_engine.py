@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from quantlab.clock import SystemClock
 from quantlab.config import Settings
 from quantlab.control.commands import CancelAll, Halt, Resume, SubmitOrder
+from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.venue import HealthState
 from quantlab.engine import Engine
 from quantlab.errors import (
@@ -112,6 +115,22 @@ async def test_a_wrong_token_and_no_token_are_refused(
     with pytest.raises(ConfigError, match="QUANTLAB_TOKEN_FILE"):
         engine.arm_from_file()
     assert engine.session is None
+
+
+async def test_lockouts_count_by_the_real_clock_in_deterministic_mode_too(
+    start: Callable[..., Engine], settings: Settings, token: Secret, tmp_path: Path
+) -> None:
+    """The throttle is shared by all kernels of the home: a fixed clock must neither freeze nor mute it."""
+    engine = start(settings)
+    await engine.ready()
+    wrong = Secret(TokenStore(tmp_path / "elsewhere", SystemClock()).new("not ours"))
+    for _ in range(5):
+        with pytest.raises(TokenRefused):
+            engine.arm(wrong)
+    with pytest.raises(TokenRefused, match="wait 1 s"):
+        engine.arm(token)
+    await asyncio.sleep(1.1)
+    engine.arm(token)
 
 
 async def test_halt_cancels_what_is_open_denies_what_is_new_and_resume_needs_a_reason(engine: Engine) -> None:

@@ -128,6 +128,11 @@ def test_a_token_on_the_line_is_refused_and_not_repeated() -> None:
     assert "token new" in str(refusal.value)
 
 
+def test_a_halt_is_never_refused_not_even_for_a_token_in_its_reason() -> None:
+    """The token is not repeated either."""
+    assert parse("halt qlt_S3cretS3cret leaked, stop!") == Halt(reason="qlt_... leaked, stop!")
+
+
 def test_help_knows_a_way_to_write_every_subcommand() -> None:
     """Each entry's usage begins with its own name, and nothing that does not exist is listed."""
     assert all(entry.usage.split()[0] == name for name, entry in GRAMMAR.items())

@@ -51,6 +51,19 @@ async def test_it_serves_and_is_gone_after_stop() -> None:
     assert not venue.alive
 
 
+async def test_no_key_and_no_secret_stands_in_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTLAB_API_SECRET", "do-not-inherit")
+    venue = EmbeddedVenue(["--clock", "manual"])
+    venue.spawn()
+    await venue.address()
+    assert venue.pid is not None
+    environment = psutil.Process(venue.pid).environ()
+    venue.stop()
+
+    assert "PATH" in environment
+    assert not [name for name in environment if name.startswith("QUANTLAB_")]
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_it_is_never_orphaned_when_its_parent_is_killed(how: signal.Signals) -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)

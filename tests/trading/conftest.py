@@ -302,6 +302,7 @@ class Bench:
         self.clock, self.journal = clock, journal
         self.venue = ScriptedVenue(clock)
         self.latch = HaltLatch()
+        self.contradictions: list[str] = []
         self.bus = Bus(clock, catalogue=CATALOGUE)
         self.rails, self.portfolio, self.orders = Rails(limits), Portfolio({"BTCUSDT": BTC}), Orders()
         self.quote: Quote | None = Quote(Decimal(60_000), clock.now_ms())
@@ -314,7 +315,7 @@ class Bench:
         self.gateway = Gateway(
             wire=self.wire, sender=self.sender, bus=self.bus, clock=clock, rails=self.rails,
             portfolio=self.portfolio, orders=self.orders, journal=journal, latch=self.latch,
-            reference=lambda _: self.quote,
+            reference=lambda _: self.quote, on_contradiction=self.contradictions.append,
         )  # fmt: skip
         self.heard: list[tuple[str, Any]] = []
         self.wire.start()

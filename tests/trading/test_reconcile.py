@@ -7,8 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 
 from quantlab.domain.orders import OrderRequest
+from quantlab.errors import UndecodableReply
+from quantlab.trading.reconcile import TRADES_PAGE, trades_after
 from quantlab.trading.states import OrderState as S
 
 Make = Callable[..., Any]
@@ -158,3 +161,23 @@ async def test_a_snapshot_older_than_the_trades_overcounts_nothing(bench: Make, 
     await b.deliver()
     assert state(b)[:2] == (D("0.05"), D("0.05"))
     assert msgspec.structs.asdict(order)["filled"] == D("0.05")
+
+
+async def test_a_venue_that_repeats_a_page_of_trades_is_not_asked_for_ever(bench: Make, limit: Ask) -> None:
+    b = await bench()
+    b.venue.place(limit(quantity="1000", client_order_id="web"))
+    for _ in range(TRADES_PAGE):
+        b.venue.trade("web", "0.01")
+    page = list(b.venue.trades)
+
+    class Repeating:
+        asked = 0
+
+        async def my_trades(self, _symbol: str, **_more: object) -> list[Any]:
+            self.asked += 1
+            return page
+
+    venue = Repeating()
+    with pytest.raises(UndecodableReply, match="do not come after"):
+        await trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
+    assert venue.asked == 1

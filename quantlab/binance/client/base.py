@@ -23,6 +23,7 @@ from quantlab.binance.signing import Credentials, encode_query, sign_query
 from quantlab.binance.timing import VenueClock
 from quantlab.binance.transport import Latch, Lost, Reply, Transport
 from quantlab.clock import Clock
+from quantlab.domain.text import printable
 from quantlab.errors import (
     ConfigError,
     Halted,
@@ -223,7 +224,7 @@ class RestCalls:
         """A text of the venue's, which may repeat our request, without what is secret in it."""
         if self._credentials is not None:
             text = text.replace(self._credentials.api_key, "[redacted]")
-        return redact(text)[:TEXT_LENGTH]
+        return printable(redact(text)[:TEXT_LENGTH])
 
     def _decoded(self, reply: Reply, decode: Callable[[bytes], T], call: str) -> T:
         try:

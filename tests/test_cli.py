@@ -1,0 +1,168 @@
+"""The `quantlab` command: facts on standard output, one line and exit code 2 for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from quantlab.clock import SystemClock
+from quantlab.control.tokenstore import TokenStore
+from quantlab.trading.journal import Journal, load_key
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Runs `quantlab WORDS` with a home of its own."""
+
+    def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
+        return subprocess.run(
+            [sys.executable, "-m", "quantlab.cli", *words],
+            env={**inherited, "QUANTLAB_HOME": str(home), **environment},
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+    return command
+
+
+def complaint(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    """The one line that a command says when it fails."""
+    assert done.returncode == code, done
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["lab"], ["demo"], ["venue"], ["token"], ["token", "new"], ["halt"], ["journal"]]
+)
+def test_every_command_explains_itself(run: Run, words: list[str]) -> None:
+    done = run(*words, "--help")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: quantlab {' '.join(words)}".strip())
+
+
+def test_a_token_is_shown_once_listed_without_it_and_revoked(run: Run, home: Path) -> None:
+    token = run("token", "new", "--label", "mine").stdout.splitlines()[0]
+    listed = json.loads(run("token", "list", "--json").stdout)
+
+    assert token.startswith("qlt_")
+    assert [each["label"] for each in listed] == ["mine"]
+    assert token not in run("token", "list").stdout + (home / "tokens.json").read_text()
+    assert "revoked" in run("token", "revoke", listed[0]["id"]).stdout
+    assert json.loads(run("token", "list", "--json").stdout) == []
+    assert "quantlab token list" in complaint(run("token", "revoke", "nobody"))
+
+
+def test_a_token_that_cannot_be_written_is_not_made(run: Run, home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    assert run("token", "new", "--file", str(file)).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    assert "File exists" in complaint(run("token", "new", "--file", str(file)))
+    assert len(TokenStore(home, SystemClock()).list()) == 1
+
+
+@pytest.mark.parametrize("trouble", ["none", "a loose home", "a folder there", "a pipe there"])
+def test_a_halt_file_is_written_whatever_else_is_wrong(run: Run, home: Path, trouble: str) -> None:
+    home.mkdir(mode=0o700)
+    match trouble:
+        case "a loose home":
+            home.chmod(0o777)
+        case "a folder there":
+            (home / "halt").mkdir()
+        case "a pipe there":
+            os.mkfifo(home / "halt")
+    done = run("halt", "the", "feed", "is", "wrong", QUANTLAB_VENUE="nonsense")
+
+    assert done.returncode == 0, done.stderr
+    assert os.path.lexists(home / "halt")
+    if trouble == "none":
+        assert (home / "halt").read_text() == "the feed is wrong"
+
+
+def test_a_halt_follows_no_link(run: Run, home: Path, tmp_path: Path) -> None:
+    home.mkdir(mode=0o700)
+    target = tmp_path / "precious"
+    target.write_text("keep me")
+    (home / "halt").symlink_to(target)
+
+    assert run("halt").returncode == 0
+    assert target.read_text() == "keep me"
+
+
+def test_a_journal_is_verified_and_damage_is_named(run: Run, home: Path) -> None:
+    home.mkdir(mode=0o700)
+    path = home / "one.journal"
+    journal = Journal(
+        path, key=load_key(home), clock=SystemClock(), instance="v", account="a", level="L0 paper"
+    )
+    journal.append_nowait("note", {"n": 1})
+    journal.close()
+    assert json.loads(run("journal", "verify", str(path), "--json").stdout)["ok"] is True
+
+    path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":2'))
+    done = run("journal", "verify", str(path), "--json")
+    assert done.returncode != 0
+    assert json.loads(done.stdout)["ok"] is False
+    assert "is no journal" in complaint(run("journal", "verify", str(home / "none.journal")))
+
+
+def test_a_venue_prints_one_line_of_facts_serves_and_ends_on_a_signal(home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "quantlab.cli", "venue", "--json"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert {
+        "rest",
+        "ws",
+        "ws_api",
+        "futures_rest",
+        "futures_ws",
+        "accounts",
+        "control",
+        "pid",
+    } <= facts.keys()
+    assert facts["ws_api"].endswith("/ws-api/v3")
+    assert {"api_key", "api_secret"} == facts["accounts"][0].keys()
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = complaint(run("venue", "--port", str(port)))
+
+    assert str(port) in said
+    assert "another port" in said
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a tape\n", b"\x1f\x8b\x08broken"])
+def test_a_tape_that_is_missing_or_damaged_is_named(run: Run, tmp_path: Path, content: bytes | None) -> None:
+    tape = tmp_path / "day.gz"
+    if content is not None:
+        tape.write_bytes(content)
+
+    assert str(tape) in complaint(run("venue", "--tape", str(tape)))
+
+
+def test_a_wrong_setting_is_one_line_that_suggests_the_right_one(run: Run) -> None:
+    assert "QUANTLAB_VENUE" in complaint(run("token", "list", QUANTLAB_VENU="paper"))
