@@ -25,6 +25,7 @@
     │   └── OrderOutcomeUnknown sent, but the answer was lost: the order may live
     ├── JournalError
     │   ├── JournalUnavailable  no line, no order
+    │   │   └── JournalLocked   another process writes it
     │   └── JournalCorrupt
     ├── BusError                unknown topic, wrong payload type, closed subscription
     └── EngineError
@@ -245,6 +246,10 @@ class JournalError(QuantlabError):
 
 class JournalUnavailable(JournalError):
     """The journal cannot be written: no line, no order."""
+
+
+class JournalLocked(JournalUnavailable):
+    """Another process writes this account's journal, and trades on it."""
 
 
 class JournalCorrupt(JournalError):

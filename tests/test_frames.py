@@ -36,3 +36,14 @@ def test_structs_are_rows_too() -> None:
     row = Balance(asset="BTC", free=Decimal(1), locked=Decimal(0))
 
     assert frame([row], columns=["asset", "free"], index="asset").loc["BTC", "free"] == Decimal(1)
+
+
+def test_a_duration_stays_a_number_of_milliseconds() -> None:
+    table = frame(
+        [{"as_of_ms": 0, "rtt_ms": 1.5}, {"as_of_ms": 1, "rtt_ms": None}],
+        columns=["as_of_ms", "rtt_ms"],
+        durations=["rtt_ms"],
+    )
+
+    assert table["rtt_ms"].mean() == 1.5
+    assert table["as_of"].iloc[0] == pd.Timestamp(0, tz="UTC")

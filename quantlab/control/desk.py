@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Desk:
         effects: Effects,
         glass_cockpit: bool = False,
         check_wait_allowed: Callable[[], None] = never_waits,
-        ready: Callable[[], Awaitable[object]] | None = None,
+        ready: Callable[[Command], Awaitable[object]] | None = None,
         catch_up: Callable[[], object] = lambda: None,
         masked: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
@@ -163,7 +164,7 @@ class Desk:
             command.describe(),
             start,
             check_wait_allowed=self._check_wait_allowed,
-            ready=None if isinstance(command, Halt) else self._ready,
+            ready=None if self._ready is None or isinstance(command, Halt) else partial(self._ready, command),
             money=isinstance(command, ORDER_COMMANDS),
             client_order_id=request.client_order_id if request else getattr(command, "client_order_id", ""),
         )

@@ -18,9 +18,10 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderSnapshot
 from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
-from quantlab.errors import UnknownSymbol
+from quantlab.errors import JournalLocked, UnknownSymbol
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
+from quantlab.trading.nojournal import NoJournal
 from quantlab.trading.recovery import Recovered, recovered
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import SentOrder
@@ -46,15 +47,21 @@ class Carrier:
         return self._gateway().cancel_all(symbol)
 
 
-def open_journal(engine: Engine, identity: Identity) -> tuple[Journal, Recovered]:
-    """The journal of this account at this venue, and what earlier sessions left in it."""
+def open_journal(engine: Engine, identity: Identity) -> tuple[Journal | NoJournal, Recovered]:
+    """The journal of this account at this venue, and what earlier sessions left in it.
+
+    Where another kernel has it there is none: this one may look, and HALT, and nothing else.
+    """
     settings = engine.settings
     path = identity.journal_path(settings.home)
     left = recovered(read(path))  # before this session's own lines
-    journal = Journal(
-        path, key=load_key(settings.home), clock=engine.clock,
-        instance=identity.instance, account=identity.account, level=settings.level.label,
-    )  # fmt: skip
+    try:
+        journal = Journal(
+            path, key=load_key(settings.home), clock=engine.clock,
+            instance=identity.instance, account=identity.account, level=settings.level.label,
+        )  # fmt: skip
+    except JournalLocked as locked:
+        return NoJournal(path, str(locked)), recovered(())
     return journal, left
 
 
@@ -90,7 +97,7 @@ def new_desk(engine: Engine) -> Desk:
         ),
         glass_cockpit=settings.glass_cockpit,
         check_wait_allowed=wire.check_wait_allowed,
-        ready=engine.ready,
+        ready=engine.ready_for,
         catch_up=engine.catch_up,
         masked=wire.masked,
     )
@@ -99,7 +106,7 @@ def new_desk(engine: Engine) -> Desk:
 def new_gateway(engine: Engine, link: Link) -> Gateway:
     """The one way by which an order leaves."""
     sender = OrderSender(
-        client=link.client, cancel_client=link.halt_client, journal=engine.journal, latch=engine.latch,
+        client=link.client, cancel_client=link.cancel_client, journal=engine.journal, latch=engine.latch,
         post=engine.wire.post_order, barrier=link.user_barrier,
     )  # fmt: skip
     return Gateway(

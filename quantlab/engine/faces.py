@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HISTORY = 1_000
+DURATIONS = ("rtt_ms", "message_age_ms", "kernel_lag_ms", "wire_lag_ms")
 HEALTH_COLUMNS = (
     "as_of_ms", "state", "rtt_ms", "message_age_ms", "kernel_lag_ms", "wire_lag_ms",
     "books_synced", "reconnects", "gaps",
@@ -133,4 +134,4 @@ class Health:
             {name: getattr(each, name) for name in HEALTH_COLUMNS} | {"state": each.state.value}
             for each in self._history
         ]
-        return frame(rows, columns=HEALTH_COLUMNS, index="as_of")
+        return frame(rows, columns=HEALTH_COLUMNS, index="as_of", durations=DURATIONS)

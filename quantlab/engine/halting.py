@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import stat
+from collections.abc import Awaitable
 from pathlib import Path
 
 import msgspec
@@ -19,11 +20,13 @@ from quantlab.clock import Clock
 from quantlab.engine.link import Link
 from quantlab.errors import EngineError, QuantlabError
 from quantlab.topics import HaltChange
-from quantlab.trading.journal import Journal
+from quantlab.trading.sender import Notes
 from quantlab.wire import HaltLatch, Wire
 
 FILE_NAME = "halt"
 WATCH_S = 0.05
+LOOK_S = 0.01
+CANCELS_S = 5.0  # how long RESUME waits for them
 REASON_BYTES = 1_024
 REASON_LENGTH = 200
 LOOKS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -42,11 +45,12 @@ class Halting:
     `link` is set once the venue is known; what was halted before that is cancelled then.
     """
 
-    def __init__(self, latch: HaltLatch, wire: Wire, journal: Journal, clock: Clock, home: Path) -> None:
+    def __init__(self, latch: HaltLatch, wire: Wire, journal: Notes, clock: Clock, home: Path) -> None:
         self.link: Link | None = None
         self._latch, self._wire, self._journal, self._clock = latch, wire, journal, clock
         self._file = home / FILE_NAME
         self._sweeps = 0
+        self._cancelling = self._resuming = False  # see `resume`
 
     def halt(self, reason: str) -> None:
         """Close the latch now, and have the wire cancel what is open. From any thread."""
@@ -55,8 +59,31 @@ class Halting:
         self._tell(reason, halted=True, cancelled=None)
         self._wire.run_threadsafe(lambda: self._sweep(reason), "halt")
 
-    def resume(self, reason: str) -> str:
-        """Open the latch again and remove the halt file (main thread; the desk has checked the scope)."""
+    def resume(self, reason: str) -> str | Awaitable[str]:
+        """Open the latch again and remove the halt file (main thread; the desk has checked the scope).
+
+        Cancels that are under way are waited for: they would strike orders sent after it.
+        """
+        self._resuming = True  # first say so, then look at the other side, as `_sweep` does
+        if self._cancelling:
+            return self._resume_after_cancels(reason)
+        try:
+            return self._resume(reason)
+        finally:
+            self._resuming = False
+
+    async def _resume_after_cancels(self, reason: str) -> str:
+        try:
+            async with asyncio.timeout(CANCELS_S):
+                while self._cancelling:  # noqa: ASYNC110  # the other thread's flag
+                    await asyncio.sleep(LOOK_S)
+            return self._resume(reason)
+        except TimeoutError:
+            raise EngineError("cancels of the HALT are still under way; still halted, try again") from None
+        finally:
+            self._resuming = False
+
+    def _resume(self, reason: str) -> str:
         try:
             self._file.unlink(missing_ok=True)
         except OSError as error:
@@ -94,8 +121,16 @@ class Halting:
         """
         self._sweeps += 1
         mine, looks, told = self._sweeps, 0, False
-        while self._latch.is_set and mine == self._sweeps and self.link is not None and self.link.user:
-            cancelled, problems = await self._cancel(self.link)
+        while self._latch.is_set and mine == self._sweeps and self.link is not None and self.link.can_cancel:
+            self._cancelling = True
+            if self._resuming:  # the main thread is opening the latch at this moment
+                self._cancelling = False
+                await asyncio.sleep(LOOK_S)
+                continue
+            try:
+                cancelled, problems = await self._cancel(self.link)
+            finally:
+                self._cancelling = False
             if cancelled or not (told or problems):
                 self._journal.append_nowait("halt.cancelled", {"reason": reason, "orders": cancelled})
                 self._tell(reason, halted=True, cancelled=cancelled)

@@ -8,7 +8,7 @@ through the bounded lane, reports of our own orders through the lossless one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -24,6 +24,7 @@ from quantlab.binance.wsapi import UserStream
 from quantlab.clock import Clock
 from quantlab.config import Settings
 from quantlab.domain.market import BookTicker, BookView, DepthSnapshot
+from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
 from quantlab.errors import EngineError, QuantlabError, VenueUnavailable
 from quantlab.health.monitor import Monitor
 from quantlab.health.probes import Sources
@@ -32,8 +33,7 @@ from quantlab.paper.spawn import Control
 from quantlab.wire import HaltLatch, Wire
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
-HALT_KEEP_WARM_S = 10.0
-CLOCK_SYNC_S = 60.0
+BARRIER_S = 0.9
 USER_STREAM_S = 5.0
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
@@ -46,10 +46,28 @@ class UserStreamState(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """The wire side of one venue. Create it anywhere, use it on the wire loop only."""
+    """The wire side of one venue. Create it anywhere, use it on the wire loop only.
+
+    Args:
+        settings: Where the venue is, and the key.
+        control: The embedded venue's own control endpoint.
+        clock: Ours.
+        wire: Gets every message.
+        latch: HALT.
+        listens: False for a kernel that may only look: no user stream.
+        problem: What is wrong with the venue's own process; empty while nothing is.
+    """
 
     def __init__(
-        self, settings: Settings, *, control: Control | None, clock: Clock, wire: Wire, latch: HaltLatch
+        self,
+        settings: Settings,
+        *,
+        control: Control | None,
+        clock: Clock,
+        wire: Wire,
+        latch: HaltLatch,
+        listens: bool = True,
+        problem: Callable[[], str] = lambda: "",
     ) -> None:
         credentials = None
         if settings.api_key and settings.api_secret is not None:
@@ -59,26 +77,30 @@ class Link:
             settings.rest, clock=clock, credentials=credentials, latch=latch, recv_window_ms=window_ms
         )
         venue_clock = self.client.venue_clock
-        self.halt_client = BinanceClient(
-            settings.rest, clock=venue_clock, credentials=credentials, recv_window_ms=window_ms
+        self.cancel_client, self.halt_client = (  # a HALT waits for nobody's cancels, a cancel for no order
+            BinanceClient(settings.rest, clock=venue_clock, credentials=credentials, recv_window_ms=window_ms)
+            for _ in range(2)
         )
+        self.can_cancel = credentials is not None
         self.streams = MarketStreams(
             settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams,
             settings=UNHURRIED if control is not None else None,
         )  # fmt: skip
         self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=clock)
         self.user: UserStream | None = None
-        if credentials is not None and settings.ws_api:
+        if credentials is not None and settings.ws_api and listens:
             self.user = UserStream(
                 settings.ws_api, credentials=credentials, clock=venue_clock,
                 on_event=wire.post_order, on_state=self._on_user_state, recv_window_ms=window_ms,
             )  # fmt: skip
-        self.monitor = self._monitor(settings, venue_clock, wire)
+        self.monitor = self._monitor(settings, venue_clock, wire, problem)
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self._user_live = asyncio.Event()
 
-    def _monitor(self, settings: Settings, clock: VenueClock, wire: Wire) -> Monitor:
+    def _monitor(
+        self, settings: Settings, clock: VenueClock, wire: Wire, problem: Callable[[], str]
+    ) -> Monitor:
         user = self.user
         return Monitor(
             venue=settings.venue,
@@ -92,6 +114,7 @@ class Link:
                 gaps=lambda: self.feed.gaps,
                 kernel_lag=lambda: wire.home_lag_ms,
                 wire_lag=lambda: wire.wire_lag_ms,
+                problem=problem,
             ),
             ping=self.client.ping,
             emit=wire.post_order,
@@ -106,8 +129,11 @@ class Link:
         self._wire.spawn(self.streams.run, "market streams")
         if self.user is not None:
             self._wire.spawn(self.user.run, "user stream")
-            self._wire.spawn(self._keep_halt_path_warm, "halt path")
-        self._wire.spawn(self._keep_clock, "clock")
+        if self.can_cancel:
+            self._wire.spawn(lambda: keep_warm(self.halt_client, self.cancel_client), "halt path")
+        self._wire.spawn(lambda: keep_clock(self.client), "clock")
+        if not self._clock.fixed:
+            self._wire.spawn(lambda: watch_silence(self.streams, self.feed, self._clock), "market watchdog")
         info, _ = await asyncio.gather(self.client.exchange_info(), self.watch(*symbols))
         if self.user is not None:
             try:
@@ -168,9 +194,18 @@ class Link:
         await self.user_barrier()
 
     async def user_barrier(self) -> None:
-        """As `barrier`, for the user stream alone."""
-        if self.user is not None:
-            await self.user.barrier()
+        """As `barrier`, for the user stream alone; one that does not answer is connected anew.
+
+        A half-open connection says no goodbye: without this it would be believed for half a minute.
+        """
+        if self.user is None:
+            return
+        try:
+            async with asyncio.timeout(BARRIER_S):
+                await self.user.barrier()
+        except TimeoutError:
+            await self.user.restart(f"no answer to a ping within {BARRIER_S:g} s")
+            raise
 
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel what the venue says is open, on the halt path's own connection.
@@ -191,24 +226,13 @@ class Link:
         """Close every connection; the wire cancels the running tasks."""
         await self.feed.aclose()
         await self.client.aclose()
+        await self.cancel_client.aclose()
         await self.halt_client.aclose()
         if self._control_client is not None:
             await self._control_client.aclose()
 
-    async def _keep_clock(self) -> None:
-        while True:
-            await asyncio.sleep(CLOCK_SYNC_S)
-            with contextlib.suppress(QuantlabError):  # the last offset stays; the monitor shows its age
-                await self.client.sync_clock()
-
     async def _snapshot(self, symbol: str) -> DepthSnapshot:
         return await self.client.order_book(symbol, limit=5000)
-
-    async def _keep_halt_path_warm(self) -> None:
-        while True:
-            with contextlib.suppress(QuantlabError):  # the monitor reports an unreachable venue
-                await self.halt_client.ping()
-            await asyncio.sleep(HALT_KEEP_WARM_S)
 
     def _on_market(self, event: object) -> None:
         self.feed.on_event(event)

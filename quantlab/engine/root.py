@@ -14,7 +14,7 @@ from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
-from quantlab.control.commands import Command
+from quantlab.control.commands import Command, SubmitOrder
 from quantlab.control.handle import Handle
 from quantlab.domain.orders import OrderRequest
 from quantlab.domain.venue import Level
@@ -29,7 +29,7 @@ from quantlab.engine.reads import Reads
 from quantlab.engine.source import LinkedMarket
 from quantlab.engine.standing import Standing
 from quantlab.engine.status import status_rows
-from quantlab.errors import ConfigError, EngineStopped, VenueUnavailable
+from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueError, VenueUnavailable
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.secret import Secret
 from quantlab.topics import CATALOGUE
@@ -44,6 +44,8 @@ READY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 0.8
 FIT_WITHIN_S = 2.0
 FIRST_QUOTE_S = 0.01
+NO_KEY = "there is no API key: set QUANTLAB_API_KEY and QUANTLAB_API_SECRET, then %reload_ext quantlab"
+VENUE_ENDED = "the paper venue's process has ended; %reload_ext quantlab starts a new one"
 FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
 
 
@@ -106,6 +108,7 @@ class Engine:
         self.wire = Wire(loop, self.inbox.apply)
         identity = Identity.of(settings, self._venue.pid if self._venue else None)
         self.journal, self._left = open_journal(self, identity)
+        self.read_only = self.journal.problem  # a fresh journal has none
         self.halting = Halting(self.latch, self.wire, self.journal, self.clock, settings.home)
         if self._left.halted:
             self.latch.set(self._left.halted)
@@ -126,13 +129,16 @@ class Engine:
         else:
             control = None
         self._link = link = Link(
-            settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch
-        )
+            settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch,
+            listens=not self.read_only, problem=self._venue_problem,
+        )  # fmt: skip
         self.halting.link = link
         self.wire.spawn(link.hold, "connections")
         self.halting.link_is_up()  # REST needs no stream: a HALT from before is carried out now
         info = await self.wire.call(lambda: link.open(settings.symbols), "open")
         self.portfolio.instruments.update(info.instruments)
+        if unlisted := [each for each in settings.symbols if each not in info.instruments]:
+            raise UnknownSymbol(unlisted[0], tuple(info.instruments))
         if link.user is not None:
             await self._open_account(link)
         self.wire.spawn(self.halting.watch, "halt file")
@@ -164,7 +170,7 @@ class Engine:
             return
         error = task.exception()
         if error is not None and self.state == "starting":
-            self.state, self.problem = "failed", str(error)
+            self.state, self.problem = "failed", f"{error}; when that is mended: %reload_ext quantlab"
 
     async def ready(self) -> None:
         """Wait until the engine runs.
@@ -183,6 +189,19 @@ class Engine:
         if self._starting.cancelled():
             raise EngineStopped("the engine was stopped while it started")
         self._starting.result()
+
+    async def ready_for(self, command: Command) -> None:
+        """As `ready`; for an order also until its symbol has a price, where that can be had."""
+        await self.ready()
+        if isinstance(command, SubmitOrder):
+            await self.priced(command.request.symbol)
+
+    async def priced(self, symbol: str) -> None:
+        """Start the streams of a listed symbol that nobody watched yet; see `Market.watch`."""
+        await self.ready()
+        if symbol in self.symbols and self.quotes.get(symbol) is None:
+            with contextlib.suppress(VenueError):  # the rails then say that there is no price
+                await self._source.watch(symbol)
 
     async def aclose(self) -> None:
         """Stop everything and wait until nothing of it is left."""
@@ -267,6 +286,11 @@ class Engine:
         return tuple(self.portfolio.instruments)
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The symbols whose streams run."""
+        return self.settings.symbols if self._link is None else tuple(self._link.feed.books)
+
+    @property
     def binance(self) -> Reads:
         """The venue's own reads, awaited from a cell; see `BinanceClient`."""
         return Reads(self)
@@ -286,8 +310,12 @@ class Engine:
         """ACTIVE, or HALTED and why: what the rails judge by."""
         if self.latch.is_set:
             return f"{TradingState.HALTED}: {self.latch.reason}"
+        if problem := self._venue_problem():
+            return f"{TradingState.HALTED}: {problem}"
+        if self.read_only:
+            return f"{TradingState.HALTED}: {self.read_only}"
         if self._standing is None:
-            return f"{TradingState.HALTED}: no account"
+            return f"{TradingState.HALTED}: {NO_KEY}"
         return self._standing.trading_state()
 
     @property
@@ -299,9 +327,22 @@ class Engine:
     def require_orders_open(self) -> Gateway:
         """The gateway, or `EngineStopped` saying why no order can be sent."""
         if self._gateway is None or self.state != "running":
-            why = "it has no API key" if self.state == "running" else f"the engine is {self.state}"
-            raise EngineStopped(f"no order can be sent: {why}{': ' + self.problem if self.problem else ''}")
+            raise EngineStopped(f"no order can be sent: {self._why_closed()}")
         return self._gateway
+
+    def _why_closed(self) -> str:
+        match self.state:
+            case "running":
+                return self.read_only or NO_KEY
+            case "new" | "starting":
+                return "the engine is starting; await the order, or run %ql status first"
+            case _:
+                return f"the engine is {self.state}{': ' + self.problem if self.problem else ''}"
+
+    def _venue_problem(self) -> str:
+        """What is wrong with the embedded venue's process (any thread)."""
+        venue = self._venue
+        return VENUE_ENDED if venue is not None and venue.pid is not None and not venue.alive else ""
 
     def linked(self) -> Link:
         if self._link is None:

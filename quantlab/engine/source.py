@@ -14,7 +14,11 @@ from quantlab.clock import Clock, ManualClock
 from quantlab.domain.market import BookView
 from quantlab.engine.inbox import Flush
 from quantlab.engine.link import Link
+from quantlab.engine.quotes import Quotes
 from quantlab.wire import Wire
+
+FIRST_PRICE_S = 2.0
+LOOK_S = 0.01
 
 
 class Owner(Protocol):
@@ -23,6 +27,7 @@ class Owner(Protocol):
     bus: Bus
     clock: Clock
     wire: Wire
+    quotes: Quotes
 
     @property
     def symbols(self) -> Sequence[str]: ...
@@ -50,8 +55,12 @@ class LinkedMarket:
         return await self._owner.wire.call(lambda: link.book(symbol, limit), f"book {symbol}")
 
     async def watch(self, symbol: str) -> None:
-        link = self._owner.linked()
-        await self._owner.wire.call(lambda: link.watch(symbol), f"watch {symbol}")
+        """Start the streams, and wait for the first price, at most 2 s (a fixed clock brings none)."""
+        owner, link = self._owner, self._owner.linked()
+        await owner.wire.call(lambda: link.watch(symbol), f"watch {symbol}")
+        deadline = asyncio.get_running_loop().time() + (0 if owner.clock.fixed else FIRST_PRICE_S)
+        while owner.quotes.get(symbol) is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  # once per symbol
+            await asyncio.sleep(LOOK_S)
 
     async def advance(self, milliseconds: int) -> None:
         """Let the paper market run, or time pass; every event of it was handled on return."""

@@ -18,7 +18,7 @@ def status_rows(engine: Engine) -> list[tuple[str, str]]:
         ("venue", f"{engine.venue_name}, {engine.level.label}"),
         ("engine", _engine(engine)),
         ("health", _health(engine)),
-        ("streams", f"{', '.join(engine.settings.symbols)}: trades, best prices, depth, 1m candles"),
+        ("streams", f"{', '.join(engine.watched)}: trades, best prices, depth, 1m candles"),
         ("subscriptions", str(len(engine.bus.subscriptions))),
         ("rails", f"{len(RAILS)} rails, limits version {engine.rails.limits.version}"),
         ("trading", str(engine.trading_state())),

@@ -45,6 +45,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     `streams` returns None before the first attempt to connect; `user_live` is None (the callable
     itself) where no credentials ask for a user stream. `books` returns (synced, total), `clock`
     (offset_ms, uncertainty_ms) of the venue's clock. Lags are in milliseconds, None if unknown.
+    `problem` says what is wrong with the venue itself, where we know better than by asking it.
     """
 
     streams: Callable[[], StreamState | None]
@@ -55,6 +56,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     gaps: Callable[[], int] = lambda: 0
     kernel_lag: Callable[[], float | None] = lambda: None
     wire_lag: Callable[[], float | None] = lambda: None
+    problem: Callable[[], str] = lambda: ""
 
 
 class Pinger:
@@ -142,6 +144,8 @@ class Prober:
                 failures.append(f"the probe of {name} failed: {type(error).__name__}: {error}")
                 return otherwise
 
+        if problem := ask("problem", sources.problem, ""):
+            failures.insert(0, problem)
         connected, last_ns, reconnects = ask("streams", lambda: _read_streams(sources.streams()), NO_STREAMS)
         synced, total = ask("books", sources.books, (0, 1))
         offset, uncertainty = ask("clock_offset_ms", sources.clock, NO_CLOCK)

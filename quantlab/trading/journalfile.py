@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from quantlab.errors import JournalCorrupt, JournalUnavailable
+from quantlab.errors import JournalCorrupt, JournalLocked, JournalUnavailable
 from quantlab.secret import Secret
 from quantlab.trading.chain import FORMAT, GENESIS, Line, Sealer, check, head_path, torn
 from quantlab.trading.keyfile import create_private, sync_folder
@@ -166,9 +166,8 @@ class JournalFile:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "another process"
-            raise JournalUnavailable(
-                f"the journal {self.path} is being written by {owner}; "
-                "this kernel is read-only for its account"
+            raise JournalLocked(
+                f"read-only: {owner} trades on this account and writes its journal {self.path}"
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"pid {os.getpid()}\n".encode(), 0)

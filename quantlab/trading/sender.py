@@ -45,6 +45,12 @@ class Latch(Protocol):
     def check(self) -> None: ...
 
 
+class Notes(Protocol):
+    """Takes lines that nobody waits for."""
+
+    def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None: ...
+
+
 class Lines(Protocol):
     """`journal.Journal`, as far as we need it."""
 

@@ -5,9 +5,53 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 from typing import NamedTuple, Self
+from urllib.parse import urlsplit
 
 import httpx
 from aiohttp import web
+
+
+class Freezer:
+    """A TCP path to `upstream` (host and port of a URL) that can go dead without a goodbye."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = urlsplit(upstream)
+        self.frozen = False
+        self.connections = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = self._upstream._replace(netloc=f"127.0.0.1:{port}").geturl()
+        self._tasks: set[asyncio.Task[None]] = set()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there, back = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
+        for source, sink in ((reader, back), (there, writer)):
+            task = asyncio.create_task(self._carry(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(1 << 16):
+                while self.frozen:
+                    await asyncio.sleep(0.01)
+                sink.write(data)
+        except ConnectionError:
+            return  # one side is gone; so is the other, below
+        finally:
+            sink.close()
 
 
 class Fault(NamedTuple):
@@ -25,6 +69,8 @@ class Faulty:
     def __init__(self, upstream: str) -> None:
         self.faults: list[Fault] = []
         self.seen: list[str] = []
+        self.waiting = 0  # requests that a fault holds back
+        self.connections: set[int] = set()
         self._client = httpx.AsyncClient(base_url=upstream, trust_env=False)
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", self._forward)
@@ -46,6 +92,7 @@ class Faulty:
     async def _forward(self, request: web.Request) -> web.Response:
         where = f"{request.method} {request.path_qs}"
         self.seen.append(where)
+        self.connections.add(id(request.transport))
         fault = next(
             (each for each in self.faults if each.method == request.method and each.part in request.path_qs),
             None,
@@ -53,7 +100,9 @@ class Faulty:
         if fault is not None and fault.status:
             return web.json_response({"code": -1000, "msg": "a fault"}, status=fault.status)
         if fault is not None:
+            self.waiting += 1
             await asyncio.sleep(fault.delay_s)
+            self.waiting -= 1
         headers = {name: request.headers[name] for name in ("X-MBX-APIKEY",) if name in request.headers}
         answer = await self._client.request(request.method, request.path_qs, headers=headers)
         return web.Response(body=answer.content, status=answer.status_code, content_type="application/json")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from quantlab.clock import SystemClock
@@ -15,6 +18,7 @@ from quantlab.control.commands import CancelAll, Halt, Resume, SubmitOrder
 from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.venue import HealthState
 from quantlab.engine import Engine
+from quantlab.engine.faces import DURATIONS
 from quantlab.errors import (
     ConfigError,
     EngineStopped,
@@ -25,6 +29,7 @@ from quantlab.errors import (
     TokenRefused,
     UnknownSymbol,
 )
+from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.topics import FILL, TRADE
 from quantlab.trading.journal import load_key, read, verify
@@ -215,12 +220,15 @@ async def test_a_killed_venue_is_shown_as_down_and_takes_no_order(
     await engine.health.until_ok()
     engine.arm(token)
     assert engine._venue is not None
-    engine._venue.stop()
+    assert engine._venue.pid is not None
+    os.kill(engine._venue.pid, signal.SIGKILL)
     await engine.health.until(HealthState.DOWN, timeout_s=15)
 
-    with pytest.raises(OrderDenied) as denied:
+    with pytest.raises(OrderDenied, match="process has ended; %reload_ext quantlab") as denied:
         await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
     assert "trading_state" in [verdict.rail for verdict in denied.value.breaches]
+    assert "process has ended" in dict(engine.status())["trading"]
+    assert any("process has ended" in reason.text for reason in engine.health.snapshot.reasons)
     reasons = [reason.code for reason in engine.health.snapshot.reasons]
     assert "NOT_CONNECTED" in reasons
 
@@ -235,6 +243,43 @@ async def test_an_order_that_is_awaited_while_the_engine_starts_waits_for_it(
     order = await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
 
     assert order.state is OrderState.FILLED
+
+
+async def test_the_first_order_in_a_listed_symbol_starts_its_streams(
+    start: Callable[..., Engine], settings: Settings, token: Secret
+) -> None:
+    engine = start(settings, deterministic=False)
+    await engine.ready()
+    engine.arm(token)
+    assert engine.watched == ("BTCUSDT",)
+    order = await engine.execute(SubmitOrder(market_order("BUY", "DOGEUSDT", "100")))
+
+    assert order.state is OrderState.FILLED
+    assert "DOGEUSDT" in dict(engine.status())["streams"]
+
+
+async def test_a_profile_with_a_symbol_that_is_not_listed_names_it(
+    start: Callable[..., Engine], home: Path, tmp_path: Path
+) -> None:
+    async with PaperVenue() as venue:
+        profile = tmp_path / "typo.toml"
+        profile.write_text(
+            f'rest = "{venue.rest}"\nws = "{venue.ws}"\nws_api = "{venue.ws_api}"\nsymbols = ["BTCUSD"]\n'
+        )
+        engine = start(
+            Settings.from_environment({"QUANTLAB_HOME": str(home), "QUANTLAB_VENUE": str(profile)}),
+            deterministic=False,
+        )
+        with pytest.raises(UnknownSymbol, match="BTCUSD' is not listed"):
+            await engine.ready()
+        assert "%reload_ext quantlab" in engine.problem
+
+
+async def test_durations_in_the_health_frame_are_numbers(engine: Engine) -> None:
+    table = engine.health.frame()
+
+    assert isinstance(table.index, pd.DatetimeIndex)
+    assert {str(table[name].dtype) for name in DURATIONS} == {"float64"}
 
 
 async def test_a_closed_engine_says_so_and_closing_again_changes_nothing(engine: Engine) -> None:

@@ -11,29 +11,36 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from faulty import Fault, Faulty
+from faulty import Fault, Faulty, Freezer
 
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.signing import Credentials
+from quantlab.bus import Overflow
 from quantlab.clock import SystemClock
 from quantlab.config import Settings
-from quantlab.control.commands import Resume, SetLimits, SubmitOrder
+from quantlab.control.commands import CancelOrder, Resume, SetLimits, SubmitOrder
+from quantlab.domain.limits import Limits
+from quantlab.domain.market import BookView
 from quantlab.domain.position import Position
 from quantlab.engine import Engine
-from quantlab.errors import EngineError, Halted, JournalUnavailable, OrderDenied
+from quantlab.errors import EngineError, Halted, JournalUnavailable, NotArmed, OrderDenied
+from quantlab.market.book import Book
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.trading.rails import Exposure, Rails
 from quantlab.trading.requests import limit_order, market_order
+from quantlab.trading.states import OrderState
 
 BUY = SubmitOrder(market_order("BUY", "BTCUSDT", "0.01"))
 
 
 class Place(NamedTuple):
-    """A venue of our own, the faulty server before its REST, and an armed engine on both."""
+    """A venue of our own, faulty paths to it (REST; both kinds of sockets), and an armed engine."""
 
     venue: PaperVenue
     faulty: Faulty
+    streams: Freezer
+    user: Freezer
     engine: Engine
     settings: Settings
 
@@ -47,27 +54,33 @@ async def until(condition: Callable[[], object], what: str, timeout_s: float = 1
         pytest.fail(f"never came true: {what}")
 
 
+def settings_at(home: Path, folder: Path, account: tuple[str, str], **endpoints: str) -> Settings:
+    profile = folder / "faulty.toml"
+    lines = [f'{name} = "{url}"' for name, url in endpoints.items()]
+    profile.write_text("\n".join([*lines, 'symbols = ["BTCUSDT", "ETHUSDT"]']))
+    return Settings.from_environment(
+        {
+            "QUANTLAB_HOME": str(home), "QUANTLAB_VENUE": str(profile),
+            "QUANTLAB_API_KEY": account[0], "QUANTLAB_API_SECRET": account[1],
+        }
+    )  # fmt: skip
+
+
 @pytest.fixture
 async def place(
     start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path
 ) -> AsyncIterator[Place]:
-    async with PaperVenue() as venue, Faulty(venue.rest) as faulty:
-        profile = tmp_path / "faulty.toml"
-        profile.write_text(
-            f'rest = "{faulty.rest}"\nws = "{venue.ws}"\nws_api = "{venue.ws_api}"\n'
-            'symbols = ["BTCUSDT", "ETHUSDT"]\n'
+    async with (
+        PaperVenue() as venue, Faulty(venue.rest) as faulty,
+        Freezer(venue.ws) as streams, Freezer(venue.ws_api) as user,
+    ):  # fmt: skip
+        settings = settings_at(
+            home, tmp_path, venue.accounts[0], rest=faulty.rest, ws=streams.url, ws_api=user.url
         )
-        key, secret = venue.accounts[0]
-        settings = Settings.from_environment(
-            {
-                "QUANTLAB_HOME": str(home), "QUANTLAB_VENUE": str(profile),
-                "QUANTLAB_API_KEY": key, "QUANTLAB_API_SECRET": secret,
-            }
-        )  # fmt: skip
         engine = start(settings, deterministic=False)
         await engine.ready()
         engine.arm(token)
-        yield Place(venue, faulty, engine, settings)
+        yield Place(venue, faulty, streams, user, engine, settings)
         await engine.aclose()
 
 
@@ -136,6 +149,100 @@ async def test_what_was_traded_while_the_stream_was_away_is_booked_once(place: P
     assert engine.portfolio.positions["BTCUSDT"].quantity == Decimal("0.04")
 
 
+async def test_a_user_stream_that_went_dead_without_a_goodbye_is_noticed_by_the_next_fill(
+    place: Place,
+) -> None:
+    """The venue says executed and no report comes: the stream is made anew, and nothing passes till then."""
+    engine, user = place.engine, place.user
+    user.frozen = True
+    order = await engine.execute(BUY)
+    await until(lambda: engine.trading_state() != "ACTIVE", "the stream is not believed any more", 5)
+    with pytest.raises(OrderDenied, match="user stream is down|not reconciled"):
+        await engine.execute(BUY)
+    user.frozen = False
+    await until(lambda: engine.trading_state() == "ACTIVE", "reconciled")
+
+    assert order.state is OrderState.FILLED
+    assert engine.portfolio.positions["BTCUSDT"].quantity == Decimal("0.01")
+
+
+async def test_a_market_stream_that_went_dead_makes_its_books_stale_and_is_connected_anew(
+    place: Place,
+) -> None:
+    engine, streams = place.engine, place.streams
+    await engine.health.until_ok()
+    book = await engine.market.book("BTCUSDT", 1)
+    assert book.state == "synced"
+    streams.frozen = True
+    feed = engine.linked().feed
+    await until(lambda: feed.synced == 0, "no book is believed", 5)
+    stale = await engine.wire.call(lambda: _view(feed.books["BTCUSDT"]))
+    assert (stale.state, "no market event" in stale.reason) == ("stale", True)
+    connections = streams.connections
+    await until(lambda: streams.connections > connections, "connected anew", 20)
+    streams.frozen = False
+    await until(lambda: feed.synced == 2, "the books are right again")
+
+
+async def _view(book: Book) -> BookView:
+    return book.view(1)
+
+
+# -- a crash
+
+
+async def test_an_order_without_an_answer_when_the_kernel_died_is_unknown_and_then_resolved(
+    place: Place, start: Callable[..., Engine], token: Secret
+) -> None:
+    """The request is on its way when the engine ends; the next one counts it from its first moment."""
+    engine, faulty = place.engine, place.faulty
+    faulty.faults = [Fault("POST", "/api/v3/order", delay_s=2.0)]
+    handle = engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.1", "58000"))).send()
+    await until(lambda: faulty.waiting, "the order is on its way")
+    await engine.aclose()
+
+    again = start(place.settings, deterministic=False)
+    await again.ready()
+    again.arm(token)
+    (order,) = again.orders.open()
+    assert (order.client_order_id, order.state) == (handle.client_order_id, OrderState.UNKNOWN)
+    assert again.portfolio.reserved(order.client_order_id).base == Decimal("0.1")
+    await until(lambda: order.state is OrderState.TAKEN, "the venue has it")
+    assert open_at(place.venue) == {"BTCUSDT"}
+
+
+async def test_lost_order_events_halt(place: Place) -> None:
+    """A subscriber that said it cannot bear to lose an order event, and lost one."""
+    engine = place.engine
+    engine.bus.subscribe("order.>", lambda _: asyncio.sleep(1), overflow=Overflow.FAIL, capacity=1)
+    await engine.execute(BUY)
+    await until(lambda: engine.latch.is_set, "halted")
+
+    assert "lost order events" in engine.latch.reason
+
+
+# -- two kernels, one account
+
+
+async def test_a_second_kernel_of_the_account_may_look_and_halt_and_nothing_else(
+    place: Place, start: Callable[..., Engine], token: Secret
+) -> None:
+    second = start(place.settings, deterministic=False)
+    await second.ready()
+    await second.health.until_ok()
+    assert f"read-only: pid {os.getpid()}" in second.trading_state()
+    assert await second.binance.open_orders() == []
+    assert (await second.market.book("BTCUSDT", 1)).state == "synced"
+    with pytest.raises(JournalUnavailable, match="read-only"):
+        second.arm(token)
+    with pytest.raises(NotArmed):
+        await second.execute(BUY)
+    await rest(place.engine, "BTCUSDT")
+    second.halt("from the other kernel")
+    await until(lambda: not open_at(place.venue), "cancelled")
+    await place.engine.execute(BUY)  # the first one goes on
+
+
 # -- HALT
 
 
@@ -176,14 +283,50 @@ async def test_a_venue_that_fails_is_asked_again_until_nothing_is_open(place: Pl
     await until(lambda: not open_at(venue), "cancelled")
 
 
-async def test_resume_ends_the_cancelling(place: Place) -> None:
-    engine, venue = place.engine, place.venue
+async def test_resume_waits_for_the_cancels_and_then_ends_the_cancelling(place: Place) -> None:
+    """A cancel of everything that is still on its way would strike what is ordered after RESUME."""
+    engine, venue, faulty = place.engine, place.venue, place.faulty
+    await rest(engine, "BTCUSDT")
+    faulty.faults = [Fault("DELETE", "symbol=BTCUSDT", delay_s=0.5)]
     engine.halt("drill")
-    await engine.execute(Resume("over"))
+    await until(lambda: faulty.waiting, "the cancel is on its way")
+    resuming = asyncio.ensure_future(engine.execute(Resume("over")))
+    await asyncio.sleep(0.1)
+    assert engine.latch.is_set
+    await resuming
+    assert not faulty.waiting
+    assert not open_at(venue)
     await rest(engine, "BTCUSDT")
     await asyncio.sleep(1.5)
 
     assert open_at(venue) == {"BTCUSDT"}
+
+
+async def test_halt_and_cancel_have_warm_connections_of_their_own(place: Place) -> None:
+    """Orders hang, cancels hang, and the HALT gets through, without so much as a handshake."""
+    engine, venue, faulty = place.engine, place.venue, place.faulty
+    engine.rails.limits = Limits(max_orders_per_second=100)
+    await rest(engine, "BTCUSDT", "ETHUSDT")
+    (btc,) = engine.orders.open("BTCUSDT")
+    await until(lambda: sum("ping" in each for each in faulty.seen) >= 2, "both are warm")
+    faulty.faults = [Fault("POST", "/api/v3/order", delay_s=5)]
+    hanging = [
+        engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.001", "58000"))).send() for _ in range(9)
+    ]
+    await until(lambda: faulty.waiting == 8, "every connection of the orders is busy")
+    connections = len(faulty.connections)
+    await engine.execute(CancelOrder("BTCUSDT", btc.client_order_id))
+    assert faulty.waiting == 8
+    faulty.faults.append(Fault("DELETE", "/api/v3/order?", delay_s=5))
+    (eth,) = engine.orders.open("ETHUSDT")
+    hanging += [engine.execute(CancelOrder("ETHUSDT", eth.client_order_id)).send() for _ in range(8)]
+    await until(lambda: faulty.waiting == 16, "every connection of the cancels is busy")
+    engine.halt("drill")
+    await until(lambda: open_at(venue) == set(), "cancelled", 3)
+
+    assert faulty.waiting == 16
+    assert len(faulty.connections) <= connections + 7  # the cancels made seven more; the HALT none
+    assert not any(each.done for each in hanging)
 
 
 async def test_a_halt_of_an_earlier_session_stands_and_cancels_what_that_one_left(

@@ -68,7 +68,7 @@ async def test_a_limit_order_is_filled_by_the_tape_at_a_price_it_traded_at_and_t
             await asyncio.sleep(0.02)
         before = {each.asset: each for each in (await engine.binance.account()).balances}
         best = (await engine.market.book("BTCUSDT", 1)).bids[0][0]
-        price = max(each for each in prices if each < best - 10)  # rests, and the tape will trade there
+        price = max(each for each in prices if each < best - 40)  # rests, and the tape will trade there
         order = await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", price)))
         while engine.orders.get(order.client_order_id).state is not OrderState.FILLED:
             await asyncio.sleep(0.05)

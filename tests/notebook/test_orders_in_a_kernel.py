@@ -222,7 +222,7 @@ def test_a_notebook_on_a_recorded_day_is_filled_at_a_price_of_that_day(shared: P
             assert kernel.run("%ql arm").status == "ok"
             play(address, speed=10)
             best = Decimal(kernel.run(READY).lines[-1])
-            price = max(each for each in traded_prices(tape) if each < best - 10)  # the day traded there
+            price = max(each for each in traded_prices(tape) if each < best - 40)  # the day traded there
             ordered = kernel.run(
                 f'order = await ql.orders.buy("BTCUSDT", "0.01", price="{price}"); print(order.state.value)'
             )

@@ -1,0 +1,35 @@
+"""The journal of a kernel that may only look: it takes no line, and so nothing can be done.
+
+A HALT and a cancel of everything still pass: they need no line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from quantlab.errors import JournalUnavailable
+
+
+class NoJournal:
+    """Stands where a `Journal` would; `problem` says why there is none."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        self.lost = 0
+
+    async def append(self, kind: str, data: Mapping[str, Any]) -> int:
+        """Refused: see `append_synced`."""
+        return self.append_synced(kind, data)
+
+    def append_synced(self, kind: str, data: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002  # `Journal`'s
+        """Raise `JournalUnavailable`, always."""
+        raise JournalUnavailable(f"{self.problem}; nothing was done")
+
+    def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002  # `Journal`'s
+        """Count the line as lost."""
+        self.lost += 1
+
+    def close(self) -> None:
+        """Nothing is open."""
