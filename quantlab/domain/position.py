@@ -42,7 +42,9 @@ class AccountInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """The net of our own fills in one symbol since the session began.
+    """The net of our own fills in one symbol since the journal of this account began.
+
+    Gross of fees: a fee in the base asset makes the balance smaller than `quantity`.
 
     `quantity` (base) is positive when long. `average_price` (quote per base) is None when
     flat; `realised` (quote) is profit of closed parts without fees; `fees` by asset.

@@ -175,8 +175,9 @@ class Gateway:
         return self._wire.call(lambda: self._sender.reconcile(known), "reconcile")
 
     def recover(self, left: Recovered) -> None:
-        """Take over what earlier sessions left: their ids are taken, unanswered orders are unknown."""
+        """Take over what earlier sessions left: positions, used ids; unanswered orders are unknown."""
         self._wire.require_home()
+        self.portfolio.seed(left.traded)
         for request in left.unfinished:
             order = self.orders.add(
                 request,

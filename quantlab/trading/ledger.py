@@ -28,7 +28,7 @@ class Fills(list[Fill]):
 
 
 class Positions(dict[str, Position]):
-    """The net of our own fills by symbol, since the session began."""
+    """The net of our own fills by symbol, since the journal of this account began."""
 
     def frame(self) -> pd.DataFrame:
         """One row per symbol that traded."""

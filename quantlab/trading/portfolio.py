@@ -7,7 +7,7 @@ final state releases it: what an order may still trade is always counted. All su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -161,6 +161,18 @@ class Portfolio:
     def reconciled_symbols(self) -> frozenset[str]:
         """The symbols whose trades reconciliation follows."""
         return frozenset(self._reconciled)
+
+    def seed(self, reports: Iterable[ExecutionReport]) -> None:
+        """Book the fills that earlier sessions reported, before anything else: we still hold them.
+
+        Reconciliation then asks for every trade since the first of them: one that was never
+        reported is found, and none counts twice.
+        """
+        for report in reports:
+            if (fill := self._new_fill(report)) is not None:
+                self._book(fill)
+                if fill.symbol not in self._reconciled:
+                    self.mark_reconciled(fill.symbol, fill.trade_id - 1)
 
     def mark_reconciled(self, symbol: str, trade_id: int) -> None:
         """All our trades up to `trade_id` are booked, or belong to the time before this session."""

@@ -1,4 +1,4 @@
-"""What earlier sessions left in the journal: used ids, orders without an outcome, a HALT that stands.
+"""What earlier sessions left in the journal: used ids, open outcomes, what was traded, a HALT that stands.
 
 Read-only, and no more than hints: what became of an order, only the venue can say.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from quantlab.domain.orders import OrderRequest
+from quantlab.domain.orders import ExecutionReport, OrderRequest
 from quantlab.trading.chain import Line
 from quantlab.trading.states import OrderEvent
 
@@ -20,11 +20,13 @@ SETTLED = frozenset({OrderEvent.ACK.value, OrderEvent.REFUSED.value, OrderEvent.
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """`unfinished` may live at the venue: sent, or about to be, and no answer was written down.
 
+    `traded` are the executions that were reported, oldest first: what we hold began with them.
     `halted` is the reason of a HALT that nobody lifted; empty where there is none.
     """
 
     client_order_ids: frozenset[str]
     unfinished: tuple[OrderRequest, ...]
+    traded: tuple[ExecutionReport, ...] = ()
     halted: str = ""
 
 
@@ -32,6 +34,7 @@ def recovered(lines: Iterable[Line]) -> Recovered:
     """Read the lines that `sender.OrderSender` and the engine's HALT wrote."""
     open_: dict[str, OrderRequest] = {}
     used: set[str] = set()
+    traded: list[ExecutionReport] = []
     halted = ""
     for line in lines:
         if line.kind == "intent":
@@ -43,13 +46,19 @@ def recovered(lines: Iterable[Line]) -> Recovered:
             if outcome.get("event") in SETTLED:
                 open_.pop(str(outcome.get("client_order_id")), None)
         elif line.kind == "execution":
-            report = msgspec.json.decode(line.data, type=dict[str, Any])
-            open_.pop(str(report.get("client_order_id")), None)
+            report = msgspec.json.decode(line.data, type=ExecutionReport)
+            open_.pop(report.client_order_id, None)
+            traded.append(report)
         elif line.kind == "halt.set":
             halted = halted or msgspec.json.decode(line.data, type=dict[str, str])["reason"] or "no reason"
         elif line.kind == "halt.cleared":
             halted = ""
-    return Recovered(client_order_ids=frozenset(used), unfinished=tuple(open_.values()), halted=halted)
+    return Recovered(
+        client_order_ids=frozenset(used),
+        unfinished=tuple(open_.values()),
+        traded=tuple(traded),
+        halted=halted,
+    )
 
 
 class Intent(msgspec.Struct, frozen=True):

@@ -211,6 +211,27 @@ async def test_an_order_without_an_answer_when_the_kernel_died_is_unknown_and_th
     assert open_at(place.venue) == {"BTCUSDT"}
 
 
+async def test_what_earlier_sessions_bought_is_still_held_and_counts(
+    place: Place, start: Callable[..., Engine], token: Secret
+) -> None:
+    """A reload is no way around max_position; and what was filled between the sessions is booked too."""
+    await place.engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "1")))
+    book = await place.engine.market.book("BTCUSDT", 1)
+    resting = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.2", book.bids[0][0]))
+    order = await place.engine.execute(resting)
+    await place.engine.aclose()
+    await until(lambda: "BTCUSDT" not in open_at(place.venue), "the resting order trades meanwhile", 60)
+
+    again = start(place.settings, deterministic=False)
+    await again.ready()
+    position = again.portfolio.positions["BTCUSDT"]
+    assert position.quantity == Decimal("1.2")
+    fills = [each for each in again.portfolio.fills if each.client_order_id == order.client_order_id]
+    assert sum((each.quantity for each in fills), Decimal(0)) in (Decimal(0), Decimal("0.2"))
+    used = {each.rail: each.used for each in again.explain(market_order("BUY", "BTCUSDT", "1")).verdicts}
+    assert used["max_position"] > Decimal("2.2") * 58_000
+
+
 async def test_lost_order_events_halt(place: Place) -> None:
     """A subscriber that said it cannot bear to lose an order event, and lost one."""
     engine = place.engine

@@ -9,6 +9,8 @@ import psutil
 import pytest
 from kernel import Kernel
 
+from quantlab.trading.journal import read
+
 LOAD = "%load_ext quantlab"
 VENUE = "await ql.health.until_ok(); print(get_ipython().quantlab_notebook.engine._venue.pid)"
 LEFT = """
@@ -53,6 +55,10 @@ def test_a_shutdown_stops_the_engine_at_exit_within_the_budget(tmp_path: Path) -
 
     assert gone(pid, 1)
     assert took < 2.5, f"{took:.2f} s: the manager would have killed it"
+    (journal,) = (tmp_path / "home" / "journals").glob("*.journal")
+    assert [line.kind for line in read(journal)][-1] == "close", (
+        "stopped by the hook, not by the kernel's end"
+    )
 
 
 def test_a_restart_starts_anew_with_a_fresh_venue_and_journal(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A busy kernel loop beside a wire that reads frames (run by test_two_loops.py, not a test itself).
 
-Usage: starve.py remedy|plain SECONDS TURN_MS. Prints how many frames another process sent during
+Usage: starve.py remedy|breather|plain SECONDS TURN_MS. Prints how many frames another process sent during
 the busy loop and how many of them the wire had read when it ended.
 """
 
@@ -37,8 +37,9 @@ def burn(seconds: float) -> None:
 async def main() -> None:
     wire = Wire(asyncio.get_running_loop(), lambda _: None)
     wire.start()
-    if sys.argv[1] == "plain":
+    if sys.argv[1] != "remedy":
         sys.setswitchinterval(0.005)
+    if sys.argv[1] == "plain":
         wire._breather.stop()
     read = 0
 
