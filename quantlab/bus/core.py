@@ -43,8 +43,10 @@ class Bus:
         catalogue: Topics to declare at once.
         permits: Handlers of the market lane that may be in flight at once. Every subscription
             of the order and halt lanes has a permit of its own and never waits for one.
-        on_order_overflow: Called at once when a FAIL subscription of the order or halt lane
-            is closed for being full: the engine halts.
+        on_order_overflow: Called at once when a subscription of the order or halt lane ended
+            that was to miss nothing (FAIL and full, or cancelled): the engine halts.
+        say: Told in one line, in the subscriber's context, that its handler failed for the first
+            time; a notebook prints it under the cell. None: nobody is told.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Bus:
         catalogue: Iterable[Topic[Any]] = (),
         permits: int = 100,
         on_order_overflow: Callable[[SubscriberFailed], None] | None = None,
+        say: Callable[[str], object] | None = None,
     ) -> None:
         self.permits = Permits(permits)
         self._thread = threading.get_ident()
@@ -66,7 +69,7 @@ class Bus:
         self._numbers = itertools.count(1)
         self._sequence = 0
         self._closed = False
-        self._reports = Reports(clock, self.publish, on_order_overflow)
+        self._reports = Reports(clock, self.publish, on_order_overflow, say)
         self._settling: list[asyncio.Future[None]] = []
         self.declare(SUBSCRIBER_SLOW, SUBSCRIBER_FAILED, *catalogue)
 
@@ -240,12 +243,14 @@ class Bus:
         self._reports.slow(subscription)
 
     def on_overflow(self, subscription: Subscription) -> None:
-        """It was full, and is closed."""
+        """It was full or its task was cancelled, and it is closed."""
         self._reports.overflow(subscription)
 
     def on_error(self, subscription: Subscription, event: object, error: BaseException) -> None:
         """Its code raised."""
         self._reports.error(f"{subscription.name} on {type(event).__name__}", error)
+        if subscription.failed + subscription.timed_out == 1:
+            self._reports.first_error(subscription, error)
 
     def on_close(self, subscription: Subscription) -> None:
         """It is closed: take it out of the routes."""

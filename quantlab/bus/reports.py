@@ -30,7 +30,7 @@ class SubscriberSlow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubscriberFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription with overflow FAIL was full and is closed."""
+    """A subscription is closed: it had overflow FAIL and was full, or its task was cancelled."""
 
     name: str
     pattern: str
@@ -51,10 +51,12 @@ class Reports:
         clock: Clock,
         publish: Callable[[Topic[Any], Any], int],
         on_order_overflow: Callable[[SubscriberFailed], None] | None,
+        say: Callable[[str], object] | None,
     ) -> None:
         self._clock = clock
         self._publish = publish
         self._on_order_overflow = on_order_overflow
+        self._say = say
         self._errors: deque[str] = deque(maxlen=ERRORS_KEPT)
 
     def slow(self, subscription: Subscription) -> None:
@@ -85,6 +87,16 @@ class Reports:
             except Exception as error:  # noqa: BLE001  # the publisher must not pay for the hook
                 self.error("on_order_overflow", error)
         self._publish(SUBSCRIBER_FAILED, failed)
+        self._tell(subscription, f"{subscription.name}: closed, {subscription.reason}")
+
+    def first_error(self, subscription: Subscription, error: BaseException) -> None:
+        """Tell the subscriber once; a handler that fails on every tick must not flood its cell."""
+        what = f"{type(error).__name__}: {error}".removesuffix(": ")
+        self._tell(subscription, f"{subscription.name} failed: {what} (said once; ql.bus.errors() has all)")
+
+    def _tell(self, subscription: Subscription, line: str) -> None:
+        if self._say is not None:
+            subscription.context.copy().run(self._say, line)  # a copy: a worker is inside its own
 
     def error(self, where: str, error: BaseException) -> None:
         """Keep a traceback."""

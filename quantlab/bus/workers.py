@@ -44,6 +44,11 @@ class Worker(Subscription):
                     await self._batch()
                 else:
                     await self.park()
+        except asyncio.CancelledError:
+            if not self.closed:  # not by the bus: somebody cancels all tasks, or a handler its own
+                self.close("its task was cancelled")
+                self.host.on_overflow(self)
+            raise
         finally:
             self.host.on_idle()
 

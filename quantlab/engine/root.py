@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+from collections.abc import Callable
 
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
@@ -55,13 +56,20 @@ class Engine:
     Args:
         settings: Where the venue is, and whose keys and home are used.
         deterministic: Fixed seed, clock and ids; the embedded market moves only on request.
+        say: See `Bus`.
 
     Attributes:
         state: new, starting, running, failed or stopped.
         problem: Why it failed; empty otherwise.
     """
 
-    def __init__(self, settings: Settings, *, deterministic: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        deterministic: bool = False,
+        say: Callable[[str], object] | None = None,
+    ) -> None:
         if deterministic and settings.endpoints is not None:
             raise ConfigError(
                 f"deterministic mode needs the embedded paper venue, not {settings.venue}",
@@ -70,7 +78,7 @@ class Engine:
         self.settings, self.deterministic = settings, deterministic
         self.clock: Clock = ManualClock() if deterministic else SystemClock()
         self.state, self.problem = "new", ""
-        self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=self._order_lane_lost)
+        self.bus = Bus(self.clock, catalogue=CATALOGUE, on_order_overflow=self._order_lane_lost, say=say)
         self.latch = HaltLatch()
         self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
         self._source = LinkedMarket(self)

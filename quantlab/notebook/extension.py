@@ -111,7 +111,7 @@ class Notebook:
         return completer.Names(symbols=tuple(self.engine.market.symbols), orders=orders)
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self._settings, deterministic=self.magics.deterministic)
+        engine = Engine(self._settings, deterministic=self.magics.deterministic, say=self.say)
         engine.start()
         engine.wire.cell_task = asyncio.current_task()
         return engine

@@ -336,6 +336,65 @@ async def test_a_cancelled_error_of_a_handler_is_an_error_like_others(bus: Bus) 
     assert (subscription.failed, subscription.delivered) == (1, 2)
 
 
+@pytest.mark.parametrize("topic", [TICK, ORDER])
+async def test_a_subscription_whose_task_somebody_cancels_is_closed_and_says_so(topic: Topic[Tick]) -> None:
+    """`for task in asyncio.all_tasks(): task.cancel()` in a cell: nobody goes on as if it still listened."""
+    said: list[str] = []
+    halts: list[SubscriberFailed] = []
+    bus = Bus(ManualClock(), catalogue=CATALOGUE, on_order_overflow=halts.append, say=said.append)
+    failures: list[SubscriberFailed] = []
+    bus.subscribe(SUBSCRIBER_FAILED, failures.append)
+    subscription = bus.subscribe(topic, lambda _: None, name="mine")
+    await asyncio.sleep(0)
+    assert subscription.task is not None
+    subscription.task.cancel()
+    await asyncio.sleep(0.01)
+    publish_all(bus, ticks(3), topic)
+    async with asyncio.timeout(5):
+        await bus.settle()
+
+    assert subscription.closed
+    assert [each.reason for each in failures] == ["its task was cancelled"]
+    assert said == ["mine: closed, its task was cancelled"]
+    assert len(halts) == (topic is ORDER)
+    await bus.aclose()
+
+
+async def test_a_handler_that_cancels_its_own_task_ends_its_subscription(bus: Bus) -> None:
+    def suicidal(_tick: Tick) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    subscription = bus.subscribe(TICK, suicidal)
+    publish_all(bus, ticks(3))
+    async with asyncio.timeout(5):
+        await bus.settle()
+        while not subscription.closed:
+            await asyncio.sleep(0)
+        await bus.settle()
+
+
+async def test_the_first_failure_is_said_in_the_subscribers_context_and_no_other() -> None:
+    place: contextvars.ContextVar[str] = contextvars.ContextVar("place", default="")
+    said: list[tuple[str, str]] = []
+    bus = Bus(ManualClock(), catalogue=CATALOGUE, say=lambda line: said.append((place.get(), line)))
+
+    def fail(_tick: Tick) -> None:
+        raise ValueError("no")
+
+    for inline in (False, True):
+        place.set(f"cell {inline}")
+        bus.subscribe(TICK, fail, name="mine", inline=inline)
+    place.set("elsewhere")
+    publish_all(bus, ticks(5))
+    await bus.settle()
+
+    line = "mine failed: ValueError: no (said once; ql.bus.errors() has all)"
+    assert sorted(said) == [("cell False", line), ("cell True", line)]
+    await bus.aclose()
+
+
 async def test_a_handler_that_takes_too_long_is_cancelled_and_counted(bus: Bus) -> None:
     """The event counts as timed out, its `finally` runs, and the next event is handled."""
     log: list[str] = []

@@ -201,6 +201,19 @@ def test_a_failing_handler_is_isolated_and_its_traceback_names_the_cells_line(ke
     kernel.run("pass", cell_id="failing")
 
 
+def test_a_handler_that_fails_says_so_once_under_its_own_cell(kernel: Kernel) -> None:
+    """Not at every event, and not nowhere."""
+    identity = kernel.start("%%on note.mine\n1 / 0", cell_id="silent")
+    kernel.finish(identity)
+    for _ in range(3):
+        assert "failed" not in kernel.run(PUBLISH, settle=0.1).text
+
+    assert kernel.printed_later(identity) == (
+        "%%on note.mine failed: ZeroDivisionError: division by zero (said once; ql.bus.errors() has all)\n"
+    )
+    kernel.run("pass", cell_id="silent")
+
+
 @pytest.mark.parametrize(
     ("cell", "says"),
     [

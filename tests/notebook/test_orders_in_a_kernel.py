@@ -24,7 +24,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 def first_cells() -> list[str]:
     block = re.search(r"```python\n(%load_ext quantlab\n.*?)```", README, re.DOTALL)
     assert block
-    return [re.sub(r"^(%%\S+ \S+); ", r"\1\n", line) for line in block[1].splitlines()]
+    return block[1].strip().split("\n\n")
 
 
 def token_file(home: Path) -> Path:
