@@ -12,11 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from quantlab.errors import QuantlabError
-from quantlab.paper.venue import PaperVenue
+
+if TYPE_CHECKING:
+    from quantlab.paper.venue import PaperVenue
 
 STDIN = 0
 
@@ -48,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: argparse.Namespace) -> None:
     """Run the venue that `settings` (see `add_arguments`) describe, until a signal or end of input."""
+    from quantlab.paper.venue import PaperVenue  # here: the command line asks only for the options
+
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

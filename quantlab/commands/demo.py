@@ -1,0 +1,78 @@
+"""`quantlab demo`: the quickstart without a browser, in a home of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from quantlab.clock import SystemClock
+from quantlab.commands.lab import QUICKSTART, notebooks
+from quantlab.commands.tokens import write_private
+from quantlab.control.tokenstore import TokenStore
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the quickstart and print its cells; the exit code is 1 where one of them fails."""
+    with tempfile.TemporaryDirectory(prefix="quantlab-demo-") as folder:
+        home = Path(folder)
+        home.chmod(0o700)
+        write_private(home / "token", lambda: TokenStore(home, SystemClock()).new("demo"))
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
+        environment |= {"QUANTLAB_HOME": str(home), "QUANTLAB_TOKEN_FILE": str(home / "token")}
+        return _run_notebook(
+            notebooks() / QUICKSTART, environment, as_json=arguments.json, save=arguments.save
+        )
+
+
+def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, save: Path | None) -> int:
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    client = NotebookClient(
+        notebook,
+        timeout=60,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,  # the saved notebook is equal for equal runs
+    )
+    failed = None
+    try:
+        client.execute(env=environment)
+    except CellExecutionError as error:
+        failed = error
+    if save is not None:
+        nbformat.write(notebook, save)  # type: ignore[no-untyped-call]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            print(_as_json(cell) if as_json else _as_text(cell))
+    if failed is not None:
+        print(f"quantlab: {path.name} stopped: {failed.ename}: {failed.evalue}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _texts(cell: dict[str, object]) -> list[str]:
+    found = []
+    for output in cell["outputs"]:  # type: ignore[attr-defined]  # nbformat's nodes are untyped
+        if output["output_type"] == "stream":
+            found.append(output["text"].rstrip())
+        elif "data" in output:
+            found.append(output["data"].get("text/plain", ""))
+        else:
+            found.append(f"{output['ename']}: {output['evalue']}")
+    return found
+
+
+def _as_text(cell: dict[str, object]) -> str:
+    source = "\n".join(f"> {line}" for line in str(cell["source"]).splitlines())
+    return "\n".join([source, *_texts(cell), ""])
+
+
+def _as_json(cell: dict[str, object]) -> str:
+    return json.dumps({"source": cell["source"], "outputs": _texts(cell)})

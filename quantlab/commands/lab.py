@@ -1,0 +1,49 @@
+"""`quantlab lab`: JupyterLab on the notebooks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from quantlab.commands.tokens import open_store
+from quantlab.errors import ConfigError
+
+QUICKSTART = "01_quickstart.ipynb"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show a token on first use, then serve the notebooks until JupyterLab ends."""
+    folder = notebooks()
+    store = open_store()
+    if not store.list():
+        print(
+            f"Your control token, shown this once (%ql arm asks for it):\n\n    {store.new('lab')}\n",
+            flush=True,
+        )
+    command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)]
+    if arguments.no_browser:
+        command.append("--no-browser")
+    if arguments.port is not None:
+        command.append(f"--port={arguments.port}")
+    if os.name == "posix" and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.call(command)  # noqa: S603  # our own interpreter
+
+
+def notebooks() -> Path:
+    """The notebooks of this checkout, or a copy of the installed ones in the working folder."""
+    for folder in (Path.cwd() / "notebooks", Path(__file__).parents[2] / "notebooks"):
+        if (folder / QUICKSTART).is_file():
+            return folder
+    installed = Path(sys.prefix) / "share" / "quantlab" / "notebooks"
+    if not (installed / QUICKSTART).is_file():
+        raise ConfigError(
+            "the notebooks are not installed", "run inside a checkout, or reinstall quantlab-jupyter"
+        )
+    copy = Path.cwd() / "notebooks"
+    shutil.copytree(installed, copy)
+    return copy
