@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from quantlab.errors import JournalCorrupt, QuantlabError
+from quantlab.errors import QuantlabError
 from quantlab.paper.main import add_arguments as add_venue_arguments
 
 
@@ -22,9 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
-    except JournalCorrupt as error:
-        print(f"quantlab: {error}", file=sys.stderr)
-        return 3
     except QuantlabError as error:
         print(f"quantlab: {error}", file=sys.stderr)
         return 2
@@ -52,6 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     halt = add("halt", _halt, "halt every engine of this user: no new orders, open ones are cancelled")
     halt.add_argument("reason", nargs="*", help="why, for the journal")
     journal = add("journal", _journal, "check a journal for edits, removals, forgery and a cut tail")
+    journal.epilog = (
+        "Exit code: 0 intact, 3 intact with a torn tail (a crash; marked when the journal is next opened), "
+        "1 not to be trusted, 2 not checked. Of several journals the worst decides: 1, then 3."
+    )
     journal.add_argument("action", choices=["verify"])
     journal.add_argument("path", type=Path, nargs="+", help="journal files")
     journal.add_argument("--json", action="store_true", help="print facts as JSON")

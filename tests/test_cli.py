@@ -107,7 +107,9 @@ def test_a_halt_follows_no_link(run: Run, home: Path, tmp_path: Path) -> None:
     assert target.read_text() == "keep me"
 
 
-def test_a_journal_is_verified_and_damage_is_named(run: Run, home: Path) -> None:
+@pytest.fixture
+def journal(home: Path) -> Path:
+    """A journal of three lines, closed, in the home that wrote it."""
     home.mkdir(mode=0o700)
     path = home / "one.journal"
     journal = Journal(
@@ -115,13 +117,76 @@ def test_a_journal_is_verified_and_damage_is_named(run: Run, home: Path) -> None
     )
     journal.append_nowait("note", {"n": 1})
     journal.close()
-    assert json.loads(run("journal", "verify", str(path), "--json").stdout)["ok"] is True
+    return path
 
+
+def append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def edit(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"n":1', b'"n":2'))
-    done = run("journal", "verify", str(path), "--json")
-    assert done.returncode != 0
-    assert json.loads(done.stdout)["ok"] is False
-    assert "is no journal" in complaint(run("journal", "verify", str(home / "none.journal")))
+
+
+def test_a_journal_is_verified_and_damage_is_named(run: Run, journal: Path) -> None:
+    """Exit code 0 for intact, 1 for not to be trusted; the file is named once."""
+    whole = run("journal", "verify", str(journal))
+    assert (whole.returncode, whole.stdout) == (0, f"{journal}: intact, 3 lines\n")
+
+    edit(journal)
+    text, facts = run("journal", "verify", str(journal)), run("journal", "verify", str(journal), "--json")
+    assert (text.returncode, facts.returncode) == (1, 1)
+    assert text.stdout.startswith(f"{journal}: NOT intact: line 2 was edited")
+    assert json.loads(facts.stdout)["ok"] is False
+
+
+def test_a_torn_tail_is_told_from_a_forged_line(run: Run, journal: Path) -> None:
+    """A final piece without a line end is a crash, exit code 3; a whole line that is not ours is not."""
+    append(journal, b'{"seq":')
+    done = run("journal", "verify", str(journal), "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout) == {
+        "path": str(journal), "ok": True, "lines": 3, "problem": "", "torn_places": 0, "tail_bytes": 7,
+    }  # fmt: skip
+
+    append(journal, b'99,"forged":1}\n')
+    done = run("journal", "verify", str(journal), "--json")
+    assert done.returncode == 1
+    assert (json.loads(done.stdout)["ok"], json.loads(done.stdout)["tail_bytes"]) == (False, 0)
+
+
+def test_the_worst_of_several_journals_decides_the_exit_code(run: Run, home: Path, journal: Path) -> None:
+    torn = home / "two.journal"
+    for name in ("", ".head"):
+        torn.with_name(torn.name + name).write_bytes(journal.with_name(journal.name + name).read_bytes())
+    append(torn, b"piece")
+    assert run("journal", "verify", str(journal), str(torn)).returncode == 3
+
+    edit(journal)
+    assert run("journal", "verify", str(journal), str(torn)).returncode == 1
+
+
+def test_the_exit_codes_of_verify_are_in_its_help(run: Run) -> None:
+    said = " ".join(run("journal", "--help").stdout.split())
+
+    assert all(part in said for part in ("0 intact", "3 intact with a torn tail", "1 not to be trusted"))
+
+
+def test_what_cannot_be_verified_is_named_with_the_way_out(run: Run, journal: Path, tmp_path: Path) -> None:
+    """No such file, a home that has not written it, a head that cannot be read: exit code 2."""
+    other = str(tmp_path / "other")
+    missing = str(tmp_path / "none.journal")
+    assert f"{missing} is no journal" in complaint(run("journal", "verify", missing, QUANTLAB_HOME=other))
+
+    said = complaint(run("journal", "verify", str(journal), QUANTLAB_HOME=other))
+    assert f"no journal key in {other}" in said
+    assert "set QUANTLAB_HOME to the home that wrote it" in said
+
+    head = journal.with_name(journal.name + ".head")
+    head.unlink()
+    head.mkdir()
+    assert f"{head} cannot be read" in complaint(run("journal", "verify", str(journal)))
 
 
 def test_a_venue_prints_one_line_of_facts_serves_and_ends_on_a_signal(home: Path) -> None:
