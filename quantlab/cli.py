@@ -11,26 +11,39 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quantlab.errors import QuantlabError
+from quantlab.output import say
 from quantlab.paper.main import add_arguments as add_venue_arguments
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the console script; returns the exit code."""
-    arguments = _parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = arguments.run
     try:
+        arguments = _parser().parse_args(argv)
+        run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
     except QuantlabError as error:
-        print(f"quantlab: {error}", file=sys.stderr)
+        sys.stderr.write(f"quantlab: {error}\n")
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and by it every subcommand's, that notices when its help reaches nobody."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        if file is None:
+            say(self.format_help().rstrip("\n"))
+        else:
+            super().print_help(file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="quantlab", description="A live trading-research engine for Jupyter."
-    )
+    parser = _Parser(prog="quantlab", description="A live trading-research engine for Jupyter.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:

@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from quantlab.clock import SystemClock
+from quantlab.clock import ManualClock, SystemClock
 from quantlab.control.tokenstore import TokenStore
 from quantlab.trading.journal import Journal, load_key
 
@@ -29,15 +31,37 @@ def home(tmp_path: Path) -> Path:
 def run(home: Path) -> Run:
     """Runs `quantlab WORDS` with a home of its own."""
 
-    def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        *words: str, output: dict[str, Any] | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
         return subprocess.run(
             [sys.executable, "-m", "quantlab.cli", *words],
             env={**inherited, "QUANTLAB_HOME": str(home), **environment},
-            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+            stderr=subprocess.PIPE, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+            **(output or {"stdout": subprocess.PIPE}),
         )  # fmt: skip
 
     return command
+
+
+BROKEN = ["closed", "full", "without a reader"]
+
+
+@contextmanager
+def broken_output(kind: str) -> Iterator[dict[str, Any]]:
+    """What `subprocess` has to be given for such a standard output."""
+    match kind:
+        case "closed":
+            yield {"preexec_fn": lambda: os.close(1)}
+        case "full":
+            with Path("/dev/full").open("wb") as full:
+                yield {"stdout": full}
+        case _:
+            reader, writer = os.pipe()
+            os.close(reader)
+            yield {"stdout": writer}
+            os.close(writer)
 
 
 def complaint(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
@@ -68,6 +92,53 @@ def test_a_token_is_shown_once_listed_without_it_and_revoked(run: Run, home: Pat
     assert "revoked" in run("token", "revoke", listed[0]["id"]).stdout
     assert json.loads(run("token", "list", "--json").stdout) == []
     assert "quantlab token list" in complaint(run("token", "revoke", "nobody"))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["token", "new", "-h"], ["token", "list"], ["venue", "--market", "none"]],
+    ids=" ".join,
+)
+def test_a_broken_standard_output_is_one_line(run: Run, kind: str, words: list[str]) -> None:
+    """No traceback, no success, and no venue that goes on unheard."""
+    with broken_output(kind) as output:
+        assert "standard output" in complaint(run(*words, output=output))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_halt_that_cannot_be_told_stands(run: Run, home: Path, kind: str) -> None:
+    with broken_output(kind) as output:
+        said = complaint(run("halt", output=output))
+
+    assert f"halt is written to {home / 'halt'}, but standard output" in said
+    assert (home / "halt").exists()
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+@pytest.mark.parametrize("words", [["token", "new"], ["lab", "--no-browser"]], ids=" ".join)
+def test_a_token_that_nobody_saw_is_revoked(run: Run, home: Path, kind: str, words: list[str]) -> None:
+    with broken_output(kind) as output:
+        said = complaint(run(*words, output=output))
+
+    assert "standard output" in said
+    assert "revoked" in said
+    assert TokenStore(home, SystemClock()).list() == []
+
+
+def test_a_refused_label_leaves_no_file(run: Run, tmp_path: Path) -> None:
+    complaint(run("token", "new", "--label", "", "--file", str(tmp_path / "token")))
+
+    assert not (tmp_path / "token").exists()
+
+
+def test_tokens_are_listed_with_the_day_they_were_made(run: Run, home: Path) -> None:
+    """For people as date and minute in UTC, for programs as milliseconds."""
+    store = TokenStore(home, ManualClock(1_767_268_800_000))  # 2026-01-01 12:00 UTC
+    store.new("my laptop")
+
+    assert run("token", "list").stdout == f"{store.list()[0].id}  my laptop  2026-01-01 12:00 UTC\n"
+    assert json.loads(run("token", "list", "--json").stdout)[0]["created_ms"] == 1_767_268_800_000
 
 
 def test_a_token_that_cannot_be_written_is_not_made(run: Run, home: Path, tmp_path: Path) -> None:

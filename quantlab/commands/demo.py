@@ -11,8 +11,9 @@ from pathlib import Path
 
 from quantlab.clock import SystemClock
 from quantlab.commands.lab import QUICKSTART, notebooks
-from quantlab.commands.tokens import write_private
+from quantlab.commands.tokens import new_in_file
 from quantlab.control.tokenstore import TokenStore
+from quantlab.output import say
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="quantlab-demo-") as folder:
         home = Path(folder)
         home.chmod(0o700)
-        write_private(home / "token", lambda: TokenStore(home, SystemClock()).new("demo"))
+        new_in_file(TokenStore(home, SystemClock()), "demo", home / "token")
         environment = {name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
         environment |= {"QUANTLAB_HOME": str(home), "QUANTLAB_TOKEN_FILE": str(home / "token")}
         return _run_notebook(
@@ -50,9 +51,9 @@ def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, sav
         nbformat.write(notebook, save)  # type: ignore[no-untyped-call]
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            print(_as_json(cell) if as_json else _as_text(cell))
+            say(_as_json(cell) if as_json else _as_text(cell))
     if failed is not None:
-        print(f"quantlab: {path.name} stopped: {failed.ename}: {failed.evalue}", file=sys.stderr)
+        sys.stderr.write(f"quantlab: {path.name} stopped: {failed.ename}: {failed.evalue}\n")
         return 1
     return 0
 

@@ -7,6 +7,7 @@ import os
 
 from quantlab.config import home_path
 from quantlab.errors import ConfigError
+from quantlab.output import say
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,5 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise ConfigError(
                 f"{path} cannot be written: {error.strerror}", "%ql halt, or end the kernel"
             ) from None
-    print(f"halt written to {path}: every engine of this user stops ordering and cancels what is open")
+    try:
+        say(f"halt written to {path}: every engine of this user stops ordering and cancels what is open")
+    except ConfigError as error:
+        raise ConfigError(f"halt is written to {path}, but {error.problem}", error.remedy) from None
     return 0

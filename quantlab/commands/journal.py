@@ -13,6 +13,7 @@ from pathlib import Path
 
 from quantlab.config import Settings
 from quantlab.errors import ConfigError
+from quantlab.output import say
 from quantlab.secret import Secret
 from quantlab.trading.journal import VerifyResult, load_key, verify
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     codes = []
     for path in arguments.path:
         result = _verify(path, key)
-        print(_as_json(result) if arguments.json else result.describe())
+        say(_as_json(result) if arguments.json else result.describe())
         codes.append(result.exit_code)
     return max(codes, key=SEVERITY.index)
 

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from quantlab.commands.tokens import open_store
+from quantlab.commands.tokens import new_token, open_store
 from quantlab.errors import ConfigError
+from quantlab.output import say
 
 QUICKSTART = "01_quickstart.ipynb"
 
@@ -20,10 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = notebooks()
     store = open_store()
     if not store.list():
-        print(
-            f"Your control token, shown this once (%ql arm asks for it):\n\n    {store.new('lab')}\n",
-            flush=True,
-        )
+        with new_token(store, "lab") as text:
+            say(f"Your control token, shown this once (%ql arm asks for it):\n\n    {text}\n")
     command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)]
     if arguments.no_browser:
         command.append("--no-browser")

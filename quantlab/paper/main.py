@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quantlab.errors import QuantlabError
+from quantlab.output import say
 
 if TYPE_CHECKING:
     from quantlab.paper.venue import PaperVenue
@@ -70,8 +71,7 @@ async def serve(settings: argparse.Namespace) -> None:
     async with venue:
         if settings.die_with_parent:
             _watch_stdin(loop, done)
-        sys.stdout.write(msgspec.json.encode(facts(venue)).decode() + "\n")
-        sys.stdout.flush()
+        say(msgspec.json.encode(facts(venue)).decode())
         await done.wait()
         if settings.die_with_parent:
             loop.remove_reader(STDIN)
