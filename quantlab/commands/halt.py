@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from quantlab.config import home_path
 from quantlab.errors import ConfigError
+from quantlab.home import home_path
 from quantlab.output import say
 
 
