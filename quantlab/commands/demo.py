@@ -7,17 +7,22 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from quantlab.clock import SystemClock
 from quantlab.commands.lab import QUICKSTART, notebooks
 from quantlab.commands.tokens import new_in_file
 from quantlab.control.tokenstore import TokenStore
+from quantlab.errors import ConfigError
 from quantlab.output import say
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the quickstart and print its cells; the exit code is 1 where one of them fails."""
+    if arguments.save is not None:
+        _check_place(arguments.save)
     with tempfile.TemporaryDirectory(prefix="quantlab-demo-") as folder:
         home = Path(folder)
         home.chmod(0o700)
@@ -48,7 +53,7 @@ def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, sav
     except CellExecutionError as error:
         failed = error
     if save is not None:
-        nbformat.write(notebook, save)  # type: ignore[no-untyped-call]
+        _save(save, nbformat.writes(notebook))  # type: ignore[no-untyped-call]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             say(_as_json(cell) if as_json else _as_text(cell))
@@ -56,6 +61,30 @@ def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, sav
         sys.stderr.write(f"quantlab: {path.name} stopped: {failed.ename}: {failed.evalue}\n")
         return 1
     return 0
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a place that cannot be written before the run, which takes its time; leave it as it is."""
+    new = not os.path.lexists(path)
+    with _writing(path):
+        path.open("a").close()
+    if new:
+        path.unlink()
+
+
+def _save(path: Path, text: str) -> None:
+    with _writing(path):
+        path.write_text(f"{text}\n", encoding="utf-8")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", "give --save a file in a folder of yours"
+        ) from None
 
 
 def _texts(cell: dict[str, object]) -> list[str]:
