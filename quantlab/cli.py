@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from quantlab.errors import QuantlabError
 from quantlab.output import say
@@ -83,10 +83,10 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("id")
 
 
-def _lab(arguments: argparse.Namespace) -> int:
+def _lab(arguments: argparse.Namespace) -> NoReturn:
     from quantlab.commands import lab
 
-    return lab.run(arguments)
+    lab.run(arguments)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

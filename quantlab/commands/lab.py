@@ -5,32 +5,37 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from quantlab.commands.tokens import new_token, open_store
+from quantlab.endpoints import check_port
 from quantlab.errors import ConfigError
 from quantlab.output import say
 
 QUICKSTART = "01_quickstart.ipynb"
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Show a token on first use, then serve the notebooks until JupyterLab ends."""
-    folder = notebooks()
+def run(arguments: argparse.Namespace) -> NoReturn:
+    """Show a token on first use, then become JupyterLab: a signal to this command is one to it."""
+    command = _command(arguments)
     store = open_store()
     if not store.list():
         with new_token(store, "lab") as text:
             say(f"Your control token, shown this once (%ql arm asks for it):\n\n    {text}\n")
-    command = [sys.executable, "-m", "jupyterlab", str(folder / QUICKSTART)]
+    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter
+
+
+def _command(arguments: argparse.Namespace) -> list[str]:
+    command = [sys.executable, "-m", "jupyterlab", str(notebooks() / QUICKSTART)]
     if arguments.no_browser:
         command.append("--no-browser")
     if arguments.port is not None:
-        command.append(f"--port={arguments.port}")
+        command.append(f"--port={check_port(arguments.port)}")
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
-    return subprocess.call(command)  # noqa: S603  # our own interpreter
+    return command
 
 
 def notebooks() -> Path:
