@@ -19,7 +19,8 @@ import msgspec
 from quantlab.domain.venue import Level
 from quantlab.endpoints import KNOWN_VENUES, Endpoints, level_of
 from quantlab.errors import ConfigError
-from quantlab.privatefile import make_private_folder, read_secret_line
+from quantlab.home import home_folder
+from quantlab.privatefile import read_secret_line
 from quantlab.secret import Secret
 
 GLASS_COCKPIT = "GLASS_COCKPIT"
@@ -141,23 +142,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def _where(self) -> str:
         return f"QUANTLAB_VENUE={self.venue}"
-
-
-def home_folder(environ: Mapping[str, str]) -> Path:
-    """`home_path`, created (0700) if absent; refused where others may change what is in it."""
-    return make_private_folder(home_path(environ))
-
-
-def home_path(environ: Mapping[str, str]) -> Path:
-    """QUANTLAB_HOME, else quantlab's place under XDG_DATA_HOME or HOME.
-
-    It reads nothing else, so that `quantlab halt` works whatever the rest of the settings says.
-    """
-    if named := environ.get("QUANTLAB_HOME"):
-        return Path(named).expanduser().absolute()
-    if data := environ.get("XDG_DATA_HOME"):
-        return Path(data) / "quantlab"
-    return Path(environ.get("HOME") or Path.home()) / ".quantlab"
 
 
 def process_environment() -> dict[str, str]:

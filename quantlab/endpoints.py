@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from quantlab.domain.venue import Level
-from quantlab.errors import ConfigError
+from quantlab.errors import ConfigError, InvalidField
 
 TESTNET_HOSTS = frozenset({
     "testnet.binance.vision", "api1.testnet.binance.vision",
@@ -23,6 +23,8 @@ TESTNET_HOSTS = frozenset({
     "demo-fapi.binance.com", "demo-fstream.binance.com",
 })  # fmt: skip
 """Hosts where nothing has a price. Source: Binance spot "Testnet" and "Demo Mode" general info."""
+
+MAX_PORT = 65_535
 
 # One plain form: scheme, host, port, path. No user, no query, no escapes, no blanks.
 URL = re.compile(
@@ -45,6 +47,13 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
         _check("ws", self.ws, ("wss", "ws"))
         if self.ws_api:
             _check("ws_api", self.ws_api, ("wss", "ws"))
+
+
+def check_port(port: int) -> int:
+    """`port` where one can listen there (0 takes a free one), else `InvalidField`."""
+    if not 0 <= port <= MAX_PORT:
+        raise InvalidField("port", f"{port} is no port", f"give 1 to {MAX_PORT}, or 0 for a free one")
+    return port
 
 
 def level_of(endpoints: Endpoints) -> Level:

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quantlab.config import KNOWN_NAMES, Settings, home_folder, process_environment
+from quantlab.config import KNOWN_NAMES, Settings, process_environment
 from quantlab.domain.venue import Level
 from quantlab.endpoints import KNOWN_VENUES, TESTNET_HOSTS, Endpoints, level_of
 from quantlab.errors import ConfigError
+from quantlab.home import home_folder, home_path
 from quantlab.privatefile import read_secret_line
 from quantlab.secret import Secret
 
@@ -120,6 +121,23 @@ def test_the_home_is_where_the_environment_says(environ: dict[str, str], tmp_pat
 
     assert home_folder(data) == tmp_path / "data" / "quantlab"
     assert home_folder(named) == tmp_path / "named"
+
+
+@pytest.mark.parametrize("named", ["here", "./here", "../here", "~nobody-of-this-name/here"])
+def test_a_home_that_is_no_absolute_path_is_refused_by_name(environ: dict[str, str], named: str) -> None:
+    """It would be another home in every working folder."""
+    with pytest.raises(ConfigError, match="QUANTLAB_HOME=.*absolute path"):
+        home_path({**environ, "QUANTLAB_HOME": named})
+
+
+def test_a_home_may_start_with_a_tilde_and_an_empty_one_is_none(environ: dict[str, str]) -> None:
+    assert home_path({**environ, "QUANTLAB_HOME": "~/mine"}) == Path("~/mine").expanduser()
+    assert home_path({**environ, "QUANTLAB_HOME": ""}) == home_path(environ)
+
+
+def test_a_relative_data_folder_of_the_desktop_is_ignored(environ: dict[str, str]) -> None:
+    """As its specification says: XDG Base Directory, "paths must be absolute"."""
+    assert home_path({**environ, "XDG_DATA_HOME": "data"}) == home_path(environ)
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])

@@ -12,11 +12,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from quantlab.errors import QuantlabError
-from quantlab.paper.venue import PaperVenue
+from quantlab.errors import ConfigError, QuantlabError
+from quantlab.output import say
+
+if TYPE_CHECKING:
+    from quantlab.paper.venue import PaperVenue
 
 STDIN = 0
 
@@ -33,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clock", choices=("real", "manual"), default="real", help="manual: time moves only on request")
     add("--hold", action="store_true", help="the market waits for the control endpoint's play")
     add("--json", action="store_true", help="accepted for symmetry: the ready line is always JSON")
-    add("--die-with-parent", action="store_true", help="end when standard input closes")
+    add("--die-with-parent", action="store_true", help="end when standard input, a pipe, closes")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: argparse.Namespace) -> None:
     """Run the venue that `settings` (see `add_arguments`) describe, until a signal or end of input."""
+    from quantlab.paper.venue import PaperVenue  # here: the command line asks only for the options
+
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,11 +68,10 @@ async def serve(settings: argparse.Namespace) -> None:
         symbols=settings.symbols.split(",") if settings.symbols else None,
         hold=settings.hold,
     )
+    if settings.die_with_parent:
+        _watch_stdin(loop, done)
     async with venue:
-        if settings.die_with_parent:
-            _watch_stdin(loop, done)
-        sys.stdout.write(msgspec.json.encode(facts(venue)).decode() + "\n")
-        sys.stdout.flush()
+        say(msgspec.json.encode(facts(venue)).decode())
         await done.wait()
         if settings.die_with_parent:
             loop.remove_reader(STDIN)
@@ -93,14 +98,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
-    """Set `done` at the end of standard input, which comes whenever and however the parent ends."""
+    """Set `done` at the end of standard input, which comes whenever and however the parent ends.
+
+    Raises:
+        ConfigError: It is closed, a file or /dev/null: no parent holds the other end.
+    """
 
     def readable() -> None:
         if not os.read(STDIN, 65_536):
             loop.remove_reader(STDIN)
             done.set()
 
-    loop.add_reader(STDIN, readable)
+    tells = sys.stdin is not None  # None: closed before Python began, and its number may be anybody's now
+    if tells:
+        try:
+            loop.add_reader(STDIN, readable)
+        except PermissionError:  # a file is always readable, so nothing can wait for it
+            tells = False
+    if not tells:
+        raise ConfigError(
+            "--die-with-parent: standard input is closed or a file and tells no parent's end",
+            "give a pipe, or leave the option out",
+        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from quantlab.clock import Clock, ManualClock, SystemClock
+from quantlab.endpoints import check_port
 from quantlab.errors import ConfigError
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market, NoMarket
@@ -59,6 +60,7 @@ class PaperVenue:
         exchange: The exchange itself, for a test to look into.
 
     Raises:
+        InvalidField: `port` is no port, or another argument is out of its range.
         PortTaken: On entering, where something else listens there.
         TapeError: The tape is missing or damaged.
     """
@@ -77,7 +79,7 @@ class PaperVenue:
         hold: bool = False,
         orders_10s: int = 100,
     ) -> None:
-        self._port = port
+        self._port = check_port(port)
         time: Clock = ManualClock() if clock == "manual" else SystemClock()
         self.session = Session(
             _market(market, tape, seed=seed, symbols=symbols, speed=speed),

@@ -8,9 +8,10 @@ Format 1, fixed. The journal is UTF-8 text, one JSON object a line, in exactly t
 is the `mac` of the line before (64 zeros before the first); `mac` is HMAC-SHA256, in lower-case
 hexadecimal, of the line's bytes before `,"mac":` with `}` put after them. The first line's kind is
 "open" and names format, venue instance, account label and pid; each later session adds its own.
-Bytes that a crash tore off stay in the file: the next line's kind is "torn" and its data name
-their number and SHA-256. Beside the journal stands `<journal>.head`, one line of 256 bytes,
-rewritten after each sync: the last `seq` and `mac`, keyed likewise, so that a cut tail is found.
+What a crash tore off is a piece without a line end, and nothing else; it stays in the file. The next
+writer puts the line end, then a line of the kind "torn", whose data name bytes and SHA-256 of the
+piece with its line end. Beside the journal stands `<journal>.head`, one line of 256 bytes, rewritten
+after each sync: the last `seq` and `mac`, keyed likewise, so that a cut tail is found.
 
 Nothing here writes, and no key is ever in a line. Whoever has the key can rewrite all of it.
 """
@@ -57,7 +58,7 @@ class VerifyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What `verify` found. `lines`, `mac` and `size` (bytes) are those of the intact prefix.
 
     `problem` is empty for an intact journal. `torn` counts torn places that were marked;
-    `tail` counts torn bytes at the end that no writer has marked yet.
+    `tail` counts torn bytes at the end, without a line end, that no writer has marked yet.
     """
 
     path: str
@@ -150,7 +151,7 @@ class Checker:
         self._sealer = sealer
         self.first: Line | None = None
         self.seq, self.mac, self.size, self.torn = 0, GENESIS, 0, 0
-        self.loose = b""  # bytes after the intact prefix that no "torn" line has claimed
+        self.loose = bytearray()  # after the intact prefix, and no "torn" line has claimed it
         self.doubt = ""  # what the first of them looks like
 
     def feed(self, raw: bytes) -> Line | None:
@@ -158,15 +159,12 @@ class Checker:
         line = self._sealer.parse(raw)
         if line is None or not self._continues(line):
             if not self.loose:
-                verb = (
-                    "was edited, forged or torn" if line is None else "is out of place (removed or reordered)"
-                )
-                self.doubt = f"line {self.seq + 1} {verb}"
+                self.doubt = f"line {self.seq + 1} {_doubt(raw, line)}"
             self.loose += raw
             return None
         self.size += len(self.loose) + len(raw)
         self.torn += bool(self.loose)
-        self.loose, self.doubt = b"", ""
+        self.loose, self.doubt = bytearray(), ""
         self.seq, self.mac = line.seq, line.mac
         self.first = self.first or line
         return line
@@ -178,17 +176,22 @@ class Checker:
             return not self.loose
         return bool(self.loose) and msgspec.json.decode(line.data, type=Torn) == torn(self.loose)
 
+    @property
+    def torn_only(self) -> bool:
+        """True where a crash explains what is loose: each line goes out whole, its end last."""
+        return b"\n" not in self.loose
+
     def problem(self, head_seq: int, head_mac: str, *, head_seen: bool) -> str:
         """What is wrong, given what the head names; empty where nothing is."""
         if head_seq > self.seq:
             return self.doubt or f"the tail is cut: {self.seq} lines, the head names {head_seq}"
         if not head_seen:
             return f"line {head_seq} is not the one that the head names ({head_mac[:12]}...)"
-        return ""
+        return "" if self.torn_only else self.doubt
 
 
-def torn(loose: bytes) -> Torn:
-    """How a "torn" line names the bytes before it."""
+def torn(loose: bytes | bytearray) -> Torn:
+    """How a "torn" line names the bytes before it, their line end included."""
     return Torn(bytes=len(loose), sha256=hashlib.sha256(loose).hexdigest())
 
 
@@ -220,6 +223,13 @@ def verify(path: Path, key: Secret) -> VerifyResult:
     return check(path, key)[0]
 
 
+def _doubt(raw: bytes, line: Line | None) -> str:
+    """What is wrong with a line that does not continue the chain; `line` is None where it is not ours."""
+    if line is not None:
+        return "is out of place (removed or reordered)"
+    return "was edited or forged" if raw.endswith(b"\n") else "was edited, forged or torn"
+
+
 def _result(path: Path, walker: Checker, problem: str) -> VerifyResult:
     return VerifyResult(
         path=str(path),
@@ -227,6 +237,6 @@ def _result(path: Path, walker: Checker, problem: str) -> VerifyResult:
         mac=walker.mac,
         size=walker.size,
         torn=walker.torn,
-        tail=len(walker.loose),
+        tail=len(walker.loose) if walker.torn_only else 0,
         problem=problem,
     )

@@ -82,8 +82,8 @@ class JournalFile:
                 raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from error
             undo.pop_all()
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write lines, all or none; they are on the disk after the next `sync`."""
+    def append(self, entries: Sequence[Entry], *, before: bytes = b"") -> None:
+        """Write lines, all or none, after the bytes `before`; they are on the disk after the next `sync`."""
         if self.dead:
             raise OSError("an earlier write or sync failed")
         seq, mac, text = self.seq, self._mac, []
@@ -92,7 +92,7 @@ class JournalFile:
             line = self._sealer.line(seq=seq, prev=mac, level=self._level, **entry._asdict())
             mac = self._sealer.mac_of(line)
             text.append(line)
-        self._write_all(b"".join(text))
+        self._write_all(before + b"".join(text))
         self.seq, self._mac = seq, mac
         self.unsynced = True
 
@@ -148,16 +148,20 @@ class JournalFile:
         sync_folder(self.path.parent)
         self.seq, self._mac = result.lines, result.mac
         self._size = os.fstat(self._file).st_size
-        return walker.loose
+        return bytes(walker.loose)
 
     def _mark(self, loose: bytes, stamp: Callable[[], tuple[int, int]]) -> None:
         """Keep what a crash tore off, and say so in the chain."""
         if not loose:
             return
-        if not loose.endswith(b"\n"):
+        whole = loose + b"\n"
+        line = self._sealer.parse(whole)
+        if line is not None and (line.seq, line.prev) == (self.seq + 1, self._mac):  # it lacks its end alone
             self._write_all(b"\n")
-            loose += b"\n"
-        self.append([Entry("torn", msgspec.json.encode(torn(loose)), *stamp())])
+            self.seq, self._mac = line.seq, line.mac
+            return
+        # One write: the piece with a line end and no line that claims it would look forged.
+        self.append([Entry("torn", msgspec.json.encode(torn(whole)), *stamp())], before=b"\n")
 
     def _take_lock(self, undo: contextlib.ExitStack) -> int:
         path = self.path.with_name(self.path.name + ".lock")

@@ -23,10 +23,15 @@ def load_key(home: Path, *, create: bool = True) -> Secret:
     """The key `journal.key` in the folder `home`; made on first use unless `create` is False.
 
     Raises:
-        JournalUnavailable: The file is missing, a link, of another user, usable by others, or
-            it is no key.
+        JournalUnavailable: The file is a link, of another user, usable by others, or no key; with
+            `create` False also where it is missing: only the home that wrote a journal can verify it.
     """
     path = home / KEY_NAME
+    if not create and not os.path.lexists(path):
+        raise JournalUnavailable(
+            f"no journal key in {home}, so no journal was written from there; "
+            "set QUANTLAB_HOME to the home that wrote it"
+        )
     try:
         if create and not os.path.lexists(path):
             make_private_folder(home)

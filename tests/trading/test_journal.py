@@ -159,7 +159,7 @@ async def test_removal_reorder_forgery_and_a_missing_head_are_found(
     assert "head file is missing" in verify(path, key).problem
 
 
-@pytest.mark.parametrize("torn", [b"\x00" * 700, b'{"seq":', b"half \xff\xfe", b"x\n\x00\x00\ny", b"{}\n"])
+@pytest.mark.parametrize("torn", [b"\x00" * 700, b'{"seq":', b"half \xff\xfe"])
 async def test_a_torn_tail_is_kept_marked_and_the_chain_goes_on(
     journal_at: JournalAt, path: Path, key: Secret, torn: bytes
 ) -> None:
@@ -181,6 +181,54 @@ async def test_a_torn_tail_is_kept_marked_and_the_chain_goes_on(
     assert not verify(path, key).ok
 
 
+@pytest.mark.parametrize("foreign", [b'{"seq":99,"forged":1}\n', b"\n", b"{}\nhalf", b"x\n\x00\x00\ny"])
+async def test_a_whole_line_that_is_not_ours_is_no_torn_tail(
+    journal_at: JournalAt, path: Path, key: Secret, foreign: bytes
+) -> None:
+    """A crash leaves a piece without a line end; whoever adds a line end is no crash."""
+    await written(journal_at, 1)
+    with path.open("ab") as file:
+        file.write(foreign)
+
+    result = verify(path, key)
+    assert (result.exit_code, result.lines, result.tail) == (1, 3, 0)
+    assert "line 4 was edited or forged" in result.problem
+    with pytest.raises(JournalCorrupt, match="line 4 was edited or forged"):
+        journal_at()
+
+
+async def test_an_old_line_without_its_end_is_a_torn_tail(
+    journal_at: JournalAt, path: Path, key: Secret
+) -> None:
+    """A copy of a line of ours, put at the end, does not count a second time."""
+    await written(journal_at, 1)
+    with path.open("ab") as file:
+        file.write(path.read_bytes().splitlines()[1])
+    journal_at().close()
+
+    result = verify(path, key)
+    assert (result.problem, result.torn, result.lines) == ("", 1, 6)
+
+
+async def test_marking_a_torn_tail_never_looks_like_forgery(
+    journal_at: JournalAt, path: Path, key: Secret
+) -> None:
+    """Whoever ends the process between two writes of the next opening leaves a journal to open."""
+    await written(journal_at, 1)
+    with path.open("ab") as file:
+        file.write(b'{"seq":')
+    problems = []
+
+    def write(descriptor: int, text: bytes) -> int:
+        count = os.write(descriptor, text)
+        problems.append(verify(path, key).problem)
+        return count
+
+    journal_at(write=write).close()
+    assert problems
+    assert not any(problems)
+
+
 async def test_a_crash_at_any_byte_of_the_last_write_is_survived(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
@@ -189,7 +237,8 @@ async def test_a_crash_at_any_byte_of_the_last_write_is_survived(
     synced, head = path.read_bytes(), head_path(path).read_bytes()
     await written(journal_at, 1)
     longer = path.read_bytes()
-    for cut in range(len(synced), len(synced) + 400, 7):
+    line_end = longer.index(b"\n", len(synced))  # the cut there leaves a line that lacks only its end
+    for cut in [*range(len(synced), len(synced) + 400, 7), line_end, line_end + 1]:
         path.write_bytes(longer[:cut])
         head_path(path).write_bytes(head)
         journal_at().close()
