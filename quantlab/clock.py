@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 NS_PER_MS = 1_000_000
 
@@ -26,6 +26,11 @@ class Clock(Protocol):
     def monotonic_ns(self) -> int: ...
 
     def session_id(self) -> str: ...
+
+
+def is_duration(value: object) -> TypeGuard[float]:
+    """True for a real number that is not negative: what may be given as so many seconds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 class SystemClock:

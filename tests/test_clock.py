@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from quantlab.clock import ManualClock, SystemClock
+from quantlab.clock import ManualClock, SystemClock, is_duration
 
 
 def test_a_manual_clock_moves_both_times_together_and_only_when_told() -> None:
@@ -33,3 +33,13 @@ def test_manual_sessions_repeat_in_every_run_and_system_sessions_never() -> None
 
 def test_the_system_clock_is_the_machines() -> None:
     assert abs(SystemClock().now_ms() - time.time() * 1000) < 5_000
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, float("inf")])
+def test_a_real_number_that_is_not_negative_is_a_duration(value: float) -> None:
+    assert is_duration(value)
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), True, "1", None, 1j, b"1", [1]])
+def test_anything_else_is_none(value: object) -> None:
+    assert not is_duration(value)

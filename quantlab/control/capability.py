@@ -30,6 +30,8 @@ EVERY_SYMBOL = "*"
 IDLE_MS = 15 * 60_000
 HARD_MS = 8 * 3_600_000
 MAX_COUNTER = 2**63
+NO_ADMIN = "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
+AGAIN = "%ql arm again grants a new budget"
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])  # two numbers of 40 digits, multiplied
 
 
@@ -177,6 +179,8 @@ class Capability(_Keyed):
         left_ms = self.left_ms(clock)
         if left_ms <= 0:
             raise CapabilityRefused("expired", "the capability has expired: run %ql arm again")
+        if scope is Scope.ADMIN and scope not in self.grant.scopes:
+            raise CapabilityRefused("scope", NO_ADMIN)
         if scope not in self.grant.scopes:
             granted = ", ".join(self.grant.scopes)
             raise CapabilityRefused(
@@ -194,11 +198,13 @@ class Capability(_Keyed):
             )
         if self.orders_left < 1:
             raise CapabilityRefused(
-                "budget", f"all {self.grant.budget.orders} orders of the budget are spent"
+                "budget", f"all {self.grant.budget.orders} orders of the budget are spent; {AGAIN}"
             )
         if notional > self.notional_left:
-            worth, left = plain(notional), plain(self.notional_left)
-            raise CapabilityRefused("budget", f"the order is worth {worth}, left of the budget are {left}")
+            spent = f"the order is worth {plain(notional)}, left of the budget is {plain(self.notional_left)}"
+            whole = self.grant.budget.notional
+            remedy = AGAIN if notional <= whole else f"a whole budget is {plain(whole)}: send less at once"
+            raise CapabilityRefused("budget", f"{spent} (quote asset); {remedy}")
         self.orders_left -= 1
         self.notional_left = EXACT.subtract(self.notional_left, notional)
         return Charge(self, 1, notional)
@@ -209,9 +215,11 @@ class Capability(_Keyed):
 
     def left_ms(self, clock: Clock) -> int:
         """Milliseconds to live, by the clock that says less: a suspended machine ages too."""
-        return min(
-            self.grant.idle_ms - _since(self._used, clock), self.grant.hard_ms - _since(self._armed, clock)
-        )
+        return min(self.grant.idle_ms - _since(self._used, clock), self.hard_left_ms(clock))
+
+    def hard_left_ms(self, clock: Clock) -> int:
+        """The same if it is used all the time."""
+        return self.grant.hard_ms - _since(self._armed, clock)
 
 
 def scope_of(command: Command, limits: Limits) -> Scope:

@@ -139,6 +139,7 @@ class Desk:
             orders_left=newest.orders_left,
             notional_left=newest.notional_left,
             left_ms=newest.left_ms(self._clock),
+            hard_left_ms=newest.hard_left_ms(self._clock),
         )
 
     # Commands -----------------------------------------------------------------------------

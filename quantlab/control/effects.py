@@ -12,12 +12,16 @@ from typing import Protocol
 import msgspec
 
 from quantlab.control.arming import Audit
+from quantlab.domain.decimals import plain
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import InvalidField, JournalError, NotSent, OrderDenied, PermitRefused
 
 NOTHING_LEFT = (OrderDenied, InvalidField, PermitRefused, JournalError, NotSent)
 """Errors that prove that no byte of an order left: what it took of the budget is given back."""
+
+
+LIFTED = "no token is asked for: GLASS_COCKPIT"
 
 
 class Gateway(Protocol):
@@ -50,7 +54,10 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What `%ql status` shows of the desk. `notional_left` in the quote asset, times in milliseconds."""
+    """What `%ql status` shows of the desk. `notional_left` in the quote asset, times in milliseconds.
+
+    `left_ms` is until it ends if nothing is done, `hard_left_ms` in any case.
+    """
 
     level: str
     glass_cockpit: bool
@@ -60,3 +67,29 @@ class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):
     orders_left: int | None = None
     notional_left: Decimal | None = None
     left_ms: int | None = None
+    hard_left_ms: int | None = None
+
+    def describe(self) -> str:
+        """Who may act, with how much and how long, in one line."""
+        if self.glass_cockpit:
+            return LIFTED
+        if not self.armed:
+            return "not armed: %ql arm"
+        worth = plain(self.notional_left or Decimal(0))
+        left = f"{self.orders_left} orders left, worth at most {worth} in the quote asset"
+        return f"armed for {', '.join(self.scopes)}; {left}; {self.ends()}"
+
+    def ends(self) -> str:
+        """When the right to act ends: "ends after 15 min without an action, at the latest in 8 h"."""
+        idle_ms, hard_ms = self.left_ms or 0, self.hard_left_ms or 0
+        if idle_ms >= hard_ms:
+            return f"ends in {_in_words(hard_ms)}"
+        return f"ends after {_in_words(idle_ms)} without an action, at the latest in {_in_words(hard_ms)}"
+
+
+def _in_words(milliseconds: int) -> str:
+    """The two largest units, rounded up: "7 h 59 min", "14 min 3 s"."""
+    count, units = -(-milliseconds // 1_000), ("min", "s")
+    if count >= 3_600:
+        count, units = -(-count // 60), ("h", "min")
+    return " ".join(f"{part} {unit}" for part, unit in zip(divmod(count, 60), units, strict=True) if part)

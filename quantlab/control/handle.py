@@ -8,13 +8,16 @@ waits may be interrupted: the work goes on and the handle remembers. It never se
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import warnings
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
+from quantlab.clock import is_duration
 from quantlab.control.work import Work, as_work
-from quantlab.errors import StillWorking, WouldBlockLoop
+from quantlab.errors import InvalidField, StillWorking, WouldBlockLoop
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -59,7 +62,8 @@ class Handle(Generic[T]):
         self._value: Any = None
         self._error: BaseException | None = None
         self._left = False
-        self._callbacks: list[Callable[[Handle[T]], None]] = []
+        self._shape: Callable[[Any], Any] | None = None
+        self._callbacks: list[tuple[Callable[[Handle[T]], None], contextvars.Context]] = []
 
     @property
     def sent(self) -> bool:
@@ -76,6 +80,11 @@ class Handle(Generic[T]):
         """Our id of the order; empty where there is none, or not yet."""
         return str(getattr(self._work, "client_order_id", "")) or self._client_order_id
 
+    def shaped(self, shape: Callable[[T], S]) -> Handle[S]:
+        """This handle, with `shape(answer)` as its result; to be said before it is sent."""
+        self._shape = shape
+        return cast("Handle[S]", self)
+
     def send(self) -> Handle[T]:
         """Start it and return at once; raises what refused it. Sending again changes nothing."""
         self._begin()
@@ -85,11 +94,12 @@ class Handle(Generic[T]):
         """Start it if need be and block until it is done, at most `timeout_s` seconds.
 
         Raises:
-            WouldBlockLoop: Blocking here would deadlock; if it was not sent before, it is not now.
+            InvalidField: `timeout_s` is no such time; if it was not sent before, it is not now.
+            WouldBlockLoop: Blocking here would deadlock; likewise not sent.
             StillWorking: The time is over; the work goes on, and waiting again is fine.
         """
         if not self._settled:
-            self._ask_to_block()
+            self._ask_to_block(timeout_s)
             self._begin()
         if not self._settled:
             work = self._running()
@@ -113,15 +123,17 @@ class Handle(Generic[T]):
         return cast("T", self._value)
 
     def add_done_callback(self, callback: Callable[[Handle[T]], None], /) -> None:
-        """Call `callback(self)` when it is done; at once if it is."""
+        """Call `callback(self)` when it is done; at once if it is.
+
+        It runs in the context of whoever added it, so that what it prints lands under that cell.
+        """
         if self._settled:
             callback(self)
         else:
-            self._callbacks.append(callback)
+            self._callbacks.append((callback, contextvars.copy_context()))
 
     def __await__(self) -> Generator[Any, None, T]:
-        if self._start is not None and self._ready is not None:
-            yield from self._ready().__await__()
+        yield from self._get_ready()
         self._begin()
         if not self._settled:
             work = self._running()
@@ -161,8 +173,23 @@ class Handle(Generic[T]):
         if getattr(self, "_money", False) and self._work is None and not self._settled:
             warnings.warn(f"{self.label}: was NOT SENT, nobody awaited it", UserWarning, stacklevel=2)
 
-    def _ask_to_block(self) -> None:
+    def _get_ready(self) -> Generator[Any, None, None]:
+        if self._start is None or self._ready is None:
+            return
         try:
+            yield from self._ready().__await__()
+        except BaseException as stopped:
+            self._money = False  # as in _ask_to_block
+            if isinstance(stopped, asyncio.CancelledError | KeyboardInterrupt) and not self.sent:
+                stopped.add_note(f"{self.label}: NOT SENT, the engine was not ready yet")
+            raise
+
+    def _ask_to_block(self, timeout_s: float | None) -> None:
+        try:
+            if timeout_s is not None and not is_duration(timeout_s):
+                raise InvalidField(
+                    "timeout_s", f"{timeout_s!r:.40} is no such time", "give seconds, or None to wait on"
+                )
             self._check_wait_allowed()
         except BaseException:
             self._money = False  # whoever is refused here was told: no second word when it is dropped
@@ -191,6 +218,8 @@ class Handle(Generic[T]):
             return
         try:
             value = work.result()
+            if self._shape is not None:
+                value = self._shape(value)
         except BaseException as error:  # noqa: BLE001  # an outcome to keep, raised by result()
             self._finish(None, error)
         else:
@@ -199,8 +228,8 @@ class Handle(Generic[T]):
     def _finish(self, value: object, error: BaseException | None) -> None:
         self._value, self._error, self._settled = value, error, True
         callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
+        for callback, context in callbacks:
+            context.run(callback, self)
 
     def _where(self) -> str:
         order = f" as {self.client_order_id}" if self.client_order_id else ""

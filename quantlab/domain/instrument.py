@@ -58,15 +58,17 @@ def on_grid(value: Decimal, step: Decimal) -> bool:
 
 
 def require_grid(value: Decimal, step: Decimal, field: str, helper: str) -> None:
-    """Raise `OffGrid` naming both neighbours on the grid, unless `value` stands on it."""
+    """Raise `OffGrid` naming both neighbours on the grid, unless `value` stands on it.
+
+    A lower neighbour of zero is not named: no venue takes it, and rounding would end there.
+    """
     if on_grid(value, step):
         return
     low = _floor(value, step)
-    raise OffGrid(
-        field,
-        f"{plain(value)} is not a multiple of {plain(step)}",
-        f"use {plain(low)} or {plain(add(low, step))}, or round first with {helper}",
-    )
+    remedy = f"use {plain(low)} or {plain(add(low, step))}, or round first with {helper}"
+    if low == 0:
+        remedy = f"use {plain(step)}, the smallest there is"
+    raise OffGrid(field, f"{plain(value)} is not a multiple of {plain(step)}", remedy)
 
 
 def _floor(value: Decimal, step: Decimal) -> Decimal:

@@ -77,8 +77,9 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def describe(self) -> str:
-        """One line for people: "BUY 0.01 BTCUSDT @ 60000 GTC"."""
-        amount = plain(self.quantity) if self.quantity is not None else f"for {_text(self.quote_quantity)}"
+        """One line for people: "BUY 0.01 BTCUSDT @ 60000 GTC", "BUY 100 worth of BTCUSDT at market"."""
+        by_worth = f"{_text(self.quote_quantity)} worth of"
+        amount = by_worth if self.quantity is None else plain(self.quantity)
         price = f" @ {plain(self.price)}" if self.price is not None else " at market"
         force = f" {self.time_in_force.value}" if self.time_in_force else ""
         return f"{self.side.value} {amount} {self.symbol}{price}{force}"

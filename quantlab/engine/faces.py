@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from quantlab.clock import is_duration
 from quantlab.domain.market import BookView
 from quantlab.domain.venue import HealthState, VenueHealth
 from quantlab.errors import InvalidField, UnknownSymbol, VenueUnavailable
@@ -75,8 +76,10 @@ class Market:
         In deterministic mode the paper market moves by exactly that and stands still again, and
         every event of it has been handled when this returns; else this simply waits.
         """
-        if not 0 < seconds <= 3_600:
-            raise InvalidField("seconds", f"{seconds!r} is no such time", "give more than 0, at most 3600")
+        if not is_duration(seconds) or not 0 < seconds <= 3_600:
+            raise InvalidField(
+                "seconds", f"{seconds!r:.40} is no such time", "give more than 0, at most 3600"
+            )
         await self._source.ready()
         await self._source.advance(round(seconds * 1_000))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quantlab.domain.decimals import plain
 from quantlab.domain.venue import HealthState
 from quantlab.trading.rails import RAILS
 
@@ -39,10 +38,4 @@ def _health(engine: Engine) -> str:
 
 
 def _armed(engine: Engine) -> str:
-    desk = engine.desk.status()
-    if desk.glass_cockpit:
-        return "GLASS_COCKPIT: no token is asked for"
-    if not desk.armed:
-        return "not armed: %ql arm"
-    notional = "" if desk.notional_left is None else f", worth {plain(desk.notional_left)}"
-    return f"armed for {', '.join(desk.scopes)}; {desk.orders_left} orders left{notional}"
+    return engine.desk.status().describe()

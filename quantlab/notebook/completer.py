@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quantlab.bus import Overflow
 from quantlab.domain.orders import Side, TimeInForce
+from quantlab.notebook.limits_line import NAMES as LIMITS
 from quantlab.notebook.parse import GRAMMAR
 from quantlab.topics import CATALOGUE
 
@@ -79,6 +80,9 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
         return list(GRAMMAR)
     if name in PLACING:
         return _placing(words, PLACING[name], names)
+    if name == "limits":
+        given = {word.partition("=")[0] for word in words[:-1]}
+        return [f"{limit}=" for limit in LIMITS if limit not in given]
     if len(words) > 1:
         return []
     if name == "cancel":

@@ -14,6 +14,7 @@ from quantlab.control.handle import Handle
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck, OrderSnapshot
 from quantlab.notebook import views
+from quantlab.notebook.ordering import Cancelled
 from quantlab.notebook.table import Table
 from quantlab.trading.decision import Decision
 from quantlab.trading.orders import Order
@@ -25,7 +26,8 @@ Bundle = dict[str, str]
 
 
 def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]:
-    """Teach a MIME bundle formatter our types; the answer undoes it."""
+    """Teach a shell's display formatter our types; the answer undoes it."""
+    bundles, plain = formatter.mimebundle_formatter, formatter.formatters["text/plain"]
 
     def order(value: Order | OrderAck) -> Table:
         return views.order(value, fills=engine().portfolio.fills)
@@ -36,6 +38,7 @@ def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]
         Order: order,
         OrderAck: order,
         OrderSnapshot: views.cancelled,
+        Cancelled: views.cancelled,
     }
 
     def handle(value: Handle[Any]) -> Bundle:
@@ -49,13 +52,19 @@ def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]
 
     shown = {each: partial(_bundle, render) for each, render in renderers.items()}
     for type_, show in {**shown, Handle: handle}.items():
-        formatter.for_type(type_, show)
+        bundles.for_type(type_, show)
+    plain.for_type(Cancelled, _text)  # a list has a plain form of its own, which would win
 
     def undo() -> None:
         for type_ in (*shown, Handle):
-            formatter.pop(type_, None)
+            bundles.pop(type_, None)
+        plain.pop(Cancelled, None)
 
     return undo
+
+
+def _text(value: Cancelled, printer: Any, _cycle: object) -> None:
+    printer.text(views.cancelled(value).text())
 
 
 def _bundle(render: Callable[[Any], Table], value: object) -> Bundle:

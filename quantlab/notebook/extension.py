@@ -131,7 +131,7 @@ class Notebook:
         for event, hook in (("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)):
             shell.events.register(event, hook)
             undo.callback(shell.events.unregister, event, hook)
-        undo.callback(displays.register(shell.display_formatter.mimebundle_formatter, lambda: self.engine))
+        undo.callback(displays.register(shell.display_formatter, lambda: self.engine))
         atexit.register(self._at_exit)
         undo.callback(atexit.unregister, self._at_exit)
 

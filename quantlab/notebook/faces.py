@@ -6,12 +6,14 @@ engine. A face decides nothing, keeps nothing, and offers no way around the desk
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from quantlab.clock import is_duration
 from quantlab.domain.limits import Limits
 from quantlab.domain.market import BookView
 from quantlab.domain.venue import VenueHealth
+from quantlab.errors import InvalidField
 from quantlab.notebook import views
 from quantlab.notebook.table import Table, of_frame
 
@@ -19,6 +21,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quantlab.engine import Engine
+
+
+T = TypeVar("T")
+
+
+class Lazy(Generic[T]):
+    """What `await` gets: nothing is asked before, and forgetting it costs nothing and warns nobody.
+
+    Awaited again it asks again. A task of its own is `asyncio.ensure_future(it)`.
+    """
+
+    __slots__ = ("_ask", "_what")
+
+    def __init__(self, what: str, ask: Callable[[], Awaitable[T]]) -> None:
+        self._what = what
+        self._ask = ask
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._ask().__await__()
+
+    def __repr__(self) -> str:
+        return f"{self._what}: NOT AWAITED - write await before it"
 
 
 class Face:
@@ -93,7 +117,7 @@ class PortfolioFace(Face):
 
 
 class RailsFace(Face):
-    """The checks that every order passes. Limits are changed by command, not here."""
+    """The checks that every order passes. Limits are changed by `%ql limits NAME=VALUE`, not here."""
 
     __slots__ = ()
 
@@ -125,14 +149,16 @@ class HealthFace(Face):
         frame: pd.DataFrame = self._engine().health.frame()
         return frame
 
-    def until_ok(self, timeout_s: float = 30.0) -> Awaitable[VenueHealth]:
+    def until_ok(self, timeout_s: float = 30.0) -> Lazy[VenueHealth]:
         """Wait until the state is OK: `await` it; raises `VenueUnavailable`, saying why, when it is not."""
-        return self._engine().health.until_ok(timeout_s)
+        if not is_duration(timeout_s):
+            raise InvalidField("timeout_s", f"{timeout_s!r:.40} is no such time", "give seconds, like 30")
+        return Lazy("the health OK", lambda: self._engine().health.until_ok(timeout_s))
 
     def table(self) -> Table:
         engine = self._engine()
         now_ms = None if engine.clock.fixed else engine.clock.now_ms()
-        return views.health(self.snapshot, now_ms=now_ms, armed=engine.session is not None)
+        return views.health(self.snapshot, now_ms=now_ms, desk=engine.desk.status())
 
 
 class MarketFace(Face):
@@ -145,17 +171,17 @@ class MarketFace(Face):
         """What the venue lists."""
         return tuple(self._engine().market.symbols)
 
-    def book(self, symbol: str, limit: int = 10) -> Awaitable[BookView]:
+    def book(self, symbol: str, limit: int = 10) -> Lazy[BookView]:
         """Our own book of `symbol`, the best `limit` levels: `await` it."""
-        return self._engine().market.book(symbol, limit)
+        return Lazy(f"a book of {symbol!s:.40}", lambda: self._engine().market.book(symbol, limit))
 
-    def watch(self, symbol: str) -> Awaitable[None]:
+    def watch(self, symbol: str) -> Lazy[None]:
         """Start the streams of one more symbol: `await` it."""
-        return self._engine().market.watch(symbol)
+        return Lazy(f"the streams of {symbol!s:.40}", lambda: self._engine().market.watch(symbol))
 
-    def advance(self, seconds: float) -> Awaitable[Any]:
-        """Let the market run for `seconds`: a deterministic paper market moves only then."""
-        return self._engine().market.advance(seconds)
+    def advance(self, seconds: float) -> Lazy[None]:
+        """Let the market run for `seconds`: `await` it; a deterministic paper market moves only then."""
+        return Lazy(f"{seconds!s:.40} s of market", lambda: self._engine().market.advance(seconds))
 
     def table(self) -> Table:
         return Table(title="market", rows=(("symbols", ", ".join(self.symbols) or "not known yet"),))

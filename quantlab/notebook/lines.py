@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quantlab.control.commands import SetLimits
 from quantlab.domain.orders import Side, TimeInForce
 
 
@@ -55,6 +56,12 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class ChangeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Put other limits in force."""
+
+    command: SetLimits
+
+
 class Help(msgspec.Struct, frozen=True, kw_only=True):
     """The list of subcommands, or one of them ("" for all)."""
 
@@ -67,4 +74,4 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-Line = Place | Cancel | Explain | Book | Halt | Resume | Help | Show
+Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Help | Show

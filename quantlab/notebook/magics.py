@@ -18,6 +18,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from traitlets import Bool, Unicode, observe
 
 from quantlab.control.commands import Resume, SubmitOrder
+from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import QuantlabError, TokenRefused
@@ -26,6 +27,7 @@ from quantlab.notebook.faces import Face
 from quantlab.notebook.ordering import request
 from quantlab.notebook.table import Act, Table, View
 from quantlab.secret import Secret
+from quantlab.trading.decision import TradingState
 from quantlab.trading.rails import RAILS
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class QuantlabMagics(Magics):
         """%%on TOPIC [OVERFLOW]: the cell becomes a handler with `event` in scope.
 
         Running the cell again replaces it. OVERFLOW says what happens when events come faster
-        than it takes them: drop_oldest (the default), drop_new, conflate or fail.
+        than it takes them: drop_oldest (the default), drop_new, conflate or fail. What a handler
+        raises is in `ql.bus.errors()`.
         """
         asked = on_cell.parse_line(line)
         shell, notebook = self.shell, self._notebook
@@ -108,8 +111,9 @@ class QuantlabMagics(Magics):
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
             case lines.Resume():
-                active = views.message(f"ACTIVE: {asked.reason}; orders pass the rails again")
-                return Act(engine.execute(Resume(asked.reason)), lambda _: active)
+                return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
+            case lines.ChangeLimits():
+                return Act(engine.execute(asked.command), lambda _: ql.rails.table())
             case lines.Halt():
                 return self._halt(asked.reason)
             case lines.Explain():
@@ -125,16 +129,29 @@ class QuantlabMagics(Magics):
         self._notebook.engine.halt(reason)  # at once, also where nobody awaits the line
         return self._say(f"HALTED: {reason}; no new order leaves, cancels still pass, %ql resume lifts it")
 
+    def _resumed(self, reason: str) -> Table:
+        """The HALT is one reason of several for which trading may be halted."""
+        state = self._notebook.engine.trading_state()
+        if state == TradingState.ACTIVE:
+            return views.message(f"resumed: {reason}; trading is {state}")
+        return views.message(f"HALT lifted: {reason}; trading is still {state}")
+
     def _arm(self) -> View[Any]:
         engine = self._notebook.engine
+        if engine.desk.status().glass_cockpit:
+            return self._say(f"{LIFTED}; actions pass the desk as they are")
         if engine.settings.token_file is not None:
             engine.arm_from_file()
         else:
             engine.arm(_ask_for_token())
-        return self._say("armed: actions pass the desk until this expires or %ql disarm")
+        ends = engine.desk.status().ends()
+        return self._say(f"armed: actions pass the desk; {ends}; %ql disarm ends it now")
 
     def _disarm(self) -> View[Any]:
-        self._notebook.engine.disarm()
+        engine = self._notebook.engine
+        engine.disarm()
+        if engine.desk.status().glass_cockpit:
+            return self._say(f"{LIFTED}; actions still pass, %ql halt stops new orders")
         return self._say("not armed: actions are refused, %ql halt always works")
 
     def _status(self) -> View[Any]:
@@ -219,5 +236,6 @@ def _ask_for_token() -> Secret:
         return Secret(getpass.getpass(PROMPT).strip())
     except StdinNotImplementedError:
         raise TokenRefused(
-            "nobody can be asked for the token here; set QUANTLAB_TOKEN_FILE before the kernel starts"
+            "nobody can be asked for the token here; set QUANTLAB_TOKEN_FILE before the kernel starts "
+            "(quantlab token new makes a token)"
         ) from None

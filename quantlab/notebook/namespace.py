@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantlab.bus import Overflow, Subscription, Topic
 from quantlab.notebook import views
-from quantlab.notebook.faces import Face, HealthFace, MarketFace, PortfolioFace, RailsFace
+from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, PortfolioFace, RailsFace
 from quantlab.notebook.ordering import OrdersFace
 from quantlab.notebook.table import Table, of_frame
 
@@ -55,9 +55,9 @@ class BusFace(Face):
         """The last tracebacks of handlers."""
         return self._engine().bus.errors()
 
-    async def settle(self) -> None:
-        """Return when every mailbox is empty and no handler runs."""
-        await self._engine().bus.settle()
+    def settle(self) -> Lazy[None]:
+        """Return when every mailbox is empty and no handler runs: `await` it."""
+        return Lazy("every mailbox empty", self._engine().bus.settle)
 
     def frame(self) -> pd.DataFrame:
         """One row per subscription, with its counts."""

@@ -18,9 +18,10 @@ import msgspec
 
 from quantlab.bus import Overflow
 from quantlab.errors import UsageError
-from quantlab.notebook.parse import COMMENT
+from quantlab.notebook.parse import words_of
 
 USAGE = "%%on TOPIC [drop_oldest|drop_new|conflate|fail]"
+ERRORS = "ql.bus.errors() has the tracebacks of handlers"
 NAME = "on_event"
 
 
@@ -33,17 +34,17 @@ class OnLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_line(line: str) -> OnLine:
     """The topic and what to do when events come faster than the handler takes them."""
-    words = COMMENT.sub("", line).split()
+    words = words_of(line)
     if not words:
-        raise UsageError(f"say which topic: {USAGE}, for example %%on market.trade.BTCUSDT")
+        raise UsageError(f"say which topic: {USAGE}, for example %%on market.trade.BTCUSDT; {ERRORS}")
     if len(words) > 2:
-        raise UsageError(f"cannot read {' '.join(words[2:])[:40]!r}: {USAGE}")
+        raise UsageError(f"cannot read {' '.join(words[2:])[:40]!r}: {USAGE}; {ERRORS}")
     if len(words) == 1:
         return OnLine(topic=words[0])
     if words[1] not in list(Overflow):
         close = difflib.get_close_matches(words[1], list(Overflow), n=1, cutoff=0.4)
         hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(f"unknown overflow {words[1][:40]!r}; {hint}{USAGE}")
+        raise UsageError(f"unknown overflow {words[1][:40]!r}; {hint}{USAGE}; {ERRORS}")
     return OnLine(topic=words[0], overflow=Overflow(words[1]))
 
 

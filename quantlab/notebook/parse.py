@@ -17,7 +17,19 @@ from quantlab.control.tokens import redact
 from quantlab.domain.decimals import plain, positive
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField, UsageError
-from quantlab.notebook.lines import Book, Cancel, Explain, Halt, Help, Line, Place, Resume, Show
+from quantlab.notebook.limits_line import read_changes
+from quantlab.notebook.lines import (
+    Book,
+    Cancel,
+    ChangeLimits,
+    Explain,
+    Halt,
+    Help,
+    Line,
+    Place,
+    Resume,
+    Show,
+)
 
 COMMENT = re.compile(r"(^|\s)#.*$")
 SYMBOL = re.compile(r"[A-Za-z0-9._-]{2,20}")
@@ -42,7 +54,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def parse(line: str) -> Line:
     """What the text after `%ql` asks for; an empty line asks for help."""
-    words = COMMENT.sub("", line).split()
+    words = words_of(line)
     name = words[0].lower() if words else "help"
     if TOKEN in line and name != "halt":  # a HALT is never refused
         raise UsageError(ON_THE_LINE)
@@ -50,6 +62,14 @@ def parse(line: str) -> Line:
     if entry is None:
         raise UsageError(f"unknown subcommand {words[0][:40]!r}; {nearest(name, GRAMMAR)}")
     return entry.read(words[1:])
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a magic's line, without its comment and without one `;` at the end.
+
+    Who is used to Python writes one to show nothing; here it has no meaning, and does no harm.
+    """
+    return COMMENT.sub("", line).rstrip().removesuffix(";").split()
 
 
 def nearest(word: str, known: Mapping[str, object]) -> str:
@@ -165,6 +185,10 @@ def _book(words: list[str]) -> Line:
     return Book(symbol=symbol, levels=int(words[1]))
 
 
+def _limits(words: list[str]) -> Line:
+    return ChangeLimits(command=read_changes(words)) if words else Show(what="limits")
+
+
 def _halt(words: list[str]) -> Line:
     return Halt(reason=redact(" ".join(words)) or "halted from the notebook")
 
@@ -221,7 +245,12 @@ GRAMMAR: Mapping[str, Entry] = {
     "book": Entry("book SYMBOL [LEVELS]", "the best levels of a book", _book),
     "explain": Entry("explain buy|sell QTY SYMBOL [@ PRICE]", "every rail's answer; sends nothing", _explain),
     "rails": Entry("rails", "the checks that every order passes", _nothing_more("rails")),
-    "limits": Entry("limits", "the numbers that the rails hold orders to", _nothing_more("limits")),
+    "limits": Entry(
+        "limits",
+        "the numbers that the rails hold orders to",
+        _limits,
+        ("limits NAME=VALUE ...", "tighten some of them (needs arming), then the same table"),
+    ),
     "halt": Entry("halt [REASON]", "deny every new order at once; cancels still pass", _halt),
     "resume": Entry("resume [REASON]", "lift a HALT (needs arming)", _resume),
     "subs": Entry("subs", "subscriptions on the bus and their counts", _nothing_more("subs")),

@@ -140,7 +140,8 @@ class View(Generic[T]):
 class Act(Generic[T]):
     """A command whose result is shown as a table: a handle with another face.
 
-    As lazy as the handle: nothing is sent before it is awaited, and until then it says so.
+    As lazy as the handle: nothing is sent before it is awaited, and until then it says so. The
+    table is made when it is done, so that shown again later it says the same.
     """
 
     def __init__(self, handle: Handle[T], render: Callable[[T], Table]) -> None:
@@ -149,7 +150,8 @@ class Act(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, View[T]]:
         result = yield from self.handle.__await__()
-        return View(lambda: result, self._render)
+        table = self._render(result)
+        return View(lambda: result, lambda _: table)
 
     def __repr__(self) -> str:
         return repr(self.handle)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from quantlab.control.effects import DeskStatus
 from quantlab.domain.decimals import plain
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
@@ -36,14 +37,14 @@ def status(rows: Sequence[tuple[str, str]]) -> Table:
     return Table(title="quantlab", rows=tuple((str(label), str(text)) for label, text in rows))
 
 
-def health(snapshot: VenueHealth | None, *, now_ms: int | None, armed: bool) -> Table:
+def health(snapshot: VenueHealth | None, *, now_ms: int | None, desk: DeskStatus) -> Table:
     """Is the venue fit to trade on: the state in words, its reasons, and what was measured.
 
     `now_ms` is our clock (UTC ms); the age is the reader's to judge, so a dead monitor cannot
     look well. It is None under a fixed clock, where there are no ages.
     """
     if snapshot is None:
-        return Table(title="venue health: UNKNOWN", notes=("nothing was measured yet", _armed(armed)))
+        return Table(title="venue health: UNKNOWN", notes=("nothing was measured yet", _actions(desk)))
     age = ""
     if now_ms is not None:
         now_ms += round(snapshot.clock_offset_ms or 0)
@@ -65,7 +66,7 @@ def health(snapshot: VenueHealth | None, *, now_ms: int | None, armed: bool) -> 
         ("kernel lag", _measured(snapshot, "kernel_lag_ms")),
         ("wire lag", _measured(snapshot, "wire_lag_ms")),
         ("reconnects", str(snapshot.reconnects)),
-        ("actions", _armed(armed)),
+        ("actions", _actions(desk)),
     )
     return Table(title=f"venue health: {snapshot.state.value}", rows=rows)
 
@@ -127,7 +128,8 @@ def order(result: Any, *, fills: Iterable[Fill] = ()) -> Table:
     for fill in fills:
         if fill.client_order_id == result.client_order_id and fill.commission_asset:
             fees[fill.commission_asset] = fees.get(fill.commission_asset, Decimal(0)) + fill.commission
-    asked = cell(result.quantity) if result.quantity is not None else f"for {cell(result.quote_quantity)}"
+    by_worth = f"{cell(result.quote_quantity)} worth of"
+    asked = by_worth if result.quantity is None else cell(result.quantity)
     price = "at market" if result.price is None else f"@ {plain(result.price)}"
     of_asked = "" if result.quantity is None else f" of {plain(result.quantity)}"
     rows = (
@@ -169,6 +171,7 @@ def help_table(subject: str) -> Table:
             rows.extend([(f"%ql {entry.also[0]}", entry.also[1])] if entry.also else [])
     if subject == "":
         rows.append(("%%on TOPIC [OVERFLOW]", "the cell below becomes a handler with `event` in scope"))
+        rows.append(("ql.bus.errors()", "the tracebacks of handlers, which no cell shows"))
     return Table(title="quantlab", rows=tuple(rows))
 
 
@@ -201,5 +204,5 @@ def _uncertainty(snapshot: VenueHealth) -> str:
     return "" if uncertainty is None else f" ± {uncertainty:.1f} ms"
 
 
-def _armed(armed: bool) -> str:  # noqa: FBT001  # a two-valued word
-    return "armed" if armed else "not armed: %ql arm"
+def _actions(desk: DeskStatus) -> str:
+    return "armed" if desk.armed and not desk.glass_cockpit else desk.describe()

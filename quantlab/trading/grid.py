@@ -20,7 +20,8 @@ def require_tradable(request: OrderRequest, instruments: Mapping[str, Instrument
 
     Raises:
         UnknownSymbol: The venue lists no such symbol.
-        OffGrid: No multiple of the step; names the neighbours and the function that rounds.
+        OffGrid: No multiple of the step, or of the last decimal that the quote asset has; names the
+            neighbours and the function that rounds.
         InvalidField: Out of the instrument's bounds.
     """
     instrument = instruments.get(request.symbol)
@@ -33,6 +34,9 @@ def require_tradable(request: OrderRequest, instruments: Mapping[str, Instrument
         low, high = instrument.min_quantity, instrument.max_quantity
         _require_grid(request.quantity, instrument.step_size, "quantity", "round_quantity")
         _require_within(request.quantity, low, high, "quantity", instrument.base)
+    if request.quote_quantity is not None:
+        last_digit = Decimal((0, (1,), -instrument.quote_precision))
+        _require_grid(request.quote_quantity, last_digit, "quote_quantity", "round_quantity")
 
 
 def _require_grid(value: Decimal, step: Decimal, field: str, helper: str) -> None:

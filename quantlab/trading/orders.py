@@ -34,8 +34,8 @@ __all__ = ["Change", "Order", "OrderEvent", "OrderState", "Orders"]
 S, E = OrderState, OrderEvent
 SIDES = frozenset(side.value for side in Side)
 COLUMNS = (
-    "client_order_id", "time_ms", "symbol", "side", "type", "quantity", "price", "state", "filled",
-    "average_price", "reason", "order_id", "external",
+    "client_order_id", "time_ms", "symbol", "side", "type", "quantity", "quote_quantity", "price", "state",
+    "filled", "average_price", "reason", "order_id", "external",
 )  # fmt: skip
 
 
@@ -189,8 +189,14 @@ class Orders:
         return len(self._by_client_id)
 
     def frame(self) -> pd.DataFrame:
-        """One row per order, oldest first; `filled` is by execution report."""
-        return frame(self, columns=COLUMNS, index="client_order_id")
+        """One row per order, oldest first; `filled` is by execution report.
+
+        `order_id` is the venue's, None for an order that it never named.
+        """
+        table = frame(self, columns=COLUMNS, index="client_order_id")
+        ids = table["order_id"].astype(object)  # a whole number beside None is no float
+        table["order_id"] = ids.where(ids != NO_ORDER_ID, None)
+        return table
 
     def _find(self, report: ExecutionReport) -> Order | None:
         by_venue = self._by_venue_id.get((report.symbol, report.order_id))

@@ -189,8 +189,19 @@ def test_s3_orders_are_counted_apart_from_their_worth() -> None:
     held = capability(grant=Grant(budget=Budget(orders=1, notional=Decimal(100))))
     held.charge(Decimal(1))
 
-    with pytest.raises(CapabilityRefused, match="all 1 orders"):
+    with pytest.raises(CapabilityRefused, match="all 1 orders .* %ql arm again grants a new budget"):
         held.charge(Decimal(1))
+
+
+def test_a_budget_that_is_spent_names_the_remedy_that_helps() -> None:
+    """A new budget, unless the order is worth more than a whole one."""
+    held = capability(grant=Grant(budget=Budget(orders=5, notional=Decimal(100))))
+    held.charge(Decimal(60))
+
+    with pytest.raises(CapabilityRefused, match="left of the budget is 40.*; %ql arm again grants a new"):
+        held.charge(Decimal(41))
+    with pytest.raises(CapabilityRefused, match="; a whole budget is 100: send less at once"):
+        held.charge(Decimal(101))
 
 
 def test_an_order_that_nobody_can_value_is_refused() -> None:

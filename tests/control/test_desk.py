@@ -12,7 +12,7 @@ import pytest
 
 from quantlab.clock import ManualClock
 from quantlab.control import tokens
-from quantlab.control.capability import Grant, Scope
+from quantlab.control.capability import HARD_MS, Grant, Scope
 from quantlab.control.commands import (
     CancelAll,
     CancelOrder,
@@ -23,6 +23,7 @@ from quantlab.control.commands import (
     SubmitOrder,
 )
 from quantlab.control.desk import Desk
+from quantlab.control.effects import DeskStatus
 from quantlab.control.handle import Handle
 from quantlab.control.tokens import Answer, Budget
 from quantlab.control.tokenstore import TokenStore
@@ -348,8 +349,12 @@ async def test_limits_tighten_with_limits_and_loosen_with_admin(
     assert floor.limits.max_order_notional == before.max_order_notional
 
     looser = SetLimits(max_position=Decimal(11))
-    with refusal("scope"):
+    with pytest.raises(CapabilityRefused) as refused:
         await desk.execute(looser, session.prove)
+    assert refused.value.reason == "scope"
+    assert str(refused.value) == (
+        "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
+    )
     await desk.execute(looser, desk.arm_with(token, Grant(scopes=(Scope.ADMIN,))).prove)
     assert floor.limits.max_position == 11
 
@@ -628,5 +633,33 @@ def test_the_status_says_what_is_left(desk: Desk, token: Secret, clock: ManualCl
         9,
     )
     assert status.left_ms == 14 * 60_000
+    assert status.hard_left_ms == HARD_MS - 60_000
+    assert status.describe() == (
+        "armed for trade, cancel, resume, limits; 3 orders left, worth at most 9 in the quote asset; "
+        "ends after 14 min without an action, at the latest in 7 h 59 min"
+    )
     clock.advance(14 * 60_000)
     assert desk.status().armed is False
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "hard_left_ms", "text"),
+    [
+        (15 * 60_000, 8 * 3_600_000, "ends after 15 min without an action, at the latest in 8 h"),
+        (899_990, 28_799_990, "ends after 15 min without an action, at the latest in 8 h"),
+        (61_000, 3_600_001, "ends after 1 min 1 s without an action, at the latest in 1 h 1 min"),
+        (59_001, 59_001, "ends in 1 min"),
+        (1, 1, "ends in 1 s"),
+    ],
+)
+def test_the_status_says_when_it_ends_in_words(left_ms: int, hard_left_ms: int, text: str) -> None:
+    status = DeskStatus(
+        level="L0 paper", glass_cockpit=False, armed=True, left_ms=left_ms, hard_left_ms=hard_left_ms
+    )
+
+    assert status.ends() == text
+
+
+def test_a_desk_that_asks_for_no_token_is_never_called_armed_or_not(make_desk: MAKE, desk: Desk) -> None:
+    assert make_desk(glass_cockpit=True).status().describe() == "no token is asked for: GLASS_COCKPIT"
+    assert desk.status().describe() == "not armed: %ql arm"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import warnings
 from collections.abc import Callable, Generator
@@ -10,7 +11,14 @@ import pytest
 
 from quantlab.control.handle import Handle
 from quantlab.control.work import OnLoop, Ready, Work, as_work
-from quantlab.errors import OrderDenied, QuantlabError, StillWorking, WouldBlockLoop
+from quantlab.errors import (
+    EngineStopped,
+    InvalidField,
+    OrderDenied,
+    QuantlabError,
+    StillWorking,
+    WouldBlockLoop,
+)
 
 
 class Call:
@@ -337,3 +345,84 @@ async def test_an_awaited_handle_waits_until_the_engine_is_ready_and_a_sent_one_
     Handle("buy", lambda: order.append("start"), ready=ready).send()
 
     assert order == ["ready", "start", "start"]
+
+
+async def test_no_second_word_where_the_engine_did_not_get_ready() -> None:
+    """The error said that nothing was sent; a warning in a later cell would say it of nothing."""
+
+    async def ready() -> None:
+        raise EngineStopped("the engine does not run")
+
+    handle: Handle[Any] = Handle("BUY 1 BTCUSDT", lambda: None, ready=ready, money=True)
+    with pytest.raises(EngineStopped):
+        await handle
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del handle
+        gc.collect()
+
+
+async def test_a_cell_that_is_interrupted_before_the_engine_is_ready_hears_that_nothing_was_sent() -> None:
+    handle: Handle[Any] = Handle("BUY 1 BTCUSDT", lambda: None, ready=asyncio.Event().wait, money=True)
+    notes: list[str] = []
+
+    async def cell() -> None:
+        try:
+            await handle
+        except asyncio.CancelledError as error:
+            notes.extend(error.__notes__)
+            raise
+
+    waiter = asyncio.create_task(cell())
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait({waiter})
+
+    assert notes == ["BUY 1 BTCUSDT: NOT SENT, the engine was not ready yet"]
+    assert not handle.sent
+
+
+CELL: contextvars.ContextVar[str] = contextvars.ContextVar("cell", default="the cell of the load")
+
+
+def test_a_done_callback_runs_in_the_context_of_whoever_added_it(handle: Handle[Any], call: Call) -> None:
+    """What it prints then lands under that cell, whoever brings the answer."""
+    heard: list[str] = []
+
+    def cell(name: str) -> None:
+        CELL.set(name)
+        handle.add_done_callback(lambda _: heard.append(CELL.get()))
+
+    for name in ("one", "two"):
+        contextvars.copy_context().run(cell, name)
+    handle.send()
+    call.finish()
+
+    assert heard == ["one", "two"]
+
+
+@pytest.mark.parametrize("timeout", ["x", -1, float("nan"), True])
+def test_a_timeout_that_is_none_is_refused_by_its_name_before_anything_is_sent(
+    handle: Handle[Any], started: list[str], timeout: Any
+) -> None:
+    with pytest.raises(InvalidField) as refused:
+        handle.wait(timeout)
+
+    assert refused.value.field == "timeout_s"
+    assert started == []
+
+
+async def test_a_result_can_be_given_a_shape_of_the_callers_own(handle: Handle[Any], call: Call) -> None:
+    """It is the same handle; an error keeps its own."""
+    shaped = handle.shaped(len)
+    shaped.send()
+    call.finish([1, 2])
+
+    assert shaped is handle
+    assert await shaped == 2
+    with pytest.raises(OrderDenied):
+        await Handle("BUY", _denied).shaped(len)
+
+
+def _denied() -> object:
+    raise OrderDenied(())

@@ -64,6 +64,14 @@ def test_an_off_grid_price_is_refused_with_both_neighbours_named() -> None:
         require_grid(Decimal("60000.003"), Decimal("0.01"), "price", "round_price")
 
 
+def test_where_the_lower_neighbour_is_nothing_only_the_upper_one_is_named() -> None:
+    """Zero is on every grid, and no venue takes it."""
+    with pytest.raises(OffGrid) as refused:
+        require_grid(Decimal("0.000001"), Decimal("0.00001"), "quantity", "round_quantity")
+
+    assert refused.value.remedy == "use 0.00001, the smallest there is"
+
+
 def test_a_step_of_zero_allows_everything_and_cannot_be_rounded_to() -> None:
     assert on_grid(Decimal("1.2345"), Decimal(0))
     with pytest.raises(OffGrid, match="step"):

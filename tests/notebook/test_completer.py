@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quantlab.control.commands import SetLimits
 from quantlab.notebook.completer import Names, candidates, topics
 from quantlab.notebook.parse import GRAMMAR
 
@@ -31,6 +32,9 @@ NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",))
         ("%ql book E", ["ETHUSDT"], "E"),
         ("%ql help bu", ["buy"], "bu"),
         ("%ql status ", [], ""),
+        ("%ql limits max_pr", ["max_price_age_ms="], "max_pr"),
+        ("%ql limits max_position=1 max_p", ["max_price_age_ms="], "max_p"),
+        ("%ql limits price_collar=0", [], "price_collar=0"),
         (
             "%%on market.trade.",
             ["market.trade.BTCUSDT", "market.trade.ETHUSDT", "market.trade.*"],
@@ -56,3 +60,10 @@ def test_every_topic_of_the_catalogue_can_be_completed() -> None:
 
     assert {"execution.BTCUSDT", "risk.halt", "balance.*", "bus.subscriber.slow"} <= set(offered)
     assert not [topic for topic in offered if "{" in topic]
+
+
+def test_every_limit_that_can_be_changed_is_offered() -> None:
+    """By the fields of the command itself."""
+    offered, _ = candidates("%ql limits ", NAMES) or ([], "")
+
+    assert offered == [f"{name}=" for name in SetLimits.__struct_fields__]

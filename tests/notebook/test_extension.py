@@ -25,6 +25,7 @@ def shell_state():
         len(ip.input_transformers_post), len(ip.Completer.custom_matchers),
         {name: len(hooks) for name, hooks in ip.events.callbacks.items()},
         len(ip.display_formatter.mimebundle_formatter.type_printers),
+        len(ip.display_formatter.formatters["text/plain"].type_printers),
         "ql" in ip.user_ns, "ql" in ip.user_ns_hidden,
         hasattr(ip, "quantlab_notebook"),
     )

@@ -276,4 +276,35 @@ def test_halt_needs_no_token_and_acts_where_nobody_awaits(kernel: Kernel, token:
     assert kernel.run("%ql resume looked at it").error.startswith("NotArmed: ")
     assert kernel.run("%ql arm", answer=token).status == "ok"
     assert kernel.run("%ql buy 0.01 BTCUSDT @ 60000").error.startswith(("OrderDenied: ", "Halted: "))
-    assert "ACTIVE: looked at it" in kernel.run("%ql resume looked at it").text
+    assert kernel.run("%ql resume looked at it").text == "resumed: looked at it; trading is ACTIVE\n"
+
+
+def test_a_resume_says_what_still_stops_trading(armed: Kernel) -> None:
+    """The latch is one reason of several; the line stays as true as it was when it ran."""
+    armed.run("%ql halt for a moment")
+    armed.run("engine = get_ipython().quantlab_notebook.engine; engine.user_stream(live=False)")
+    resumed = armed.run("resumed = %ql resume looked at it\nresumed")
+    armed.run(
+        "engine.user_stream(live=True)\n"
+        "import asyncio\nwhile engine.trading_state() != 'ACTIVE': await asyncio.sleep(0.01)"
+    )
+
+    assert resumed.text == (
+        "HALT lifted: looked at it; trading is still HALTED: "
+        "the account is not reconciled with the venue yet\n"
+    )
+    assert armed.run("resumed").text == resumed.text
+
+
+@pytest.mark.parametrize("line", ["%ql status;", "%ql status ;  # quietly", "x = %ql status;", "%ql ;"])
+def test_a_semicolon_at_the_end_of_a_line_is_no_part_of_it(kernel: Kernel, line: str) -> None:
+    shown = kernel.run(line)
+
+    assert shown.status == "ok", shown.error
+
+
+def test_a_semicolon_at_the_end_of_an_on_line_is_no_part_of_it(kernel: Kernel) -> None:
+    subscribed = kernel.run("%%on note.mine;\npass", cell_id="semicolon")
+    kernel.run("pass", cell_id="semicolon")
+
+    assert subscribed.lines == ["on note.mine: subscribed"], subscribed.error

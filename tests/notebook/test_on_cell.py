@@ -29,6 +29,8 @@ def handler(body: str, **names: Any) -> tuple[Any, dict[str, Any]]:
         ("market.trade.BTCUSDT", OnLine(topic="market.trade.BTCUSDT")),
         ("  order.> # mine", OnLine(topic="order.>")),
         ("venue.health conflate", OnLine(topic="venue.health", overflow=Overflow.CONFLATE)),
+        ("venue.health conflate ;", OnLine(topic="venue.health", overflow=Overflow.CONFLATE)),
+        ("market.trade.BTCUSDT;", OnLine(topic="market.trade.BTCUSDT")),
     ],
 )
 def test_the_line_names_a_topic_and_an_overflow(line: str, meaning: OnLine) -> None:
@@ -45,9 +47,12 @@ def test_the_line_names_a_topic_and_an_overflow(line: str, meaning: OnLine) -> N
     ],
 )
 def test_a_wrong_line_says_how_to_write_it(line: str, says: str) -> None:
-    """One line of usage, naming the nearest word."""
-    with pytest.raises(UsageError, match=says):
+    """One line of usage, naming the nearest word, and where a handler's own mistakes are found."""
+    with pytest.raises(UsageError, match=says) as wrong:
         parse_line(line)
+
+    assert str(wrong.value).endswith("ql.bus.errors() has the tracebacks of handlers")
+    assert "\n" not in str(wrong.value)
 
 
 @pytest.mark.parametrize(

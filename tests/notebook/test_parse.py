@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantlab.control.commands import SetLimits
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import UsageError
 from quantlab.notebook.parse import (
     GRAMMAR,
     Book,
     Cancel,
+    ChangeLimits,
     Explain,
     Halt,
     Help,
@@ -66,6 +68,20 @@ MEANINGS: list[tuple[str, Line]] = [
     ("halt", Halt(reason="halted from the notebook")),
     ("halt the feed looks wrong @ noon # note", Halt(reason="the feed looks wrong @ noon")),
     ("resume checked", Resume(reason="checked")),
+    ("status;", Show(what="status")),
+    ("status ; # quietly", Show(what="status")),
+    ("buy 0.01 BTCUSDT @ 60000;", LIMIT),
+    ("halt now;; ", Halt(reason="now;")),
+    ("limits", Show(what="limits")),
+    (
+        "limits max_position=1000.50 Price_Collar = 0.01 max_orders_per_second=3;",
+        ChangeLimits(
+            command=SetLimits(
+                max_position=Decimal("1000.50"), price_collar=Decimal("0.01"), max_orders_per_second=3
+            )
+        ),
+    ),
+    ("limits max_price_age_ms=500", ChangeLimits(command=SetLimits(max_price_age_ms=500))),
 ]
 
 MISTAKES = [
@@ -99,6 +115,16 @@ MISTAKES = [
     ("book BTCUSDT ten", "no number from 1 to 1000"),
     ("book BTCUSDT 0", "no number from 1 to 1000"),
     ("status now", "%ql status takes nothing more"),
+    ("limits now", "cannot read 'now': %ql limits NAME=VALUE ..."),
+    ("limits max_position 1000", "cannot read 'max_position 1000': %ql limits NAME=VALUE ..."),
+    ("limits max_positions=1", "there is no limit 'max_positions'; did you mean max_position?"),
+    ("limits fee=1", "there is no limit 'fee'; there are max_order_notional, max_position, price_collar"),
+    ("limits max_position=1 max_position=2", "max_position is given twice"),
+    ("limits max_position=", "max_position: '' is not plain decimal text"),
+    ("limits max_position=1e9", "max_position: '1e9' is not plain decimal text"),
+    ("limits price_collar=-0.1", "price_collar: -0.1 is not above zero"),
+    ("limits max_orders_per_second=2.5", "max_orders_per_second: '2.5' is no whole number above zero"),
+    ("limits max_price_age_ms=0", "max_price_age_ms: '0' is no whole number above zero"),
 ]
 
 

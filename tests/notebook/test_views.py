@@ -11,6 +11,7 @@ import msgspec
 import pandas as pd
 import pytest
 
+from quantlab.control.effects import DeskStatus
 from quantlab.domain.limits import Verdict
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
@@ -43,6 +44,8 @@ HEALTH = VenueHealth(
     reconnects=0,
     gaps=0,
 )
+ARMED = DeskStatus(level="L0 paper", glass_cockpit=False, armed=True)
+NOT_ARMED = msgspec.structs.replace(ARMED, armed=False)
 ORDER = Order(
     symbol="BTCUSDT",
     client_order_id="ql-1",
@@ -132,20 +135,32 @@ def test_a_frame_is_shown_with_its_named_index_first() -> None:
 
 def test_health_says_its_state_in_words_and_every_measurement() -> None:
     """State, reasons, age, round trip, level, armed or not."""
-    table = views.health(HEALTH, now_ms=NOW + 400, armed=False)
+    table = views.health(HEALTH, now_ms=NOW + 400, desk=NOT_ARMED)
 
     assert table.title == "venue health: OK"
     assert rows(table)["venue"] == "paper, L0 paper"
     assert rows(table)["round trip"] == "1.2 ms"
     assert rows(table)["as of"] == "2026-01-01 00:00:00.000 UTC, 0.4 s ago"
     assert rows(table)["actions"] == "not armed: %ql arm"
+    assert rows(views.health(HEALTH, now_ms=None, desk=ARMED))["actions"] == "armed"
+
+
+@pytest.mark.parametrize("desk", [ARMED, NOT_ARMED])
+def test_health_never_asks_for_a_token_that_nobody_wants(desk: DeskStatus) -> None:
+    """Under GLASS_COCKPIT; whether the health is known or not."""
+    lifted = msgspec.structs.replace(desk, glass_cockpit=True)
+
+    for snapshot in (HEALTH, None):
+        shown = views.health(snapshot, now_ms=None, desk=lifted).text()
+        assert "no token is asked for: GLASS_COCKPIT" in shown
+        assert "%ql arm" not in shown
 
 
 def test_what_was_not_measured_is_shown_with_the_reason_and_never_as_a_number() -> None:
     """None is "not measured", and the monitor's reason stands beside it."""
     reason = Reason(code="NO_SAMPLE", text="rtt_ms: the clock is fixed.")
     snapshot = msgspec.structs.replace(HEALTH, rtt_ms=None, kernel_lag_ms=None, reasons=(reason,))
-    shown = rows(views.health(snapshot, now_ms=None, armed=True))
+    shown = rows(views.health(snapshot, now_ms=None, desk=ARMED))
 
     assert shown["round trip"] == "not measured (the clock is fixed)"
     assert shown["kernel lag"] == "not measured"
@@ -155,7 +170,7 @@ def test_what_was_not_measured_is_shown_with_the_reason_and_never_as_a_number() 
 
 def test_a_silent_monitor_is_shown_as_unknown_not_as_its_last_ok() -> None:
     """The reader decides by age."""
-    table = views.health(HEALTH, now_ms=NOW + 12_000, armed=True)
+    table = views.health(HEALTH, now_ms=NOW + 12_000, desk=ARMED)
 
     assert table.title == "venue health: UNKNOWN"
     assert rows(table)["because"] == "The last health sample is 12.0 s old."
@@ -163,7 +178,7 @@ def test_a_silent_monitor_is_shown_as_unknown_not_as_its_last_ok() -> None:
 
 def test_health_before_the_first_measurement_is_unknown() -> None:
     """There is no state that nobody measured."""
-    assert "UNKNOWN" in views.health(None, now_ms=NOW, armed=True).text()
+    assert "UNKNOWN" in views.health(None, now_ms=NOW, desk=ARMED).text()
 
 
 def test_a_book_shows_both_sides_best_first() -> None:
@@ -223,6 +238,13 @@ def test_an_order_shows_its_fills_its_average_price_and_its_own_fees() -> None:
     }
 
 
+def test_an_order_for_an_amount_of_quote_says_what_the_amount_is() -> None:
+    """100 worth of BTC is not 100 BTC."""
+    order = msgspec.structs.replace(ORDER, quantity=None, quote_quantity=Decimal("100.0"), price=None)
+
+    assert views.order(order).title == "BUY 100 worth of BTCUSDT at market"
+
+
 @pytest.mark.parametrize("state", OrderState)
 def test_every_order_state_is_told_in_words_that_name_it(state: OrderState) -> None:
     """No state is hidden; a reason is shown where there is one."""
@@ -247,6 +269,11 @@ def test_an_acknowledgement_is_taken_never_filled() -> None:
 
     assert "TAKEN" in views.order(ack).text()
     assert "FILLED" not in views.order(ack).text()
+
+
+def test_help_says_where_a_handlers_mistakes_are() -> None:
+    """They are in no cell's output."""
+    assert "ql.bus.errors()" in views.help_table("").text()
 
 
 def test_help_lists_what_exists_or_one_of_it() -> None:
@@ -279,7 +306,7 @@ async def test_a_view_shows_now_and_when_awaited_waits_first() -> None:
     "table",
     [
         views.help_table(""),
-        views.health(HEALTH, now_ms=NOW, armed=True),
+        views.health(HEALTH, now_ms=NOW, desk=ARMED),
         views.order(ORDER),
         views.message("hello"),
     ],

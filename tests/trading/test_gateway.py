@@ -110,7 +110,7 @@ async def test_a_request_off_the_grid_or_unknown_is_refused_before_the_rails(ben
     with pytest.raises(OffGrid, match="round_price"):
         b.gateway.submit(limit(price="60000.001"))
     with pytest.raises(OffGrid, match="round_quantity"):
-        b.gateway.submit(limit(quantity="0.000001"))
+        b.gateway.submit(limit(quantity="0.100001"))
     with pytest.raises(UnknownSymbol):
         b.gateway.submit(limit(symbol="BTCUSD"))
     assert (len(b.orders), b.kinds()) == (0, [])

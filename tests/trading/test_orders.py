@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from quantlab.domain.orders import ExecutionReport, OrderRequest
+from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderType, Side
 from quantlab.trading.orders import Order, Orders
 from quantlab.trading.states import (
     FINAL_EVENTS,
@@ -215,7 +215,26 @@ def test_the_frame_has_a_row_for_every_order(request_of: OrderRequest, report: B
     assert frame.loc["a-0", "reason"] == "no"
     assert frame.loc["a-1", "average_price"] == 60_000
     assert frame.loc["a-1", "state"] == "PARTIALLY_FILLED"
+    assert frame.loc["a-0", "order_id"] is None  # never at the venue
+    assert frame.loc["a-1", "order_id"] == 1
+    assert type(frame.loc["a-1", "order_id"]) is int
     assert Orders().frame().empty
+
+
+def test_the_frame_shows_an_order_for_an_amount_of_quote_by_that_amount() -> None:
+    """It has no quantity of its own."""
+    orders = Orders()
+    request = OrderRequest(
+        symbol="BTCUSDT",
+        side=Side.BUY,
+        type=OrderType.MARKET,
+        quote_quantity=Decimal("100.50"),
+        client_order_id="q",
+    )
+    orders.add(request, time_ms=0)
+    shown = orders.frame().loc["q"]
+
+    assert (shown["quantity"], shown["quote_quantity"]) == (None, Decimal("100.5"))
 
 
 def test_final_events_are_exactly_those_that_end_an_order() -> None:

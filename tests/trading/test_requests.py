@@ -68,6 +68,37 @@ def test_an_amount_off_the_grid_names_its_neighbours_and_the_way_out(btc: Instru
         require_tradable(limit_order(Side.BUY, "BTCUSDT", "0.000015", "60000"), listed)
 
 
+@pytest.mark.parametrize(
+    ("amount", "remedy"),
+    [
+        ("100.123456789", "use 100.12345678 or 100.12345679, or round first with round_quantity"),
+        ("0.000000001", "use 0.00000001, the smallest there is"),
+    ],
+)
+def test_an_amount_of_quote_with_too_many_decimals_is_refused_with_the_way_out(
+    btc: Instrument, amount: str, remedy: str
+) -> None:
+    """The venue would answer -1111, which names neither."""
+    require_tradable(market_order(Side.BUY, "BTCUSDT", None, "100.12345678"), {"BTCUSDT": btc})
+    with pytest.raises(InvalidField) as refused:
+        require_tradable(market_order(Side.BUY, "BTCUSDT", None, amount), {"BTCUSDT": btc})
+
+    assert (refused.value.field, refused.value.remedy) == ("quote_quantity", remedy)
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (limit_order("buy", "BTCUSDT", "0.010", "60000"), "BUY 0.01 BTCUSDT @ 60000 GTC"),
+        (market_order("sell", "BTCUSDT", "2"), "SELL 2 BTCUSDT at market"),
+        (market_order("buy", "BTCUSDT", None, "100.0"), "BUY 100 worth of BTCUSDT at market"),
+    ],
+)
+def test_an_order_describes_itself_in_one_line(request_: OrderRequest, text: str) -> None:
+    """100 of the quote asset do not read as 100 of the base asset."""
+    assert request_.describe() == text
+
+
 def test_an_unknown_symbol_names_some_that_are_known(btc: Instrument) -> None:
     """A typo is answered with the list."""
     with pytest.raises(UnknownSymbol, match="BTCUSDT"):

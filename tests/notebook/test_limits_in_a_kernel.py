@@ -1,0 +1,46 @@
+"""`%ql limits` in a real kernel: shown, tightened, and refused where it would loosen."""
+
+from __future__ import annotations
+
+from kernel import Kernel
+
+LIMITS = "limits = ql.rails.limits\nprint(limits.version, limits.max_position, limits.max_orders_per_second)"
+
+
+def test_limits_are_tightened_and_the_new_table_is_shown(armed: Kernel) -> None:
+    before = int(armed.run(LIMITS).text.split()[0])
+    changed = armed.run("%ql limits max_position=200000.5 max_orders_per_second=9;  # careful")
+
+    assert changed.lines[0] == f"limits, version {before + 1}", changed.error
+    assert "200000.5" in changed.text
+    assert armed.run(LIMITS).text == f"{before + 1} 200000.5 9\n"
+    assert armed.run("%ql limits").text == changed.text
+
+
+def test_loosening_is_refused_in_one_line_that_says_what_it_takes(armed: Kernel) -> None:
+    before = armed.run(LIMITS).text
+    refused = armed.run("%ql limits max_position=100000 price_collar=0.5")
+
+    assert refused.error == (
+        "CapabilityRefused: to loosen a limit needs the scope admin, which %ql arm does not grant; "
+        "limits can be tightened"
+    )
+    assert armed.run(LIMITS).text == before
+
+
+def test_limits_are_changed_by_whoever_is_armed_only(kernel: Kernel) -> None:
+    refused = kernel.run("%ql limits max_position=1")
+
+    assert refused.error.startswith("NotArmed: limits: max_position=1 needs an armed kernel")
+
+
+def test_a_wrong_limit_is_one_line_and_changes_nothing(armed: Kernel) -> None:
+    before = armed.run(LIMITS).text
+    wrong = armed.run("%ql limits max_positon=1")
+
+    assert wrong.error == "UsageError: there is no limit 'max_positon'; did you mean max_position?"
+    assert armed.run(LIMITS).text == before
+
+
+def test_tab_completes_the_names_of_limits(kernel: Kernel) -> None:
+    assert "max_position=" in kernel.complete("%ql limits max_p")
