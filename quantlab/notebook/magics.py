@@ -27,7 +27,7 @@ from quantlab.notebook.faces import Face
 from quantlab.notebook.ordering import request
 from quantlab.notebook.table import Act, Table, View
 from quantlab.secret import Secret
-from quantlab.trading.decision import TradingState
+from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.rails import RAILS
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class QuantlabMagics(Magics):
             case lines.Halt():
                 return self._halt(asked.reason)
             case lines.Explain():
-                order = _request(asked.order)
-                return self._view(lambda: engine.explain(order), views.decision)
+                return self._explain(_request(asked.order))
             case lines.Book():
                 return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
             case lines.Help():
@@ -163,6 +162,15 @@ class QuantlabMagics(Magics):
             return engine.status()
 
         return View(engine.status, views.status, fetch=fetch)
+
+    def _explain(self, order: OrderRequest) -> View[Decision]:
+        engine = self._notebook.engine
+
+        async def fetch() -> Decision:
+            await engine.priced(order.symbol)
+            return engine.explain(order)
+
+        return View(lambda: engine.explain(order), views.decision, fetch=fetch)
 
     def _health(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.health)

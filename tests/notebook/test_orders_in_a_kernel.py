@@ -65,6 +65,16 @@ def test_the_readmes_twelve_cells_run_all_at_once(tmp_path: Path) -> None:
     assert "HALTED" in texts[11]
 
 
+def test_a_symbol_that_nobody_watched_can_be_explained_and_traded_at_once(trader: Kernel) -> None:
+    explained = trader.run("%ql explain buy 100 DOGEUSDT")
+    bought = trader.run("%ql buy 0.01 ETHUSDT")
+    status = trader.run("%ql status")
+
+    assert "allowed" in explained.text, explained
+    assert "FILLED" in bought.text, bought
+    assert "BTCUSDT, DOGEUSDT, ETHUSDT" in status.text
+
+
 def test_wait_works_in_a_synchronous_function_of_a_cell(trader: Kernel) -> None:
     shown = trader.run(
         "def trade():\n"
