@@ -35,8 +35,13 @@ LOGGERS = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpc
 class Latch(Protocol):
     """What the gate asks before each order: `quantlab.wire.HaltLatch`."""
 
-    def check(self) -> None:
-        """Raise `Halted` while HALT is set."""
+    @property
+    def generation(self) -> int:
+        """How often HALT was set so far."""
+        ...
+
+    def check(self, generation: int | None = None) -> None:
+        """Raise `Halted` while HALT is set, or where it was set since `generation`."""
         ...
 
 
@@ -79,16 +84,20 @@ class _Gate:
     HALT was set do not open a connection each. What passed the last check is in flight.
     """
 
-    __slots__ = ("_latch", "written")
+    __slots__ = ("_halts", "_latch", "written")
 
-    def __init__(self, latch: Latch | None) -> None:
+    def __init__(self, latch: Latch | None, halts: int | None) -> None:
         self._latch = latch
+        self._halts = halts
         self.written = False
+
+    def check(self) -> None:
+        if self._latch is not None:
+            self._latch.check(self._halts)
 
     async def __call__(self, event: str, _info: object) -> None:
         if event in BEFORE_THE_WIRE:
-            if self._latch is not None:
-                self._latch.check()
+            self.check()
             self.written = self.written or event == HEADERS_START
 
 
@@ -116,6 +125,7 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         latch: Latch | None = None,
+        halts: int | None = None,
     ) -> Reply | Lost:
         """Send one request and wait for its reply, `timeout_s` at most. Never sends it again.
 
@@ -126,14 +136,14 @@ class Transport:
                 frame ever holds it.
             headers: More request headers: the API key.
             latch: Asked at the write, for what HALT stops; None for everything else.
+            halts: The latch's generation that this was decided on; a HALT since then stops it.
         """
         import httpx
 
         client = self._bound_client()
-        gate = _Gate(latch)
+        gate = _Gate(latch, halts)
         try:
-            if latch is not None:
-                latch.check()
+            gate.check()
             async with asyncio.timeout(self._timeout_s):
                 request = client.build_request(
                     verb,

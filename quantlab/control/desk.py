@@ -191,7 +191,7 @@ class Desk:
                 work = as_work(self._perform(command))
                 if isinstance(work, Handle):
                     work.send()
-            except NOTHING_LEFT:
+            except (*NOTHING_LEFT, EngineStopped):  # raised here and now: it was not handed over
                 charge.refund()
                 raise
         work.add_done_callback(lambda done: _refund_if_nothing_left(done, charge))

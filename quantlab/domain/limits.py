@@ -20,7 +20,8 @@ PERMIT_LIFE_NS = 1_000_000_000
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one order, one symbol and one second may cost. `version` grows with each change.
 
-    `price_collar` is the largest distance of a limit price from the reference, as a fraction.
+    `price_collar` is the largest distance of a limit price from the reference, as a fraction; a
+    market buy counts as if it paid that much more than the reference.
     """
 
     version: int = 1
@@ -59,16 +60,27 @@ class Permit:
     """One-shot leave to send exactly one order.
 
     Bound to the order's digest, the limits' version and the state sequence it was decided on;
-    valid until `expires_ns` of the monotonic clock. Redeeming it twice raises.
+    valid until `expires_ns` of the monotonic clock. Redeeming it twice raises. `halts` is the HALT
+    latch's generation at the decision (None: not known): a HALT since then voids the order, also
+    one that was lifted again.
     """
 
-    __slots__ = ("_unused", "digest", "expires_ns", "limits_version", "state_sequence")
+    __slots__ = ("_unused", "digest", "expires_ns", "halts", "limits_version", "state_sequence")
 
-    def __init__(self, *, digest: str, limits_version: int, state_sequence: int, expires_ns: int) -> None:
+    def __init__(
+        self,
+        *,
+        digest: str,
+        limits_version: int,
+        state_sequence: int,
+        expires_ns: int,
+        halts: int | None = None,
+    ) -> None:
         self.digest = digest
         self.limits_version = limits_version
         self.state_sequence = state_sequence
         self.expires_ns = expires_ns
+        self.halts = halts
         self._unused = [True]  # popped once: atomic, so two threads cannot both redeem
 
     def redeem(self, request: OrderRequest, now_ns: int) -> None:

@@ -107,7 +107,8 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
     """The one way by which an order leaves."""
     sender = OrderSender(
         client=link.client, cancel_client=link.cancel_client, journal=engine.journal, latch=engine.latch,
-        post=engine.wire.post_order, barrier=link.user_barrier,
+        limits_version=lambda: engine.rails.limits.version, post=engine.wire.post_order,
+        barrier=link.user_barrier, in_turn=engine.clock.fixed,
     )  # fmt: skip
     return Gateway(
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,

@@ -20,7 +20,7 @@ from quantlab.clock import Clock
 from quantlab.engine.link import Link
 from quantlab.errors import EngineError, QuantlabError
 from quantlab.topics import HaltChange
-from quantlab.trading.sender import Notes
+from quantlab.trading.answers import Notes
 from quantlab.wire import HaltLatch, Wire
 
 FILE_NAME = "halt"

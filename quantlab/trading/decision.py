@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.limits import Verdict
+from quantlab.domain.limits import Limits, Verdict
 from quantlab.domain.orders import OrderRequest, Side
 from quantlab.frames import frame
-from quantlab.trading.amounts import ZERO, times
+from quantlab.trading.amounts import ZERO, add, times
 
 if TYPE_CHECKING:
     import pandas as pd
 
+ONE = Decimal(1)
 COLUMNS = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
 
 
@@ -109,10 +110,18 @@ def reference_of(exposure: Exposure) -> Decimal:
     return positive(exposure.reference_price, "PRICE")
 
 
-def dearest_of(request: OrderRequest, exposure: Exposure) -> Decimal:
-    """The highest price we can name that the order may trade at."""
+def dearest_of(request: OrderRequest, exposure: Exposure, limits: Limits) -> Decimal:
+    """The highest price that the order may trade at, for all we can say, in the quote asset.
+
+    A market buy pays what the book asks, however thin it is: it counts at the collar's upper end,
+    reference x (1 + `limits.price_collar`), which is what a limit buy may bid at most. A market
+    sell counts at the reference, and so does a limit sell below it.
+    """
     if request.price is None:
-        return reference_of(exposure)
+        reference = reference_of(exposure)
+        if request.side is not Side.BUY:
+            return reference
+        return times(reference, add(ONE, finite(limits.price_collar, "LIMIT")))
     price = positive(request.price, "PRICE")
     return price if request.side is Side.BUY else max(price, reference_of(exposure))
 

@@ -21,15 +21,17 @@ from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderSnapshot
 from quantlab.domain.position import AccountInfo, AccountPosition
 from quantlab.errors import Halted, OrderDenied
 from quantlab.topics import RISK_BREACH, RiskBreach
+from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.decision import Decision, Exposure, TradingState
 from quantlab.trading.grid import require_tradable
 from quantlab.trading.intake import Intake
-from quantlab.trading.orders import Order, Orders
+from quantlab.trading.order import Order
+from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
-from quantlab.trading.reconcile import Known, Reconciled
+from quantlab.trading.reconcile import Reconciled, believed
 from quantlab.trading.recovery import Recovered
-from quantlab.trading.sender import Latch, Lines, OrderAnswer, OrderSender
+from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import SentOrder
 from quantlab.trading.states import OrderEvent, OrderState
 from quantlab.wire import Wire, WireCall
@@ -132,12 +134,14 @@ class Gateway:
         self._wire.require_home()
         request = self.prepare(request)
         with self._wire.masked():
+            halts = self._latch.generation  # before the state: a HALT between the two voids the permit
             exposure = self._exposure(request)
             decision, permit = self.rails.decide(
                 request,
                 exposure,
                 now_ns=self._clock.monotonic_ns(),
                 state_sequence=self.portfolio.sequence,
+                halts=halts,
             )
             sent = self._hand_over(request, permit) if permit else None
             if sent is None:
@@ -148,8 +152,10 @@ class Gateway:
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
         """Ask the venue to cancel one order; needs no permit and passes when halted."""
+        order = self.orders.get(client_order_id)
+        order_id = order.order_id if order is not None and order.external else None
         return self._wire.call(
-            lambda: self._sender.cancel(symbol, client_order_id), f"cancel {client_order_id}"
+            lambda: self._sender.cancel(symbol, client_order_id, order_id), f"cancel {client_order_id}"
         )
 
     def cancel_all(self, symbol: str | None = None) -> WireCall[list[OrderSnapshot]]:
@@ -162,16 +168,7 @@ class Gateway:
         At start: after the user stream is live and before any order. `symbols` are followed from
         now on, besides those that have orders or trades.
         """
-        followed = self.portfolio.reconciled_symbols
-        watched = {*symbols, *followed, *self.portfolio.positions, *(each.symbol for each in self.orders)}
-        known = Known(
-            orders=tuple(
-                (order.symbol, order.client_order_id)
-                for order in self.orders.open()
-                if not order.client_order_id.startswith("#")
-            ),
-            reconciled_to={symbol: self.portfolio.reconciled_to(symbol) for symbol in sorted(watched)},
-        )
+        known = believed(self.orders, self.portfolio, symbols)
         return self._wire.call(lambda: self._sender.reconcile(known), "reconcile")
 
     def recover(self, left: Recovered) -> None:
@@ -280,9 +277,8 @@ class Gateway:
 
     def _resolve(self, order: Order) -> None:
         symbol, client_order_id = order.symbol, order.client_order_id
-        after = self.portfolio.reconciled_to(symbol)
         call = self._wire.call(
-            lambda: self._sender.resolve(symbol, client_order_id, after), f"resolve {client_order_id}"
+            lambda: self._sender.resolve(symbol, client_order_id), f"resolve {client_order_id}"
         )
         call.add_done_callback(self._on_resolver_end)
 

@@ -15,14 +15,18 @@ import msgspec
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock
+from quantlab.domain.decimals import plain
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountInfo, AccountPosition
 from quantlab.topics import BALANCE, EXECUTION, FILL, ORDER, POSITION, OrderUpdate
-from quantlab.trading.orders import Change, Order, Orders
+from quantlab.trading.amounts import ZERO
+from quantlab.trading.answers import Lines, OrderAnswer
+from quantlab.trading.order import Order, name_of
+from quantlab.trading.orders import Change, Orders
 from quantlab.trading.portfolio import Moved, Portfolio
-from quantlab.trading.reconcile import Reconciled, reports
-from quantlab.trading.sender import Lines, OrderAnswer
-from quantlab.trading.states import OrderEvent, OrderState
+from quantlab.trading.reconcile import Reconciled
+from quantlab.trading.reports import reports
+from quantlab.trading.states import FINAL_STATUSES, OrderEvent, OrderState
 
 ALARMS = 1_000
 
@@ -63,9 +67,7 @@ class Intake:
         One that cannot be true changes nothing: what the order reserved stays reserved.
         """
         if problem := self._orders.contradiction(report):
-            self.alarm(problem)
-            if self._on_contradiction is not None:
-                self._on_contradiction(problem)
+            self._contradicted(problem)
             return
         change = self._orders.apply(report)
         if report.client_order_id != change.order.client_order_id:
@@ -106,7 +108,7 @@ class Intake:
     def on_answer(self, answer: OrderAnswer) -> Order:
         """Fold in what came of a request of ours."""
         if answer.event is OrderEvent.ACK:
-            self._orders.took(answer.client_order_id, answer.order_id)
+            self._contradicted(self._orders.took(answer.client_order_id, answer.order_id))
         change = self._orders.answer(
             answer.client_order_id, answer.event, reason=answer.reason, time_ms=self._clock.now_ms()
         )
@@ -122,7 +124,7 @@ class Intake:
         """Fold in what the venue said we have."""
         if found.account is not None:
             self.on_account(found.account)
-        for report in reports(found, self._orders):
+        for report in reports(found, self._orders, booked=self._portfolio.has_booked):
             self.on_report(report)
         for symbol, trade_id in found.marks.items():
             self._portfolio.mark_reconciled(symbol, trade_id)
@@ -130,6 +132,16 @@ class Intake:
             order = self._orders.get(client_order_id)
             if order is not None and order.state in {OrderState.TAKEN, OrderState.PARTIALLY_FILLED}:
                 self.alarm(f"order {client_order_id} is {order.state} here, and the venue does not know it")
+        over = [each for each in found.orders if each.status in FINAL_STATUSES]
+        for snapshot in over:
+            self._alarm_if_fills_lack(self._orders.by_venue_id(snapshot.symbol, snapshot.order_id))
+
+    def _alarm_if_fills_lack(self, order: Order | None) -> None:
+        """An order that is over, and of which the venue's own list has fewer trades than it says."""
+        missing = self._portfolio.missing(order.client_order_id) if order is not None else ZERO
+        if order is not None and not order.live and missing:
+            lack = f"fills of {plain(missing)} were not found; they stay reserved"
+            self.alarm(f"{name_of(order)} is over, and {lack}")
 
     def _publish_change(self, change: Change, moved: Moved) -> None:
         if change.changed:
@@ -153,6 +165,12 @@ class Intake:
                 waiter.set_result(None)
             else:
                 self._settling.append((client_order_id, quantity, waiter))
+
+    def _contradicted(self, problem: str) -> None:
+        """The venue said what cannot be true: an alarm, and whoever listens decides what follows."""
+        self.alarm(problem)
+        if problem and self._on_contradiction is not None:
+            self._on_contradiction(problem)
 
     def alarm(self, text: str) -> None:
         """Keep, journal and pass on a sentence for people; an empty one is none."""

@@ -14,7 +14,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -24,20 +24,16 @@ from quantlab.secret import Secret
 from quantlab.trading.chain import Line, VerifyResult, verify
 from quantlab.trading.journalfile import Entry, JournalFile
 from quantlab.trading.keyfile import load_key
+from quantlab.trading.waiters import Blocked, Waiter, answer
 
 __all__ = ["Journal", "Line", "VerifyResult", "load_key", "read", "verify"]
 
 SYNC_S = 2.0  # a slow disk takes 20 ms
+CLOSE_S = 0.3  # the kernel ends now, whatever the disk does
 LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
 
 
-class _Waiter(NamedTuple):
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[int]
-
-
-_Blocked = queue.SimpleQueue["int | JournalUnavailable"]  # no lock that a signal could leave held
-_Item = tuple[Entry, "_Waiter | _Blocked | None"]
+_Item = tuple[Entry, "Waiter | Blocked | None"]
 
 
 class Journal:
@@ -118,7 +114,7 @@ class Journal:
         if self._closed or os.getpid() != self._pid:
             raise JournalUnavailable(f"the journal {self.path} is closed in this process")
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop, loop.create_future())
+        waiter = Waiter(loop, loop.create_future())
         self._put((self._entry(kind, data), waiter))
         return await waiter.future
 
@@ -130,7 +126,7 @@ class Journal:
         """
         if self._closed or os.getpid() != self._pid:
             raise JournalUnavailable(f"the journal {self.path} is closed in this process")
-        waiter: _Blocked = queue.SimpleQueue()
+        waiter: Blocked = queue.SimpleQueue()
         self._put((self._entry(kind, data), waiter))
         try:
             outcome = waiter.get(timeout=timeout_s)
@@ -154,18 +150,35 @@ class Journal:
         self._put((self._entry(kind, data), None))
 
     def close(self) -> None:
-        """Write what is waiting and let go of the file; idempotent, harmless in a forked child."""
+        """Write what is waiting and let go of the file; idempotent, harmless in a forked child.
+
+        A disk that hangs is waited for `CLOSE_S` at most: what it has not taken by then is lost,
+        and the file stays open until it returns, or the process ends.
+        """
         if self._closed or os.getpid() != self._pid:
             return
         self.append_nowait("close", {"pid": self._pid})
         self._closed = True
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-        while not self._queue.empty():
-            item = self._queue.get()
-            if item is not None:
-                self._fail([item], OSError("closed"))
+        if self._thread is None:
+            self._end()
+            return
+        self._queue.put(None)
+        self._thread.join(CLOSE_S)
+        hangs = self._thread.is_alive()
+        self._refuse_rest(f"the disk took longer than {CLOSE_S:g} s at the end" if hangs else "closed")
+        if hangs:
+            self._queue.put(None)  # taken back with the rest: the thread ends after the write that hangs
+
+    def _refuse_rest(self, why: str) -> None:
+        """Take back what the thread has not begun to write."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if item is not None:
+                    self._fail([item], OSError(why))
+
+    def _end(self) -> None:
+        """What was written reaches the disk, and the file is let go."""
         self._settle()
         self._file.close()
 
@@ -185,7 +198,12 @@ class Journal:
             self._settle()
 
     def _run(self) -> None:
-        """The journal thread: take all that waits, write it at once, sync once."""
+        """The journal thread: write lines until it is told to end, then let go of the file."""
+        self._write_lines()
+        self._end()
+
+    def _write_lines(self) -> None:
+        """Take all that waits, write it at once, sync once."""
         item: _Item | None
         while True:
             batch: list[_Item] = []
@@ -214,7 +232,7 @@ class Journal:
             return
         self.problem = ""
         for number, (_, waiter) in enumerate(batch, first):
-            _answer(waiter, number)
+            answer(waiter, number)
 
     def _settle(self) -> None:
         try:
@@ -227,7 +245,7 @@ class Journal:
         text = f"the journal {self.path} cannot be written: {error}; no order leaves without its line"
         for _, waiter in batch:
             self.lost += waiter is None
-            _answer(waiter, JournalUnavailable(text))
+            answer(waiter, JournalUnavailable(text))
 
 
 def read(path: Path) -> Iterator[Line]:
@@ -238,22 +256,3 @@ def read(path: Path) -> Iterator[Line]:
         for raw in lines:
             with contextlib.suppress(msgspec.DecodeError):
                 yield msgspec.json.decode(raw, type=Line)
-
-
-def _answer(waiter: _Waiter | _Blocked | None, outcome: int | JournalUnavailable) -> None:
-    if waiter is None:
-        return
-    if not isinstance(waiter, _Waiter):
-        waiter.put(outcome)
-        return
-    with contextlib.suppress(RuntimeError):  # the loop that waited is gone; the line stands
-        waiter.loop.call_soon_threadsafe(_finish, waiter.future, outcome)
-
-
-def _finish(future: asyncio.Future[int], outcome: int | JournalUnavailable) -> None:
-    if future.done():  # the waiter was cancelled
-        return
-    if isinstance(outcome, int):
-        future.set_result(outcome)
-    else:
-        future.set_exception(outcome)

@@ -8,17 +8,15 @@ the table changes nothing and is an alarm for people, never a crash.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from quantlab.domain.orders import NO_ORDER_ID, ExecutionReport, OrderRequest, Side
+from quantlab.domain.orders import NO_ORDER_ID, ExecutionReport, OrderRequest
 from quantlab.frames import frame
-from quantlab.trading.amounts import ZERO, ratio
+from quantlab.trading.order import Order, contradiction, name_of
 from quantlab.trading.states import (
     FINAL_EVENTS,
-    LIVE,
     REPORTED,
     STATUS_EVENTS,
     TRANSITIONS,
@@ -32,47 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Order", "OrderEvent", "OrderState", "Orders"]
 
 S, E = OrderState, OrderEvent
-SIDES = frozenset(side.value for side in Side)
 COLUMNS = (
     "client_order_id", "time_ms", "symbol", "side", "type", "quantity", "quote_quantity", "price", "state",
     "filled", "average_price", "reason", "order_id", "external",
 )  # fmt: skip
-
-
-class Order(msgspec.Struct, kw_only=True):
-    """One order as we know it. Only `Orders` changes it.
-
-    `filled` (base) and `filled_quote` (quote) are the venue's cumulative amounts. `external`
-    marks an order that this account did not place through us. `time_ms` is the last change:
-    the venue's clock for reports, ours before there is one.
-    """
-
-    symbol: str
-    client_order_id: str
-    side: str
-    type: str
-    quantity: Decimal | None
-    quote_quantity: Decimal | None = None
-    price: Decimal | None = None
-    state: OrderState = OrderState.PENDING
-    filled: Decimal = ZERO
-    filled_quote: Decimal = ZERO
-    reason: str = ""
-    order_id: int = NO_ORDER_ID
-    external: bool = False
-    time_ms: int
-    reported_ms: int = -1
-    execution_id: int = -1
-
-    @property
-    def live(self) -> bool:
-        """True while the order may still trade, for all we know."""
-        return self.state in LIVE
-
-    @property
-    def average_price(self) -> Decimal | None:
-        """What a unit cost on average (quote per base); None before the first fill."""
-        return ratio(self.filled_quote, self.filled) if self.filled else None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,30 +86,21 @@ class Orders:
         order = self._by_client_id[client_order_id]
         return self._step(order, event, reason, time_ms)
 
-    def took(self, client_order_id: str, order_id: int) -> None:
-        """The venue's id of an order, as its acknowledgement says it."""
-        self._name(self._by_client_id[client_order_id], order_id)
+    def took(self, client_order_id: str, order_id: int) -> str:
+        """The venue's id of an order, as its acknowledgement says it; a sentence where it cannot be its."""
+        order = self._by_client_id[client_order_id]
+        holder = self._by_venue_id.get((order.symbol, order_id), order)
+        if holder is not order and not holder.external:
+            return f"{name_of(order)}: the venue gives it the id of order {holder.client_order_id}"
+        self._name(order, order_id)
+        return ""
 
     def contradiction(self, report: ExecutionReport) -> str:
         """Why this report cannot be true of the order it names, in a sentence; empty where it can.
 
         Such a report must change nothing: it would release a reservation or book what never was.
         """
-        order = self._find(report)
-        name = _name(order) if order else f"order {report.client_order_id[:40]} ({report.symbol[:20]})"
-        if report.side not in SIDES:
-            return f"{name}: the venue reports an unknown side {report.side[:20]!r}"
-        if not ZERO <= report.last_quantity <= report.cumulative_quantity or report.last_price < 0:
-            return f"{name}: the venue reports amounts that cannot be"
-        if order is None:
-            return ""
-        if (report.symbol, report.side) != (order.symbol, order.side):
-            return f"{name}: the venue reports it as {report.side} {report.symbol[:20]}"
-        if order.order_id not in (NO_ORDER_ID, report.order_id):
-            return f"{name}: the venue reports it under another id of its own"
-        if order.quantity is not None and report.cumulative_quantity > order.quantity:
-            return f"{name}: the venue reports more traded than was ordered"
-        return ""
+        return contradiction(report, self._find(report))
 
     def apply(self, report: ExecutionReport) -> Change:
         """Fold a report in: idempotent, in any order, monotone by cumulative quantity."""
@@ -157,7 +109,7 @@ class Orders:
             order = self._adopt(report)
             event = STATUS_EVENTS.get(report.status, E.STRANGE)
             order.state = REPORTED[event]
-            alarm = "" if event is not E.STRANGE else f"{_name(order)}: unknown status {report.status!r}"
+            alarm = "" if event is not E.STRANGE else f"{name_of(order)}: unknown status {report.status!r}"
             self._take_amounts(order, report)
             return Change(order=order, changed=True, alarm=alarm)
         self._name(order, report.order_id)
@@ -169,7 +121,7 @@ class Orders:
         if event is E.STRANGE:
             reason = f"unknown status {report.status!r}"
         change = self._step(order, event, reason, max(order.time_ms, report.transact_ms))
-        alarm = change.alarm or (f"{_name(order)}: {reason}" if event is E.STRANGE else "")
+        alarm = change.alarm or (f"{name_of(order)}: {reason}" if event is E.STRANGE else "")
         return Change(order=order, changed=change.changed or grown, alarm=alarm)
 
     def get(self, client_order_id: str) -> Order | None:
@@ -199,16 +151,22 @@ class Orders:
         return table
 
     def _find(self, report: ExecutionReport) -> Order | None:
+        """The order that a report speaks of; the venue's id decides wherever we know it.
+
+        A client id is unique among open orders only: somebody may have used it again, for an order
+        of which we have not heard yet, while the one that we know ended unheard.
+        """
         by_venue = self._by_venue_id.get((report.symbol, report.order_id))
         by_client = self._by_client_id.get(report.client_order_id)
-        if by_client and not by_client.live and by_client.order_id not in (NO_ORDER_ID, report.order_id):
-            by_client = None  # somebody used the id of an order that is over again: the venue allows it
-        return by_venue or by_client
+        if by_venue or by_client is None or by_client.order_id == NO_ORDER_ID:
+            return by_venue or by_client
+        same = by_client.order_id == report.order_id
+        return by_client if same and not by_client.external else None
 
     def _adopt(self, report: ExecutionReport) -> Order:
-        client_order_id = report.client_order_id or f"#{report.order_id}"
-        if client_order_id in self._by_client_id:
-            client_order_id = f"#{report.order_id}"
+        number = f"#{report.order_id}"  # of its symbol: two symbols may have the same
+        names = (report.client_order_id, number, f"{number}-{report.symbol}")
+        client_order_id = next(name for name in names if name and name not in self._by_client_id)
         order = Order(
             symbol=report.symbol,
             client_order_id=client_order_id,
@@ -241,13 +199,13 @@ class Orders:
     def _step(order: Order, event: OrderEvent, reason: str, time_ms: int) -> Change:
         after = TRANSITIONS[order.state].get(event)
         if after is None:
-            alarm = f"{_name(order)}: {event} cannot follow {order.state}; kept {order.state}"
+            alarm = f"{name_of(order)}: {event} cannot follow {order.state}; kept {order.state}"
             return Change(order=order, changed=False, alarm=alarm)
         changed = after is not order.state
         revived = (
             changed and order.state in {S.NOT_PLACED, S.REJECTED} and after not in {S.REJECTED, S.UNKNOWN}
         )
-        alarm = f"{_name(order)}: was {order.state}, the venue reports {event}" if revived else ""
+        alarm = f"{name_of(order)}: was {order.state}, the venue reports {event}" if revived else ""
         if changed:
             order.state, order.reason, order.time_ms = after, reason, time_ms
         return Change(order=order, changed=changed, alarm=alarm)
@@ -263,7 +221,3 @@ def _stale(order: Order, report: ExecutionReport, event: OrderEvent) -> bool:
         return report.execution_id < order.execution_id
     # a snapshot has no execution id: one that is not newer than the final report is stale
     return not order.live and report.transact_ms <= order.reported_ms
-
-
-def _name(order: Order) -> str:
-    return f"order {order.client_order_id} ({order.symbol})"

@@ -18,43 +18,8 @@ from quantlab.domain.position import AccountInfo, AccountPosition, Balance, Fill
 from quantlab.trading.amounts import ZERO, add, subtract, times
 from quantlab.trading.decision import Exposure, TradingState
 from quantlab.trading.ledger import Balances, Fills, Holding, Positions
+from quantlab.trading.reservations import Reservation
 from quantlab.trading.states import FINAL_STATUSES
-
-
-class Reservation(msgspec.Struct, kw_only=True):
-    """What one order may still trade. Only `Portfolio` changes it.
-
-    `booked` and `booked_quote` are the fills we have booked, `cumulative` and `cumulative_quote`
-    what the venue says was traded: after the end of an order, a fill that is still missing keeps
-    its part reserved until it is booked.
-    """
-
-    symbol: str
-    side: str
-    quantity: Decimal | None
-    quote_quantity: Decimal | None = None
-    booked: Decimal = ZERO
-    booked_quote: Decimal = ZERO
-    cumulative: Decimal = ZERO
-    cumulative_quote: Decimal = ZERO
-    live: bool = True
-
-    @property
-    def base(self) -> Decimal:
-        """What may still trade, in the base asset; 0 for an order by quote quantity."""
-        if self.quantity is None:
-            return ZERO
-        whole = max(self.quantity, self.cumulative) if self.live else self.cumulative
-        return max(subtract(whole, self.booked), ZERO)
-
-    @property
-    def quote(self) -> Decimal:
-        """What may still trade of an order by quote quantity, in the quote asset."""
-        if self.quantity is not None:
-            return ZERO
-        asked = self.quote_quantity or ZERO
-        whole = max(asked, self.cumulative_quote) if self.live else self.cumulative_quote
-        return max(subtract(whole, self.booked_quote), ZERO)
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +113,11 @@ class Portfolio:
         """What is reserved for an order, None where nothing ever was."""
         return self._reservations.get(client_order_id)
 
+    def missing(self, client_order_id: str) -> Decimal:
+        """How much of an order (base asset) the venue traded without our having its fills."""
+        reservation = self._reservations.get(client_order_id)
+        return reservation.missing if reservation else ZERO
+
     def booked(self, client_order_id: str) -> Decimal:
         """How much of an order (base asset) has arrived as fills."""
         reservation = self._reservations.get(client_order_id)
@@ -174,6 +144,10 @@ class Portfolio:
                 if fill.symbol not in self._reconciled:
                     self.mark_reconciled(fill.symbol, fill.trade_id - 1)
 
+    def has_booked(self, symbol: str, trade_id: int) -> bool:
+        """True where the trade moved a position already."""
+        return (symbol, trade_id) in self._trades
+
     def mark_reconciled(self, symbol: str, trade_id: int) -> None:
         """All our trades up to `trade_id` are booked, or belong to the time before this session."""
         self._reconciled[symbol] = max(trade_id, self._reconciled.get(symbol, -1))
@@ -186,8 +160,9 @@ class Portfolio:
         if reservation is None:  # placed elsewhere or before this session: earlier fills are not ours to book
             before = max(subtract(report.cumulative_quantity, fill.quantity if fill else ZERO), ZERO)
             reservation = Reservation(
-                symbol=report.symbol, side=report.side, quantity=report.quantity, booked=before, live=live
-            )
+                symbol=report.symbol, side=report.side, quantity=report.quantity,
+                earlier=before, booked=before, live=live,
+            )  # fmt: skip
             self._keep(report.client_order_id, reservation)
             news = True
         else:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from quantlab.domain.decimals import plain
-from quantlab.domain.instrument import on_grid
 from quantlab.domain.limits import PERMIT_LIFE_NS, Limits, Permit, Verdict
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.frames import frame
@@ -32,6 +31,7 @@ from quantlab.trading.decision import (
     reference_of,
     value_of,
 )
+from quantlab.trading.verdicts import at_most, within_grid, yes_no
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ Rail: TypeAlias = Callable[[OrderRequest, Exposure, Limits], Verdict]
 def trading_state(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny while trading is not ACTIVE."""
     active = exposure.trading_state == TradingState.ACTIVE
-    return _yes_no("trading_state", active, f"trading is {exposure.trading_state}")
+    return yes_no("trading_state", active, f"trading is {exposure.trading_state}")
 
 
 def order_shape(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
@@ -57,7 +57,7 @@ def order_shape(request: OrderRequest, exposure: Exposure, limits: Limits) -> Ve
         fits = request.quote_quantity is None and not by_quote and request.time_in_force is not None
     else:
         fits = request.price is None and (by_quote or request.quote_quantity is None)
-    return _yes_no(
+    return yes_no(
         "order_shape", fits, "fields fit the type" if fits else f"no {request.type} order has these"
     )
 
@@ -65,16 +65,16 @@ def order_shape(request: OrderRequest, exposure: Exposure, limits: Limits) -> Ve
 def symbol_status(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny a symbol that is unknown or does not trade."""
     status = instrument_of(request, exposure).status
-    return _yes_no("symbol_status", status == "TRADING", f"{request.symbol} is {status}")
+    return yes_no("symbol_status", status == "TRADING", f"{request.symbol} is {status}")
 
 
 def price_grid(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny a limit price off the tick or out of the instrument's bounds."""
     instrument = instrument_of(request, exposure)
     if request.price is None:
-        return _yes_no("price_grid", True, "no limit price")
+        return yes_no("price_grid", True, "no limit price")
     low, high, tick = instrument.min_price, instrument.max_price, instrument.tick_size
-    return _on_grid(
+    return within_grid(
         "price_grid", positive(request.price, "PRICE"), low, high, step=tick, unit=instrument.quote
     )
 
@@ -83,9 +83,9 @@ def quantity_grid(request: OrderRequest, exposure: Exposure, limits: Limits) -> 
     """Deny a quantity off the step or out of the instrument's bounds."""
     instrument = instrument_of(request, exposure)
     if request.quantity is None:
-        return _yes_no("quantity_grid", True, "ordered by quote quantity")
+        return yes_no("quantity_grid", True, "ordered by quote quantity")
     low, high, step = instrument.min_quantity, instrument.max_quantity, instrument.step_size
-    return _on_grid(
+    return within_grid(
         "quantity_grid", positive(request.quantity, "QUANTITY"), low, high, step=step, unit=instrument.base
     )
 
@@ -100,8 +100,8 @@ def venue_notional(request: OrderRequest, exposure: Exposure, limits: Limits) ->
         reason = f"below the venue's least of {plain(low)} {instrument.quote}"
         return Verdict(rail="venue_notional", allowed=False, reason=reason)
     if high:
-        return _at_most("venue_notional", value, high, instrument.quote)
-    return _yes_no("venue_notional", True, "the venue sets no upper bound")
+        return at_most("venue_notional", value, high, instrument.quote)
+    return yes_no("venue_notional", True, "the venue sets no upper bound")
 
 
 def price_age(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
@@ -112,27 +112,26 @@ def price_age(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verd
     reference_of(exposure)
     if exposure.price_age_ms is None:
         raise Unknown("PRICE_AGE")
-    return _at_most("price_age", Decimal(abs(exposure.price_age_ms)), Decimal(limits.max_price_age_ms), "ms")
+    return at_most("price_age", Decimal(abs(exposure.price_age_ms)), Decimal(limits.max_price_age_ms), "ms")
 
 
 def price_collar(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny a limit price further from the reference than `limits.price_collar` (a fraction)."""
     if request.price is None:
-        return _yes_no("price_collar", True, "no limit price")
+        return yes_no("price_collar", True, "no limit price")
     reference = reference_of(exposure)
     distance = subtract(positive(request.price, "PRICE"), reference).copy_abs()
-    return _at_most("price_collar", ratio_up(distance, reference), limits.price_collar, "")
+    return at_most("price_collar", ratio_up(distance, reference), limits.price_collar, "")
 
 
 def max_order_notional(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
-    """Deny one order worth more than `limits.max_order_notional`, at the price it may trade at.
+    """Deny one order worth more than `limits.max_order_notional`, at the worst price it may trade at.
 
-    A market order has no price of its own and is valued at the reference price; so is a limit
-    sell below it, which trades at the market's price, not at its limit.
+    See `dearest_of`: a market buy counts at the collar's upper end, whatever the book looks like.
     """
     unit = instrument_of(request, exposure).quote
-    value = value_of(request, dearest_of(request, exposure))
-    return _at_most("max_order_notional", value, limits.max_order_notional, unit)
+    value = value_of(request, dearest_of(request, exposure, limits))
+    return at_most("max_order_notional", value, limits.max_order_notional, unit)
 
 
 def max_position(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
@@ -140,7 +139,7 @@ def max_position(request: OrderRequest, exposure: Exposure, limits: Limits) -> V
 
     The worst case: this order and everything that works or is in flight on its side trades in
     full, and nothing on the other side. An order that can only bring the position nearer to
-    zero uses nothing.
+    zero uses nothing. All of it is valued at the worst price that the order may trade at.
     """
     unit = instrument_of(request, exposure).quote
     position = finite(exposure.position, "POSITION")
@@ -151,9 +150,9 @@ def max_position(request: OrderRequest, exposure: Exposure, limits: Limits) -> V
         base = subtract(finite(exposure.selling, "SELLING"), position)
         quote = finite(exposure.selling_quote, "SELLING")
     # both prices: a limit far from the market must not make what we hold look small
-    price = max(reference_of(exposure), dearest_of(request, exposure))
+    price = max(reference_of(exposure), dearest_of(request, exposure, limits))
     worst = add(add(times(base, price), quote), value_of(request, price))
-    return _at_most("max_position", max(worst, ZERO), limits.max_position, unit)
+    return at_most("max_position", max(worst, ZERO), limits.max_position, unit)
 
 
 def order_rate(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
@@ -161,7 +160,7 @@ def order_rate(request: OrderRequest, exposure: Exposure, limits: Limits) -> Ver
     if exposure.orders_last_second is None:
         raise Unknown("ORDER_RATE")
     used = Decimal(exposure.orders_last_second + 1)
-    return _at_most("order_rate", used, Decimal(limits.max_orders_per_second), "orders/s")
+    return at_most("order_rate", used, Decimal(limits.max_orders_per_second), "orders/s")
 
 
 RAILS: tuple[Rail, ...] = (
@@ -211,7 +210,13 @@ class Rails:
         return decide(request, exposure, self._limits)
 
     def decide(
-        self, request: OrderRequest, exposure: Exposure, *, now_ns: int, state_sequence: int
+        self,
+        request: OrderRequest,
+        exposure: Exposure,
+        *,
+        now_ns: int,
+        state_sequence: int,
+        halts: int | None = None,
     ) -> tuple[Decision, Permit | None]:
         """The decision, and the one-shot permit where every rail allowed.
 
@@ -219,6 +224,7 @@ class Rails:
             request: The order exactly as it will be sent.
             exposure: The state it is decided on, numbered `state_sequence`.
             now_ns: The monotonic clock; the permit lives one second from here.
+            halts: The HALT latch's generation, read before the state; see `Permit`.
         """
         self.last = decision = decide(request, exposure, self._limits)
         if not decision.allowed:
@@ -228,6 +234,7 @@ class Rails:
             limits_version=self._limits.version,
             state_sequence=state_sequence,
             expires_ns=now_ns + PERMIT_LIFE_NS,
+            halts=halts,
         )
         return decision, permit
 
@@ -260,23 +267,3 @@ def _described(request: OrderRequest) -> str:
         return request.describe()
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return repr(request)[:200]  # a malformed order is denied, and shown as it is
-
-
-def _at_most(rail: str, used: Decimal, limit: Decimal, unit: str) -> Verdict:
-    allowed = finite(used, "USAGE") <= finite(limit, "LIMIT")
-    reason = "within the limit" if allowed else "above the limit"
-    return Verdict(rail=rail, allowed=allowed, reason=reason, used=used, limit=limit, unit=unit)
-
-
-def _yes_no(rail: str, allowed: bool, reason: str) -> Verdict:  # noqa: FBT001  # the verdict itself
-    return Verdict(rail=rail, allowed=allowed, reason=reason)
-
-
-def _on_grid(rail: str, value: Decimal, low: Decimal, high: Decimal, *, step: Decimal, unit: str) -> Verdict:
-    if not on_grid(value, step):
-        return _yes_no(rail, False, f"{plain(value)} is no multiple of {plain(step)}")
-    if value < low:
-        return _yes_no(rail, False, f"{plain(value)} is below the least, {plain(low)} {unit}")
-    if high:
-        return _at_most(rail, value, high, unit)
-    return _yes_no(rail, True, "on the grid")

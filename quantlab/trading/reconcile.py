@@ -1,8 +1,8 @@
 """What the venue says we have, against what we believe: at start, after a reconnect, after a doubt.
 
-The wire only asks (`gather`); the main thread turns the answers into execution reports
-(`reports`), which are folded in like any other: twice changes nothing. A fill is never assumed:
-each comes from the account's own trade list. An absence proves nothing here.
+The main thread says what it believes (`believed`), the wire asks (`gather`), and the main thread
+turns the answers into execution reports (`reports.reports`). A fill is never assumed: each comes
+from the account's own trade list. An absence proves nothing here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Protocol
 import msgspec
 
 from quantlab.domain.limits import Permit
-from quantlab.domain.orders import AccountTrade, ExecutionReport, OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.orders import NO_ORDER_ID, AccountTrade, OrderAck, OrderRequest, OrderSnapshot
 from quantlab.domain.position import AccountInfo
 from quantlab.errors import UndecodableReply, VenueRejected
-from quantlab.trading.amounts import ZERO, add, subtract
-from quantlab.trading.orders import Order, Orders
+from quantlab.trading.amounts import ZERO, subtract
+from quantlab.trading.order import Order
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
 
 NO_SUCH_ORDER = -2013
 TRADES_PAGE = 500
@@ -29,29 +31,50 @@ class OrderClient(Protocol):
 
     async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck: ...
 
-    async def cancel_order(self, symbol: str, *, client_order_id: str) -> OrderSnapshot: ...
+    async def cancel_order(
+        self, symbol: str, *, client_order_id: str, order_id: int | None = None
+    ) -> OrderSnapshot: ...
 
     async def cancel_all(self, symbol: str) -> list[OrderSnapshot]: ...
 
-    async def order_status(self, symbol: str, *, client_order_id: str) -> OrderSnapshot: ...
+    async def order_status(
+        self, symbol: str, *, client_order_id: str = "", order_id: int | None = None
+    ) -> OrderSnapshot: ...
 
     async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]: ...
 
     async def my_trades(
-        self, symbol: str, *, from_id: int | None = None, limit: int = 500
+        self, symbol: str, *, from_id: int | None = None, order_id: int | None = None, limit: int = 500
     ) -> list[AccountTrade]: ...
 
     async def account(self) -> AccountInfo: ...
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What we believe: orders that live, as (symbol, client order id), and trades seen so far.
+class Believed(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that lives, for all we know, or that is over and has fills we have not booked.
 
-    `reconciled_to` holds, for each symbol, the trade id to ask after; None asks for nothing older
-    than now (the first time).
+    `order_id` is None where the venue has not said it yet. The name of an `external` order may be
+    ours alone, so only its `order_id` names it at the venue. `earlier` and `booked` (base asset) are
+    those of its reservation.
     """
 
-    orders: tuple[tuple[str, str], ...]
+    symbol: str
+    client_order_id: str
+    order_id: int | None = None
+    external: bool = False
+    live: bool = True
+    earlier: Decimal = ZERO
+    booked: Decimal = ZERO
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What we believe: orders, and trades seen so far.
+
+    `reconciled_to` holds, for each symbol, the trade id to ask after; None (the first time) begins
+    now, and nothing older is asked for except the fills of the orders we believe in.
+    """
+
+    orders: tuple[Believed, ...]
     reconciled_to: Mapping[str, int | None]
 
 
@@ -65,50 +88,64 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     marks: Mapping[str, int] = {}
 
 
+def believed(orders: Orders, portfolio: Portfolio, symbols: Iterable[str]) -> Known:
+    """What we believe at this moment; `symbols` are followed besides those with orders or trades."""
+    watched = {*symbols, *portfolio.reconciled_symbols, *portfolio.positions, *(one.symbol for one in orders)}
+    return Known(
+        orders=tuple(
+            _believed(order, portfolio)
+            for order in orders
+            if order.live or portfolio.missing(order.client_order_id)
+        ),
+        reconciled_to={symbol: portfolio.reconciled_to(symbol) for symbol in sorted(watched)},
+    )
+
+
 async def gather(client: OrderClient, known: Known) -> Reconciled:
     """Ask the venue for account, open orders, believed orders and new trades, in this order.
 
-    Trades come last, so that what the snapshots say was executed is among them. The user
-    stream must be live before, or what happens between is lost until the next time.
+    Trades come last, so that what the snapshots say was executed is among them; where the trades
+    of a new symbol begin is asked first, so that no fill falls between. The user stream must be
+    live before, or what happens between is lost until the next time.
     """
     account = await client.account()
-    orders = {(each.symbol, each.client_order_id): each for each in await client.open_orders()}
-    absent = []
-    for symbol, client_order_id in known.orders:
-        if (symbol, client_order_id) in orders:
-            continue
-        try:
-            found = await client.order_status(symbol, client_order_id=client_order_id)
-        except VenueRejected as refused:
-            if refused.code != NO_SUCH_ORDER:
-                raise
-            absent.append((symbol, client_order_id))
-        else:
-            orders[symbol, client_order_id] = found
-    trades: list[AccountTrade] = []
-    marks: dict[str, int] = {}
-    for symbol in sorted({*known.reconciled_to, *(symbol for symbol, _ in orders)}):
-        after = known.reconciled_to.get(symbol)
-        fresh = await trades_after(client, symbol, after)
-        marks[symbol] = max((each.trade_id for each in fresh), default=-1 if after is None else after)
-        if after is not None:
-            trades += fresh
+    marks, open_orders = await _begin(client, known)
+    stands = [(each, await _ask(client, each, open_orders)) for each in known.orders]
+    found = [snapshot for _, snapshot in stands if snapshot is not None]
+    trades: dict[tuple[str, int], AccountTrade] = {}
+    for symbol, after in marks.items():
+        for trade in await trades_after(client, symbol, after):
+            trades[symbol, trade.trade_id] = trade
+            marks[symbol] = max(marks[symbol], trade.trade_id)
+    for order, snapshot in stands:
+        if snapshot is not None and _may_lack_fills(order, snapshot, known):
+            whole = await trades_of(client, order.symbol, snapshot.order_id)
+            trades |= {(each.symbol, each.trade_id): each for each in _since(whole, order.earlier)}
     return Reconciled(
         account=account,
-        orders=tuple(orders.values()),
-        trades=tuple(trades),
-        absent=tuple(absent),
+        orders=tuple({(each.symbol, each.order_id): each for each in (*open_orders, *found)}.values()),
+        trades=tuple(trades.values()),
+        absent=tuple((each.symbol, each.client_order_id) for each, snapshot in stands if snapshot is None),
         marks=marks,
     )
 
 
-async def trades_after(client: OrderClient, symbol: str, after: int | None) -> list[AccountTrade]:
-    """All our trades after the id `after`, oldest first; where that is None, the newest one alone."""
-    if after is None:
-        return await client.my_trades(symbol, limit=1)
+async def status_by_name(client: OrderClient, symbol: str, client_order_id: str) -> OrderSnapshot:
+    """Where an order of ours stands, under the name that we asked for.
+
+    What the venue calls a cancelled order may be the name of the cancel.
+    """
+    found = await client.order_status(symbol, client_order_id=client_order_id)
+    return msgspec.structs.replace(found, client_order_id=client_order_id)
+
+
+async def trades_after(
+    client: OrderClient, symbol: str, after: int, order_id: int | None = None
+) -> list[AccountTrade]:
+    """All our trades after the id `after`, of one order or of all, oldest first."""
     trades: list[AccountTrade] = []
     while True:
-        page = await client.my_trades(symbol, from_id=after + 1, limit=TRADES_PAGE)
+        page = await client.my_trades(symbol, from_id=after + 1, order_id=order_id, limit=TRADES_PAGE)
         trades += page
         if len(page) < TRADES_PAGE:
             return trades
@@ -117,111 +154,78 @@ async def trades_after(client: OrderClient, symbol: str, after: int | None) -> l
         after = page[-1].trade_id
 
 
-def reports(found: Reconciled, orders: Orders) -> list[ExecutionReport]:
-    """The answers as execution reports: the trades of each order first, then where it stands."""
-    snapshots = {(each.symbol, each.order_id): each for each in found.orders}
-    by_order: dict[tuple[str, int], list[AccountTrade]] = {}
-    for trade in sorted(found.trades, key=lambda each: each.trade_id):
-        by_order.setdefault((trade.symbol, trade.order_id), []).append(trade)
-    result: list[ExecutionReport] = []
-    for key, trades in by_order.items():
-        result += _trade_reports(trades, snapshots.get(key), orders.by_venue_id(*key))
-    result += [_snapshot_report(each) for each in found.orders]
-    return result
+async def trades_of(client: OrderClient, symbol: str, order_id: int) -> list[AccountTrade]:
+    """All trades of one order of ours, oldest first."""
+    return await trades_after(client, symbol, -1, order_id)
 
 
-def _trade_reports(
-    trades: Sequence[AccountTrade], snapshot: OrderSnapshot | None, order: Order | None
-) -> Iterable[ExecutionReport]:
-    """One report per trade; cumulative amounts count back from what the order has executed in all.
+async def _begin(client: OrderClient, known: Known) -> tuple[dict[str, int], list[OrderSnapshot]]:
+    """The trade id to ask after for each symbol, and what is open.
 
-    An order that was placed elsewhere and is over already is shown as filled by what it traded.
+    For a symbol that is new that is its newest trade before anything else was asked of it: what
+    trades between the questions comes after it.
     """
-    total, total_quote = ZERO, ZERO
+    open_orders = await client.open_orders()
+    symbols = sorted({*known.reconciled_to, *(each.symbol for each in open_orders)})
+    marks: dict[str, int] = {}
+    for symbol in symbols:
+        after = known.reconciled_to.get(symbol)
+        if after is None:
+            newest = await client.my_trades(symbol, limit=1)
+            after = max((each.trade_id for each in newest), default=-1)
+        marks[symbol] = after
+    if any(known.reconciled_to.get(symbol) is None for symbol in symbols):
+        open_orders = await client.open_orders()
+    return marks, open_orders
+
+
+async def _ask(
+    client: OrderClient, order: Believed, open_orders: Sequence[OrderSnapshot]
+) -> OrderSnapshot | None:
+    """Where one believed order stands; None where the venue does not know it."""
+    for each in open_orders:
+        by_id = order.order_id is not None and each.order_id == order.order_id
+        by_name = order.order_id is None and each.client_order_id == order.client_order_id
+        if each.symbol == order.symbol and (by_id or by_name):
+            return each
+    try:
+        if order.external and order.order_id is not None:
+            return await client.order_status(order.symbol, order_id=order.order_id)
+        return await status_by_name(client, order.symbol, order.client_order_id)
+    except VenueRejected as refused:
+        if refused.code != NO_SUCH_ORDER:
+            raise
+        return None
+
+
+def _may_lack_fills(order: Believed, snapshot: OrderSnapshot, known: Known) -> bool:
+    """True where asking by symbol may miss fills of this order: older ones than we follow the symbol.
+
+    Also where an order is over and something is missing: no report of it will come any more.
+    """
+    followed = known.reconciled_to.get(order.symbol) is not None
+    return snapshot.executed_quantity > order.booked and not (followed and order.live)
+
+
+def _since(trades: Sequence[AccountTrade], earlier: Decimal) -> list[AccountTrade]:
+    """Without the first ones, which add up to `earlier`: traded before we heard of the order."""
+    left = []
     for trade in trades:
-        total, total_quote = add(total, trade.quantity), add(total_quote, trade.quote_quantity)
-    executed, executed_quote = total, total_quote
-    if snapshot is not None:
-        executed, executed_quote = snapshot.executed_quantity, snapshot.executed_quote
-    elif order is not None and order.filled > total:
-        executed, executed_quote = order.filled, order.filled_quote
-    before, before_quote = (
-        max(subtract(executed, total), ZERO),
-        max(subtract(executed_quote, total_quote), ZERO),
-    )
-    stranger = snapshot is None and order is None
-    for trade in trades:
-        before, before_quote = add(before, trade.quantity), add(before_quote, trade.quote_quantity)
-        yield _trade_report(
-            trade,
-            snapshot,
-            order,
-            status="FILLED" if stranger and trade is trades[-1] else "PARTIALLY_FILLED",
-            quantity=total,
-            cumulative=(before, before_quote),
-        )
+        if earlier > 0:
+            earlier = subtract(earlier, trade.quantity)
+        else:
+            left.append(trade)
+    return left
 
 
-def _trade_report(
-    trade: AccountTrade,
-    snapshot: OrderSnapshot | None,
-    order: Order | None,
-    *,
-    status: str,
-    quantity: Decimal,
-    cumulative: tuple[Decimal, Decimal],
-) -> ExecutionReport:
-    known = snapshot or order
-    return ExecutionReport(
-        symbol=trade.symbol,
-        order_id=trade.order_id,
-        client_order_id=known.client_order_id if known else f"#{trade.order_id}",
-        side=trade.side,
-        type=known.type if known else "",
-        time_in_force=snapshot.time_in_force if snapshot else "",
-        quantity=(known.quantity if known else None) or quantity,
-        price=(known.price if known else None) or ZERO,
-        execution_type="TRADE",
-        status=status,
-        reject_reason="NONE",
-        last_quantity=trade.quantity,
-        last_price=trade.price,
-        cumulative_quantity=cumulative[0],
-        cumulative_quote=cumulative[1],
-        commission=trade.commission,
-        commission_asset=trade.commission_asset,
-        trade_id=trade.trade_id,
-        execution_id=-1,
-        is_maker=trade.is_maker,
-        event_ms=trade.time_ms,
-        transact_ms=trade.time_ms,
-        source="reconcile",
-    )
-
-
-def _snapshot_report(snapshot: OrderSnapshot) -> ExecutionReport:
-    return ExecutionReport(
-        symbol=snapshot.symbol,
-        order_id=snapshot.order_id,
-        client_order_id=snapshot.client_order_id,
-        side=snapshot.side,
-        type=snapshot.type,
-        time_in_force=snapshot.time_in_force,
-        quantity=snapshot.quantity,
-        price=snapshot.price,
-        execution_type="STATUS",
-        status=snapshot.status,
-        reject_reason="NONE",
-        last_quantity=ZERO,
-        last_price=ZERO,
-        cumulative_quantity=snapshot.executed_quantity,
-        cumulative_quote=snapshot.executed_quote,
-        commission=ZERO,
-        commission_asset=None,
-        trade_id=-1,
-        execution_id=-1,
-        is_maker=False,
-        event_ms=snapshot.updated_ms,
-        transact_ms=snapshot.updated_ms,
-        source="reconcile",
+def _believed(order: Order, portfolio: Portfolio) -> Believed:
+    reserved = portfolio.reserved(order.client_order_id)
+    return Believed(
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        order_id=None if order.order_id == NO_ORDER_ID else order.order_id,
+        external=order.external,
+        live=order.live,
+        earlier=reserved.earlier if reserved else ZERO,
+        booked=reserved.booked if reserved else ZERO,
     )

@@ -9,36 +9,50 @@ from quantlab.errors import Halted
 
 
 class HaltLatch:
-    """Set by anybody, cleared by `resume` alone; the first reason stands."""
+    """Set by anybody, cleared by `resume` alone; the first reason stands.
 
-    __slots__ = ("_reasons",)
+    It never forgets that it was set: what was decided before a HALT must not leave after it either.
+    """
+
+    __slots__ = ("_cleared", "_reasons")
 
     def __init__(self) -> None:
-        self._reasons: tuple[str, ...] = ()  # replaced whole: a reader sees one state or the other
+        self._reasons: list[str] = []  # only ever grows, by one atomic append for each `set`
+        self._cleared = 0  # how many of them were lifted; a `set` that races with `clear` stands
 
     @property
     def is_set(self) -> bool:
         """True while new orders must not leave."""
-        return bool(self._reasons)
+        return len(self._reasons) > self._cleared
 
     @property
     def reason(self) -> str:
         """Why it was set first; "" while it is clear."""
-        reasons = self._reasons
-        return reasons[0] if reasons else ""
+        return next(iter(self._reasons[self._cleared :]), "")
+
+    @property
+    def generation(self) -> int:
+        """How often it was set so far. Read it before deciding, and hand it to `check` at the write."""
+        return len(self._reasons)
 
     def set(self, reason: str) -> bool:
         """Close the latch; True where it was open before."""
-        reasons = self._reasons
-        self._reasons = (*reasons, reason) if reasons else (reason,)
-        return not reasons
+        was_open = not self.is_set
+        self._reasons.append(reason)
+        return was_open
 
     def clear(self) -> None:
-        """Open it: new orders may leave again."""
-        self._reasons = ()
+        """Open it: what is decided from now on may leave again."""
+        self._cleared = len(self._reasons)
 
-    def check(self) -> None:
-        """Raise `Halted` while the latch is set."""
-        reasons = self._reasons
-        if reasons:
-            raise Halted(reasons[0])
+    def check(self, generation: int | None = None) -> None:
+        """Raise `Halted` while the latch is set, and also where it was set since `generation`.
+
+        Args:
+            generation: The latch's generation when the order was decided; None for what was not
+                decided on it.
+        """
+        if self.is_set:
+            raise Halted(self.reason)
+        if generation is not None and generation < len(self._reasons):
+            raise Halted(f"{self._reasons[generation]} (lifted since; decide this order again)")

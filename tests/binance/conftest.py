@@ -197,9 +197,11 @@ def order() -> Callable[..., OrderRequest]:
 def permit() -> Callable[..., Permit]:
     """Makes permits: what the rails would mint for a request now."""
 
-    def mint(request: OrderRequest, *, life_ns: int = PERMIT_LIFE_NS) -> Permit:
+    def mint(request: OrderRequest, *, life_ns: int = PERMIT_LIFE_NS, halts: int | None = None) -> Permit:
         expires_ns = SystemClock().monotonic_ns() + life_ns
-        return Permit(digest=request.digest(), limits_version=1, state_sequence=1, expires_ns=expires_ns)
+        return Permit(
+            digest=request.digest(), limits_version=1, state_sequence=1, expires_ns=expires_ns, halts=halts
+        )
 
     return mint
 

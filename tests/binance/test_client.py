@@ -52,6 +52,7 @@ TABLE: list[tuple[str, tuple[Any, ...], dict[str, Any], str, int]] = [
     ("open_orders", ("BTCUSDT",), {}, "GET /api/v3/openOrders", 6),
     ("open_orders", (), {}, "GET /api/v3/openOrders", 80),
     ("my_trades", ("BTCUSDT",), {"from_id": 0}, "GET /api/v3/myTrades", 20),
+    ("my_trades", ("BTCUSDT",), {"from_id": 0, "order_id": 1}, "GET /api/v3/myTrades", 5),
     ("cancel_order", ("BTCUSDT",), {"client_order_id": "q-1"}, "DELETE /api/v3/order", 0),
     ("cancel_all", ("BTCUSDT",), {}, "DELETE /api/v3/openOrders", 0),
 ]
@@ -173,6 +174,39 @@ async def test_an_order_rests_is_seen_and_is_cancelled(
     with pytest.raises(OrderRejected) as gone:
         await trader.cancel_order("BTCUSDT", client_order_id="rest-1")
     assert gone.value.code == -2011
+
+
+async def test_an_order_is_found_and_cancelled_by_the_venues_own_id(
+    trader: BinanceClient, permit: Make
+) -> None:
+    """An id of ours may name two orders, one after the other; the venue's names one, for ever."""
+    price = (await trader.book_ticker("BTCUSDT")).bid - 500
+    acks = []
+    for _ in range(2):
+        request = OrderRequest(
+            symbol="BTCUSDT", side=Side.BUY, type=OrderType.LIMIT, quantity=Decimal("0.01"), price=price,
+            time_in_force=TimeInForce.GTC, client_order_id="again",
+        )  # fmt: skip
+        acks.append(await trader.submit_order(request, permit(request)))
+        await trader.cancel_order("BTCUSDT", client_order_id="#none", order_id=acks[-1].order_id)
+    first, second = [await trader.order_status("BTCUSDT", order_id=each.order_id) for each in acks]
+
+    assert [first.order_id, second.order_id] == [each.order_id for each in acks]
+    assert (first.status, second.status, first.order_id < second.order_id) == ("CANCELED", "CANCELED", True)
+
+
+async def test_the_trades_of_one_order_are_told_apart(trader: BinanceClient, permit: Make) -> None:
+    acks = []
+    for number in range(2):
+        request = OrderRequest(
+            symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET, quantity=Decimal("0.02"),
+            client_order_id=f"m-{number}",
+        )  # fmt: skip
+        acks.append(await trader.submit_order(request, permit(request)))
+    every = await trader.my_trades("BTCUSDT")
+    for ack in acks:
+        its = await trader.my_trades("BTCUSDT", order_id=ack.order_id, from_id=0)
+        assert its == [each for each in every if each.order_id == ack.order_id] != []
 
 
 async def test_a_market_order_trades_and_the_account_adds_up(trader: BinanceClient, permit: Make) -> None:

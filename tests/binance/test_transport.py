@@ -391,6 +391,50 @@ async def test_of_500_queued_orders_none_is_written_after_the_latch_is_set(
     assert (await client.submit_order(request, permit(request))).client_order_id == "after"
 
 
+async def test_an_order_queued_before_a_halt_is_not_written_after_resume(
+    stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
+) -> None:
+    """HALT and RESUME while orders wait for a connection: they are Halted, new ones go out."""
+    latch = HaltLatch()
+    client: BinanceClient = connect(stub.base, latch=latch)
+    stub.answer = play.after(0.2, play.taken)
+    storm = [
+        asyncio.create_task(client.submit_order(each, permit(each, life_ns=60_000_000_000)))
+        for each in (order(f"q-{number}") for number in range(20))
+    ]
+    while not stub.requests:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    written = len(stub.requests)
+
+    latch.set("stop")
+    latch.clear()
+    outcomes = await asyncio.gather(*storm, return_exceptions=True)
+
+    assert len(stub.requests) == written < 20
+    assert sum(isinstance(each, Halted) for each in outcomes) == 20 - written
+    request = order("after")
+    assert (await client.submit_order(request, permit(request))).client_order_id == "after"
+
+
+async def test_an_order_decided_before_a_halt_is_not_even_begun_after_resume(
+    stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
+) -> None:
+    """The permit knows on which state of the latch it was minted."""
+    latch = HaltLatch()
+    client: BinanceClient = connect(stub.base, latch=latch)
+    stub.answer, request = play.taken, order()
+    minted = permit(request, halts=latch.generation)
+    latch.set("stop")
+    latch.clear()
+
+    with pytest.raises(Halted, match="stop"):
+        await client.submit_order(request, minted)
+    assert (stub.requests, stub.connections) == ([], 0)
+    request = order("after")
+    await client.submit_order(request, permit(request, halts=latch.generation))
+
+
 async def test_the_gate_is_asked_when_the_headers_are_about_to_be_written(
     stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
 ) -> None:
@@ -399,11 +443,11 @@ async def test_the_gate_is_asked_when_the_headers_are_about_to_be_written(
     class ShutsAtTheWrite(HaltLatch):
         asked = 0
 
-        def check(self) -> None:
+        def check(self, generation: int | None = None) -> None:
             self.asked += 1
             if self.asked == 2:  # 1 at the call, 2 at the write on the warm connection
                 self.set("at the write")
-            super().check()
+            super().check(generation)
 
     latch = ShutsAtTheWrite()
     client: BinanceClient = connect(stub.base, latch=latch)

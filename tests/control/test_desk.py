@@ -248,6 +248,29 @@ async def test_only_what_certainly_did_not_leave_gives_its_budget_back(
     assert after.notional_left == before.notional_left - spent * WORTH
 
 
+@pytest.mark.parametrize(("late", "spent"), [(False, 0), (True, 1)], ids=["at once", "on the wire"])
+async def test_a_stopped_engine_costs_budget_only_where_the_order_was_handed_over(
+    desk: Desk, floor: Floor, token: Secret, spent: int, late: bool
+) -> None:
+    """Refused at once: nothing was posted. Stopped while it was under way: it may have left."""
+    session = desk.arm_with(token)
+    before = desk.status().orders_left
+    error = EngineStopped("the wire does not run")
+    if late:
+
+        async def stops() -> None:
+            raise error
+
+        floor.answer = stops
+    else:
+        floor.raises = error
+
+    with pytest.raises(EngineStopped):
+        await desk.execute(ORDER, session.prove)
+    assert before is not None
+    assert desk.status().orders_left == before - spent
+
+
 async def test_a_gateway_that_answers_with_a_lazy_handle_is_started(
     desk: Desk, floor: Floor, token: Secret
 ) -> None:

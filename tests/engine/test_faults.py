@@ -228,6 +228,7 @@ async def test_what_earlier_sessions_bought_is_still_held_and_counts(
     assert position.quantity == Decimal("1.2")
     fills = [each for each in again.portfolio.fills if each.client_order_id == order.client_order_id]
     assert sum((each.quantity for each in fills), Decimal(0)) in (Decimal(0), Decimal("0.2"))
+    assert len(again.orders) <= 1  # the one that traded meanwhile; what was over before is history
     used = {each.rail: each.used for each in again.explain(market_order("BUY", "BTCUSDT", "1")).verdicts}
     assert used["max_position"] > Decimal("2.2") * 58_000
 
@@ -291,6 +292,24 @@ async def test_an_order_that_was_being_written_when_the_latch_closed_is_cancelle
     await sent
     assert venue.requests
     await until(lambda: not open_at(venue), "it is cancelled after its arrival")
+
+
+async def test_orders_that_waited_for_a_connection_do_not_leave_after_the_resume(place: Place) -> None:
+    """Decided before the HALT, behind a venue that is slow: RESUME is for what is decided afterwards."""
+    engine, faulty, venue = place.engine, place.faulty, place.venue
+    faulty.faults = [Fault("POST", "/api/v3/order", delay_s=0.5)]
+    order = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58000"))
+    sent = [engine.execute(order).send() for _ in range(10)]
+    await until(lambda: any(each.startswith("POST") for each in faulty.seen), "orders are on their way")
+    await asyncio.sleep(0.1)
+    written = sum(each.startswith("POST") for each in faulty.seen)
+    engine.halt("drill")
+    await engine.execute(Resume("over"))
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+
+    assert sum(each.startswith("POST") for each in faulty.seen) == written < 10
+    assert sum(isinstance(each, Halted) for each in outcomes) == 10 - written
+    assert len(venue.requests) <= written
 
 
 async def test_a_venue_that_fails_is_asked_again_until_nothing_is_open(place: Place) -> None:

@@ -37,7 +37,8 @@ from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
-from quantlab.trading.sender import Doubt, OrderSender
+from quantlab.trading.resolver import Doubt
+from quantlab.trading.sender import OrderSender
 from quantlab.wire import HaltLatch, Wire
 
 BTC = Instrument(
@@ -45,6 +46,7 @@ BTC = Instrument(
     min_price=Decimal("0.01"), max_price=Decimal(1_000_000), min_quantity=Decimal("0.00001"),
     max_quantity=Decimal(9_000), min_notional=Decimal(5), max_notional=Decimal(9_000_000),
 )  # fmt: skip
+ETH = msgspec.structs.replace(BTC, symbol="ETHUSDT", base="ETH")
 _trades = itertools.count(1)
 
 
@@ -149,6 +151,7 @@ class ScriptedVenue:
         self.answers: list[str] = []
         self.stream: list[ExecutionReport] = []
         self.orders: dict[str, OrderSnapshot] = {}
+        self.over: list[OrderSnapshot] = []  # those whose id was used again
         self.trades: list[AccountTrade] = []
         self.submitted: list[str] = []
         self.cancelled: list[str] = []
@@ -178,7 +181,10 @@ class ScriptedVenue:
         )  # fmt: skip
 
     def place(self, request: OrderRequest) -> None:
-        """Take an order, ours or one from elsewhere, and report it."""
+        """Take an order, ours or one from elsewhere, and report it; the id of one that is over may return."""
+        if request.client_order_id in self.orders:
+            assert not self._open(request.client_order_id)
+            self.over.append(self.orders[request.client_order_id])
         self.orders[request.client_order_id] = OrderSnapshot(
             symbol=request.symbol, order_id=next(self._numbers), client_order_id=request.client_order_id,
             side=request.side.value, type=request.type.value, time_in_force="GTC",
@@ -187,6 +193,11 @@ class ScriptedVenue:
             status="NEW", created_ms=0, updated_ms=1,
         )  # fmt: skip
         self._report(request.client_order_id)
+
+    def reset(self) -> None:
+        """Forget everything and count from 1 again, as a venue that was put up anew."""
+        self.orders, self.over, self.trades, self.stream = {}, [], [], []
+        self._numbers = itertools.count(1)
 
     def trade(self, client_order_id: str, quantity: Any, price: Any = "60000") -> None:
         """Trade a part of an order."""
@@ -220,7 +231,11 @@ class ScriptedVenue:
         self._update(client_order_id, status=status)
         self._report(client_order_id)
 
-    async def cancel_order(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+    async def cancel_order(
+        self, symbol: str, *, client_order_id: str, order_id: int | None = None
+    ) -> OrderSnapshot:
+        if order_id is not None:
+            client_order_id = self._by_number(symbol, order_id).client_order_id
         self.cancelled.append(client_order_id)
         if self._open(client_order_id):
             self.end(client_order_id)
@@ -233,8 +248,12 @@ class ScriptedVenue:
             for each in await self.open_orders(symbol)
         ]
 
-    async def order_status(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+    async def order_status(
+        self, symbol: str, *, client_order_id: str = "", order_id: int | None = None
+    ) -> OrderSnapshot:
         self.queries += 1
+        if order_id is not None:
+            return self._by_number(symbol, order_id)
         if client_order_id not in self.orders:
             raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
         return self.orders[client_order_id]
@@ -245,15 +264,22 @@ class ScriptedVenue:
         ]
 
     async def my_trades(
-        self, symbol: str, *, from_id: int | None = None, limit: int = 500
+        self, symbol: str, *, from_id: int | None = None, order_id: int | None = None, limit: int = 500
     ) -> list[AccountTrade]:
+        trades = [each for each in self.trades if each.symbol == symbol and order_id in (None, each.order_id)]
         if from_id is None:
-            return self.trades[-limit:]
-        return [each for each in self.trades if each.trade_id >= from_id][:limit]
+            return trades[-limit:]
+        return [each for each in trades if each.trade_id >= from_id][:limit]
 
     async def account(self) -> AccountInfo:
         usdt = Balance(asset="USDT", free=Decimal(1_000), locked=Decimal(0))
         return AccountInfo(balances=(usdt,), can_trade=True, updated_ms=1)
+
+    def _by_number(self, symbol: str, order_id: int) -> OrderSnapshot:
+        for each in (*self.over, *self.orders.values()):
+            if (each.symbol, each.order_id) == (symbol, order_id):
+                return each
+        raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
 
     def _open(self, client_order_id: str) -> bool:
         order = self.orders.get(client_order_id)
@@ -304,12 +330,17 @@ class Bench:
         self.latch = HaltLatch()
         self.contradictions: list[str] = []
         self.bus = Bus(clock, catalogue=CATALOGUE)
-        self.rails, self.portfolio, self.orders = Rails(limits), Portfolio({"BTCUSDT": BTC}), Orders()
+        self.rails, self.portfolio, self.orders = (
+            Rails(limits),
+            Portfolio({"BTCUSDT": BTC, "ETHUSDT": ETH}),
+            Orders(),
+        )
         self.quote: Quote | None = Quote(Decimal(60_000), clock.now_ms())
         loop = asyncio.get_running_loop()
         self.wire = Wire(loop, self.apply, loop=loop)
         self.sender = OrderSender(
             client=self.venue, journal=journal, latch=self.latch, post=self.wire.post_order,
+            limits_version=lambda: self.rails.limits.version,
             **{"doubt": Doubt(settle_s=0.05, absences=3, pauses_s=(0.01, 0.02)), **sender},
         )  # fmt: skip
         self.gateway = Gateway(

@@ -24,10 +24,13 @@ from quantlab.errors import (
     OrderRejected,
     PermitRefused,
     UnknownSymbol,
+    VenueError,
+    VenueUnavailable,
+    WrongThread,
 )
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.rails import RAILS
-from quantlab.trading.recovery import recovered
+from quantlab.trading.recovery import Recovered, recovered
 from quantlab.trading.states import OrderState as S
 
 Make = Callable[..., Any]
@@ -294,6 +297,180 @@ async def test_a_halt_between_decision_and_wire_stops_the_order(bench: Make, lim
     with pytest.raises(Halted):
         await sent
     assert (sent.order.state, buying(b), b.venue.submitted, b.kinds()) == (S.NOT_PLACED, 0, [], ["outcome"])
+
+
+async def test_an_order_decided_before_a_halt_stays_here_although_it_was_lifted(
+    bench: Make, limit: Ask
+) -> None:
+    """Handed over, HALT, RESUME, and only then does the wire get to it: it was decided in another world."""
+    b = await bench()
+    sent = b.gateway.submit(limit())
+    b.latch.set("drill")
+    b.latch.clear()
+    with pytest.raises(Halted, match="drill"):
+        await sent
+    assert (sent.order.state, buying(b), b.venue.submitted) == (S.NOT_PLACED, 0, [])
+    assert (await b.gateway.submit(limit())).state is S.TAKEN
+
+
+async def test_a_halt_while_the_line_is_written_stops_the_order_also_once_it_was_lifted(
+    bench: Make, limit: Ask, journal_at: Callable[..., Journal]
+) -> None:
+    """Asked again when the line is on the disk; the client asks once more at its socket write."""
+    b: Any = None
+
+    def sync(_: int) -> None:
+        if b is not None:
+            b.latch.set("drill")
+            b.latch.clear()
+
+    b = await bench(journal=journal_at(sync=sync))
+    with pytest.raises(Halted, match="drill"):
+        await b.gateway.submit(limit())
+    assert (b.venue.submitted, buying(b), b.kinds()[:1]) == ([], 0, ["intent"])
+
+
+async def test_the_permit_carries_the_latch_as_it_was_at_the_decision(
+    bench: Make, limit: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the client compares with at the socket write."""
+    b = await bench()
+    b.latch.set("drill")
+    b.latch.clear()
+    seen = []
+    plain = b.venue.submit_order
+
+    async def submit_order(request: OrderRequest, permit: Any) -> Any:
+        seen.append(permit.halts)
+        return await plain(request, permit)
+
+    monkeypatch.setattr(b.venue, "submit_order", submit_order)
+    await b.gateway.submit(limit())
+    assert seen == [b.latch.generation] == [1]
+
+
+async def test_limits_tightened_after_the_decision_stop_the_order(bench: Make, limit: Ask) -> None:
+    """In the turn of the send: no line, no byte, nothing reserved; the same order is denied by the rails."""
+    b = await bench()
+    sent = b.gateway.submit(limit())
+    b.rails.limits = Limits(max_order_notional=Decimal(100))
+    with pytest.raises(PermitRefused, match="the limits changed .version 1 is now 2"):
+        await sent
+    assert (sent.order.state, buying(b), b.venue.submitted) == (S.NOT_PLACED, 0, [])
+    assert b.kinds() == ["outcome"]
+    with pytest.raises(OrderDenied):
+        b.gateway.submit(limit())
+
+
+async def test_only_the_main_thread_decides_applies_and_explains(
+    bench: Make, limit: Ask, report: Make
+) -> None:
+    """From another thread each is refused before it touches anything."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    sequence = b.portfolio.sequence
+    left = Recovered(client_order_ids=frozenset({"old"}), unfinished=(limit(client_order_id="old"),))
+    for touch in (
+        lambda: b.gateway.submit(limit()),
+        lambda: b.gateway.submit(limit(quantity="2")),  # also one that would be denied
+        lambda: b.gateway.explain(limit()),
+        lambda: b.gateway.apply(report()),
+        lambda: b.gateway.apply("nothing of ours"),
+        lambda: b.gateway.recover(left),
+    ):
+        with pytest.raises(WrongThread):
+            await asyncio.to_thread(touch)
+    assert (len(b.orders), b.portfolio.sequence, b.rails.last, b.kinds()) == (0, sequence, None, [])
+
+
+async def test_a_cancel_does_not_overtake_the_order_that_it_cancels(bench: Make, limit: Ask) -> None:
+    """Both in one turn, on two connections: the cancel leaves when the order was answered."""
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    sent = b.gateway.submit(limit())
+    other = b.gateway.cancel("BTCUSDT", "det9-9")
+    cancel = b.gateway.cancel("BTCUSDT", sent.client_order_id)
+    with pytest.raises(OrderRejected):
+        await other  # one that is not on its way waits for nothing
+    assert (b.venue.submitted, b.venue.cancelled) == ([sent.client_order_id], ["det9-9"])
+    b.venue.gate.set()
+    assert (await cancel).status == "CANCELED"
+    await b.deliver()
+    assert sent.order.state is S.CANCELED
+
+
+async def test_a_cancel_waits_for_an_order_that_is_never_answered_for_a_while_only(
+    bench: Make, limit: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it goes all the same: the order may be there."""
+    monkeypatch.setattr("quantlab.trading.sender.CANCEL_WAITS_S", 0.05)
+    b = await bench()
+    b.venue.gate = asyncio.Event()
+    sent = b.gateway.submit(limit())
+    cancel = b.gateway.cancel("BTCUSDT", sent.client_order_id)
+    with pytest.raises(OrderRejected, match="-2011"):
+        await asyncio.wait_for(cancel, 5)
+    assert not sent.done
+    b.venue.gate.set()
+    await sent
+
+
+@pytest.mark.parametrize("in_turn", [True, False])
+async def test_orders_are_sent_one_after_the_other_where_that_is_asked_for(
+    bench: Make, limit: Ask, in_turn: bool
+) -> None:
+    """In turn: the next one leaves when the one before was answered; else all at once."""
+    b = await bench(in_turn=in_turn)
+    b.venue.gate = asyncio.Event()
+    sent = [b.gateway.submit(limit(quantity="0.01")) for _ in range(4)]
+    cancel = b.gateway.cancel("BTCUSDT", sent[0].client_order_id)
+    sent.append(b.gateway.submit(limit(quantity="0.01")))
+    await b.turn()
+    assert len(b.venue.submitted) == (1 if in_turn else 5)
+    b.venue.gate.set()
+    await cancel
+    for each in sent:
+        await each
+    assert [each.order.order_id for each in sent] == sorted(each.order.order_id for each in sent)
+    assert b.venue.submitted == [each.client_order_id for each in sent]
+
+
+async def test_cancel_all_tries_every_symbol_and_names_those_that_failed(
+    bench: Make, limit: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One symbol's failure leaves no other symbol's orders open."""
+    b = await bench()
+    await b.gateway.submit(limit())
+    b.quote = b.quote._replace(price=Decimal(3_000))
+    for _ in range(2):
+        await b.gateway.submit(limit(symbol="ETHUSDT", price="3000"))
+    plain = b.venue.cancel_all
+
+    async def cancel_all(symbol: str) -> Any:
+        if symbol == "BTCUSDT":
+            raise VenueUnavailable("busy")
+        return await plain(symbol)
+
+    monkeypatch.setattr(b.venue, "cancel_all", cancel_all)
+    with pytest.raises(VenueError, match="2 orders cancelled; not cancelled: BTCUSDT: busy"):
+        await b.gateway.cancel_all()
+    assert [each.symbol for each in await b.venue.open_orders()] == ["BTCUSDT"]
+    with pytest.raises(VenueUnavailable, match="busy"):
+        await b.gateway.cancel_all("BTCUSDT")
+
+
+async def test_a_client_that_was_closed_leaves_no_doubt(bench: Make, limit: Ask) -> None:
+    """EngineStopped before the send is a proof that nothing left, not an unknown outcome."""
+    b = await bench()
+
+    async def closed(_request: OrderRequest, _permit: Any) -> Any:
+        raise EngineStopped("this client is closed")
+
+    b.venue.submit_order = closed
+    sent = b.gateway.submit(limit())
+    with pytest.raises(EngineStopped):
+        await sent
+    assert (sent.order.state, buying(b)) == (S.NOT_PLACED, 0)
 
 
 async def test_without_a_journal_no_order_leaves_and_cancels_do(

@@ -61,6 +61,7 @@ class Core:
             client=self.client,
             journal=journal,
             latch=self.latch,
+            limits_version=lambda: self.gateway.rails.limits.version,
             post=self.wire.post_order,
             barrier=self.user.barrier,
         )

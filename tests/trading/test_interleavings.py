@@ -17,7 +17,7 @@ from typing import Any
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, Side
 from quantlab.errors import OrderDenied
-from quantlab.trading.sender import Doubt
+from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState
 
 CAP = Decimal(1)  # BTC, at the one price of this walk

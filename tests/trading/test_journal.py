@@ -29,6 +29,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "one.journal"
 
 
+def names_of_threads() -> set[str]:
+    return {each.name for each in threading.enumerate()}
+
+
 async def written(journal_at: JournalAt, lines: int = 5) -> None:
     journal = journal_at()
     for number in range(lines):
@@ -419,6 +423,43 @@ async def test_a_closed_journal_refuses_and_a_forked_child_cannot_write(journal_
     journal.close()
     with pytest.raises(JournalUnavailable, match="closed"):
         await journal.append("intent", {})
+
+
+async def test_a_disk_that_hangs_holds_up_the_end_for_a_moment_only(
+    journal_at: JournalAt, path: Path, key: Secret
+) -> None:
+    """What waits behind the write that hangs is lost and counted; that one is there once it returns."""
+    disk, asked = threading.Event(), threading.Event()
+    disk.set()
+
+    def sync(_: int) -> None:
+        asked.set()
+        assert disk.wait(30)
+
+    journal = journal_at(sync=sync)
+    disk.clear()
+    asked.clear()
+    hanging = asyncio.ensure_future(journal.append("intent", {"n": 1}))
+    while not asked.is_set():
+        await asyncio.sleep(0.001)
+    waiting = asyncio.ensure_future(journal.append("intent", {"n": 2}))
+    await asyncio.sleep(0)
+    journal.append_nowait("outcome", {"n": 3})
+    begun = time.monotonic()
+    journal.close()
+
+    assert time.monotonic() - begun < 1
+    with pytest.raises(JournalUnavailable, match="longer than"):
+        await waiting
+    assert journal.lost == 2  # the outcome and the closing line
+    with pytest.raises(JournalUnavailable, match="read-only"):
+        journal_at()  # the thread may still write
+    disk.set()
+    assert await hanging == 2
+    while (verified := verify(path, key)).lines < 2 or "quantlab-journal" in names_of_threads():
+        await asyncio.sleep(0.001)
+    assert verified.ok
+    journal_at().close()
 
 
 async def test_without_a_thread_the_same_file_is_written(

@@ -175,6 +175,21 @@ def test_an_order_by_quote_quantity_is_reserved_in_quote(portfolio: Portfolio, r
     assert exposure(portfolio, request).buying_quote == 0
 
 
+def test_the_venues_rounding_of_a_quote_amount_reserves_nothing_after_the_end(
+    portfolio: Portfolio, report: Build
+) -> None:
+    """All of it is booked, and its cumulative amount is a hair more than the exact sum of the fills."""
+    request = OrderRequest(
+        symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET, quote_quantity=Decimal(1),
+        client_order_id="a-1",
+    )  # fmt: skip
+    portfolio.reserve(request)
+    told = report("FILLED", "0.3", "0.3", "3.33333333", cumulative_quote=Decimal(1))
+    portfolio.apply(told)
+    assert portfolio.reserved("a-1").quote == 0
+    assert portfolio.missing("a-1") == 0
+
+
 def test_an_order_found_working_counts_with_what_it_may_still_trade(
     portfolio: Portfolio, one: OrderRequest, report: Build
 ) -> None:

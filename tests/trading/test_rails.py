@@ -168,6 +168,30 @@ def test_a_limit_sell_below_the_market_is_valued_at_the_market() -> None:
     assert "max_order_notional" in breaches(order("2", "1", Side.SELL), limits=wide)
 
 
+def test_a_market_buy_counts_at_the_worst_price_that_we_allow() -> None:
+    """A thin book fills it far above the middle: what a limit buy may bid at most is what it counts."""
+    used = {each.rail: each.used for each in decide(order("1", None), seen(position=D(2)), LIMITS).verdicts}
+    assert used["max_order_notional"] == D(63_000)
+    assert used["max_position"] == D(189_000)
+    most = D(100_000) / D(63_000)
+    assert breaches(order(str(round(most - D("0.0005"), 3)), None)) == []
+    assert breaches(order(str(round(most + D("0.0005"), 3)), None)) == ["max_order_notional"]
+
+
+def test_a_market_sell_and_an_order_by_quote_quantity_count_as_what_they_are() -> None:
+    """A sell at the market gets no more than the reference; an amount in the quote asset is exact."""
+    for request, worth in ((order("1", None, Side.SELL), D(60_000)), (by_quote("90000"), D(90_000))):
+        used = {each.rail: each.used for each in decide(request, FRESH, LIMITS).verdicts}
+        assert used["max_order_notional"] == worth
+
+
+@pytest.mark.parametrize("collar", [D("NaN"), D("Infinity"), None])
+def test_without_a_collar_there_is_no_market_buy(collar: Any) -> None:
+    """Nobody can say what it may cost."""
+    limits = msgspec.structs.replace(LIMITS, price_collar=collar)
+    assert breaches(order("1", None), limits=limits) == ["max_order_notional", "max_position"]
+
+
 def test_a_price_from_the_future_is_as_bad_as_an_old_one() -> None:
     """An event 3 s ahead of the venue's clock says that a clock is wrong."""
     assert breaches(order(), seen(price_age_ms=-3_000)) == ["price_age"]
@@ -231,7 +255,10 @@ def test_a_permit_is_for_this_order_once_and_for_a_second() -> None:
     guard.limits = LIMITS
     permits = [guard.decide(order(), FRESH, now_ns=5, state_sequence=7)[1] for _ in range(3)]
     first, second, third = (permit for permit in permits if permit)
-    assert (first.limits_version, first.state_sequence) == (guard.limits.version, 7)
+    assert (first.limits_version, first.state_sequence, first.halts) == (guard.limits.version, 7, None)
+    _, known = guard.decide(order(), FRESH, now_ns=5, state_sequence=7, halts=3)
+    assert known is not None
+    assert known.halts == 3
     first.redeem(order(), 5)
     with pytest.raises(PermitRefused, match="used before"):
         first.redeem(order(), 5)

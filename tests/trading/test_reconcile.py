@@ -11,7 +11,9 @@ import pytest
 
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import UndecodableReply
-from quantlab.trading.reconcile import TRADES_PAGE, trades_after
+from quantlab.trading import reconcile
+from quantlab.trading.reconcile import TRADES_PAGE
+from quantlab.trading.recovery import Recovered
 from quantlab.trading.states import OrderState as S
 
 Make = Callable[..., Any]
@@ -40,6 +42,159 @@ async def test_at_start_open_orders_are_adopted_and_old_trades_are_not_booked(
     assert b.orders.get("web").external
     assert b.portfolio.balances["USDT"].free == 1_000
     assert b.portfolio.reconciled_to("BTCUSDT") == b.venue.trades[-1].trade_id
+
+
+async def test_a_fill_missed_in_a_symbol_first_ordered_after_start_is_booked(bench: Make, limit: Ask) -> None:
+    """Nobody followed the symbol before: the fills of our orders in it are asked for by their numbers."""
+    b = await bench()
+    b.venue.place(limit(client_order_id="old", symbol="ETHUSDT", price="3000"))
+    b.venue.trade("old", "0.1", "3000")
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.stream.clear()
+    b.quote = b.quote._replace(price=D(3_000))
+    order = await b.gateway.submit(limit(symbol="ETHUSDT", quantity="0.5", price="3000"))
+    over = await b.gateway.submit(limit(symbol="ETHUSDT", quantity="0.2", price="3000"))
+    await b.deliver()
+    b.venue.trade(order.client_order_id, "0.3", "2999")
+    b.venue.trade(over.client_order_id, "0.2", "3000")
+    b.venue.stream.clear()
+    await b.gateway.reconcile(("BTCUSDT",))
+
+    assert (order.filled, over.state) == (D("0.3"), S.FILLED)
+    assert sorted((each.price, each.quantity) for each in b.portfolio.fills) == [
+        (2_999, D("0.3")),
+        (3_000, D("0.2")),
+    ]
+    assert b.portfolio.positions["ETHUSDT"].quantity == D("0.5")
+    assert b.portfolio.reserved(order.client_order_id).base == D("0.2")
+    assert b.portfolio.reserved(over.client_order_id).base == 0
+    assert b.portfolio.reconciled_to("ETHUSDT") == b.venue.trades[-1].trade_id
+    assert not b.gateway.alarms
+
+
+async def test_a_fill_between_the_questions_about_a_new_symbol_is_booked_with_the_next(
+    bench: Make, limit: Ask
+) -> None:
+    """It came after the snapshot of the order and before its trades were asked for, and was not told."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    await b.deliver()
+    ask, looks = b.venue.open_orders, 0
+
+    async def trades_afterwards(symbol: str | None = None) -> Any:
+        nonlocal looks
+        looks += 1
+        found = await ask(symbol)
+        b.venue.trade(order.client_order_id, "0.04")
+        return found
+
+    b.venue.open_orders = trades_afterwards
+    await b.gateway.reconcile(("BTCUSDT",))
+    assert looks == 2
+    b.venue.open_orders = ask
+    b.venue.stream.clear()
+    await b.gateway.reconcile(("BTCUSDT",))
+    assert state(b)[:2] == (D("0.08"), D("0.02"))
+    assert not b.gateway.alarms
+
+
+async def test_what_an_order_from_elsewhere_traded_before_we_heard_of_it_is_not_booked(
+    bench: Make, limit: Ask
+) -> None:
+    """Heard of by a fill in a symbol that nobody followed; a later fill of it was missed."""
+    b = await bench()
+    b.venue.place(limit(client_order_id="web", quantity="1"))
+    b.venue.trade("web", "0.1")
+    b.venue.stream.clear()
+    b.venue.trade("web", "0.2")
+    await b.deliver()
+    b.venue.trade("web", "0.3")
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    assert state(b)[:2] == (D("0.5"), D("0.4"))
+    assert len(b.portfolio.fills) == 2
+
+
+async def test_the_fills_of_an_order_that_an_earlier_session_left_unanswered_are_booked(
+    bench: Make, limit: Ask
+) -> None:
+    """Nothing of it was ever told: its trades are asked for by its number, whatever else traded."""
+    b = await bench()
+    request = limit(client_order_id="det0-7")
+    b.venue.place(request)
+    b.venue.trade("det0-7", "0.1")
+    b.venue.stream.clear()
+    b.gateway.recover(Recovered(client_order_ids=frozenset({"det0-7"}), unfinished=(request,)))
+    await b.gateway.reconcile(("BTCUSDT",))
+    assert state(b) == (D("0.1"), 0, [("det0-7", S.FILLED, D("0.1"))])
+
+
+async def test_an_order_that_is_over_and_lacks_fills_after_a_reconciliation_is_an_alarm(
+    bench: Make, limit: Ask
+) -> None:
+    """The venue says what was traded and lists no trade of it: that part stays reserved, and is told."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    order = await b.gateway.submit(limit())
+    await b.deliver()
+    b.venue.trade(order.client_order_id, "0.1")
+    b.venue.trades.clear()
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    assert (order.state, state(b)[:2]) == (S.FILLED, (0, D("0.1")))
+    assert [order.client_order_id in each and "0.1 were not found" in each for each in b.gateway.alarms] == [
+        True
+    ]
+
+
+async def test_a_missing_fill_of_an_order_that_is_over_is_found_although_it_is_before_the_mark(
+    bench: Make, limit: Ask
+) -> None:
+    """The mark passed it by: an order that lacks fills is asked for by its number."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    b.venue.trade(order.client_order_id, "0.1")
+    await b.deliver(0)
+    b.portfolio.mark_reconciled("BTCUSDT", b.venue.trades[-1].trade_id)
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    await b.gateway.reconcile()
+    assert (order.state, state(b)[:2], b.gateway.alarms[1:]) == (S.FILLED, (D("0.1"), 0), ())
+
+
+async def test_an_id_used_again_while_we_did_not_hear_is_two_orders(bench: Make, limit: Ask) -> None:
+    """Cancelled and placed anew under the same id, which the venue allows: the first is over."""
+    b = await bench()
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.place(limit(client_order_id="bot", quantity="0.5"))
+    await b.deliver()
+    b.venue.end("bot")
+    b.venue.place(limit(client_order_id="bot", quantity="2"))
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    number = b.venue.orders["bot"].order_id
+    assert state(b) == (0, 2, [("bot", S.CANCELED, 0), (f"#{number}", S.TAKEN, 0)])
+    assert (b.contradictions, b.gateway.alarms) == ([], ())
+
+
+async def test_an_order_without_a_name_of_its_own_that_ended_unheard_is_over(bench: Make, limit: Ask) -> None:
+    """Only its number names it at the venue: it is asked for by that, and cancelled by that."""
+    b = await bench()
+    b.venue.place(limit(client_order_id="bot"))
+    b.venue.end("bot")
+    b.venue.place(limit(client_order_id="bot", quantity="3"))
+    await b.deliver()
+    b.venue.end("bot")
+    b.venue.stream.clear()
+    await b.gateway.reconcile()
+    assert [each.state for each in b.orders] == [S.CANCELED, S.CANCELED]
+    assert (state(b)[1], b.gateway.alarms) == (0, ())
+    b.venue.place(limit(client_order_id="bot", quantity="3"))
+    await b.deliver()
+    (shown,) = b.orders.open()
+    await b.gateway.cancel("BTCUSDT", shown.client_order_id)
+    await b.deliver()
+    assert (shown.client_order_id[0], shown.state) == ("#", S.CANCELED)
 
 
 async def test_a_lost_report_is_found_with_its_exact_fill(bench: Make, limit: Ask) -> None:
@@ -179,5 +334,5 @@ async def test_a_venue_that_repeats_a_page_of_trades_is_not_asked_for_ever(bench
 
     venue = Repeating()
     with pytest.raises(UndecodableReply, match="do not come after"):
-        await trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
+        await reconcile.trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
     assert venue.asked == 1

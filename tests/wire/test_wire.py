@@ -245,6 +245,21 @@ def test_the_latch_keeps_its_first_reason_until_it_is_cleared() -> None:
     assert (latch.is_set, latch.reason) == (False, "")
 
 
+def test_what_was_decided_before_a_halt_is_stopped_by_it_also_once_it_was_lifted() -> None:
+    """The generation grows with each `set` and never shrinks; what is decided afterwards may go."""
+    latch = HaltLatch()
+    decided = latch.generation
+    latch.check(decided)
+    latch.set("drill")
+    latch.clear()
+    latch.set("again")
+    latch.clear()
+    with pytest.raises(Halted, match="drill .lifted since"):
+        latch.check(decided)
+    latch.check(latch.generation)
+    latch.check()
+
+
 async def test_the_latch_set_on_one_thread_stops_the_wire_at_its_next_write(home: Home) -> None:
     """No order is written after the HALT, though hundreds were under way."""
     latch, written = HaltLatch(), 0

@@ -131,10 +131,14 @@ class RestCalls:
         decode: Callable[[bytes], T],
         *,
         client_order_id: str | None,
+        halts: int | None = None,
     ) -> T:
-        """Send something that changes the account: once, and the outcome is told apart exactly."""
+        """Send something that changes the account: once, and the outcome is told apart exactly.
+
+        `halts`: the HALT latch's generation it was decided on; None counts from here.
+        """
         endpoint = ENDPOINTS[name]
-        outcome = await self._exchange(endpoint, params)
+        outcome = await self._exchange(endpoint, params, halts)
         if isinstance(outcome, Lost) and not outcome.sent:
             raise (
                 Halted(outcome.cause)
@@ -153,7 +157,9 @@ class RestCalls:
             raise VenueUnavailable(f"{cause}; it may have worked: ask for the open orders")
         raise OrderOutcomeUnknown(client_order_id, cause)
 
-    async def _exchange(self, endpoint: Endpoint, params: Mapping[str, str]) -> Reply | Lost:
+    async def _exchange(
+        self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
+    ) -> Reply | Lost:
         credentials = self._credentials
         if not endpoint.signed:
             outcome = await self._transport.exchange(
@@ -164,6 +170,7 @@ class RestCalls:
                 f"{endpoint.call} needs an API key", "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET"
             )
         else:
+            latch = self._latch if endpoint.effect is Effect.EXPOSE else None
             stamped = {
                 **params,
                 "recvWindow": str(self._recv_window_ms),
@@ -174,7 +181,8 @@ class RestCalls:
                 endpoint.path,
                 lambda: sign_query(stamped, credentials.signer),
                 headers={"X-MBX-APIKEY": credentials.api_key},
-                latch=self._latch if endpoint.effect is Effect.EXPOSE else None,
+                latch=latch,
+                halts=latch.generation if latch is not None and halts is None else halts,
             )
         if isinstance(outcome, Reply):
             self.limits = self.limits.with_headers(outcome.headers, self.venue_clock.now_ms())

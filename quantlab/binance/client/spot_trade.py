@@ -50,8 +50,8 @@ class SpotTrade(RestCalls):
 
         Raises:
             PermitRefused: The permit is for another order, spent or expired. Nothing was sent.
-            Halted: HALT was set, at the latest when the request was about to be written.
-                Nothing was sent.
+            Halted: HALT was set since the permit was minted, at the latest when the request was
+                about to be written; lifting it again does not let this order out. Nothing was sent.
             NotSent: No connection; nothing was sent, a new attempt is safe.
             OrderRejected: The venue refused the order, definitely.
             RateLimited: Weight or order count is spent; wait `retry_after_s`.
@@ -73,13 +73,16 @@ class SpotTrade(RestCalls):
             codec.encode_order(request),
             lambda body: codec.decode_ack(body, request),
             client_order_id=request.client_order_id,
+            halts=permit.halts,
         )
 
-    async def cancel_order(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
+    async def cancel_order(
+        self, symbol: str, *, client_order_id: str, order_id: int | None = None
+    ) -> OrderSnapshot:
         """Take one open order out of the book; HALT does not stop this. Weight: 0, refused 1.
 
-        The snapshot keeps the order's own client id; its `created_ms` is None, because the
-        venue does not say.
+        With `order_id`, the venue's id, that alone names the order. The snapshot keeps the order's
+        own client id; its `created_ms` is None, because the venue does not say.
 
         Raises:
             OrderRejected: -2011: unknown, or not open any more (it may be filled: query it).
@@ -91,7 +94,7 @@ class SpotTrade(RestCalls):
         """
         return await self._change(
             "cancel_order",
-            {"symbol": symbol, "origClientOrderId": client_order_id},
+            {"symbol": symbol, **_which(client_order_id, order_id)},
             codec.decode_cancelled,
             client_order_id=client_order_id,
         )
@@ -116,8 +119,12 @@ class SpotTrade(RestCalls):
                 raise
             return []
 
-    async def order_status(self, symbol: str, *, client_order_id: str) -> OrderSnapshot:
-        """One order by our id, whatever became of it. Weight: 4.
+    async def order_status(
+        self, symbol: str, *, client_order_id: str = "", order_id: int | None = None
+    ) -> OrderSnapshot:
+        """One order by our id or by the venue's `order_id`, whatever became of it. Weight: 4.
+
+        A client id is unique among open orders only: with `order_id` that alone is asked by.
 
         Raises:
             VenueRejected: -2013: no such order. Soon after an unknown outcome this is no proof:
@@ -126,7 +133,7 @@ class SpotTrade(RestCalls):
 
         Source: Binance spot REST API, "Query order (USER_DATA)".
         """
-        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+        params = {"symbol": symbol, **_which(client_order_id, order_id)}
         return await self._read("order_status", params, codec.decode_order)
 
     async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]:
@@ -141,11 +148,12 @@ class SpotTrade(RestCalls):
         return await self._read("open_orders", params, codec.decode_orders)
 
     async def my_trades(
-        self, symbol: str, *, from_id: int | None = None, limit: int = 500
+        self, symbol: str, *, from_id: int | None = None, order_id: int | None = None, limit: int = 500
     ) -> list[AccountTrade]:
-        """The account's own trades in one symbol, oldest first, at most `limit` (up to 1000). Weight: 20.
+        """The account's own trades in one symbol, oldest first, at most `limit` (up to 1000).
 
-        With `from_id` those from that trade id on, else the latest. To page: ask again from
+        Weight: 20; of one order 5. With `from_id` those from that trade id on, else the latest; with
+        `order_id` (the venue's) those of that order alone. To page: ask again from
         the last `trade_id` plus one, until fewer than `limit` come.
 
         Raises:
@@ -155,4 +163,10 @@ class SpotTrade(RestCalls):
         """
         params = {"symbol": symbol, "limit": str(limit)}
         params |= {"fromId": str(from_id)} if from_id is not None else {}
+        params |= {"orderId": str(order_id)} if order_id is not None else {}
         return await self._read("my_trades", params, codec.decode_account_trades)
+
+
+def _which(client_order_id: str, order_id: int | None) -> dict[str, str]:
+    """The parameter that names an order: the venue's id where it is given."""
+    return {"origClientOrderId": client_order_id} if order_id is None else {"orderId": str(order_id)}

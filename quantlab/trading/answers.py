@@ -1,0 +1,47 @@
+"""What the wire side of trading posts home, and what it needs of latch and journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from quantlab.domain.orders import NO_ORDER_ID
+from quantlab.trading.states import OrderEvent
+
+
+class Latch(Protocol):
+    """`wire.HaltLatch`, as far as we need it."""
+
+    @property
+    def is_set(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def generation(self) -> int: ...
+
+    def check(self, generation: int | None = None) -> None: ...
+
+
+class Notes(Protocol):
+    """Takes lines that nobody waits for."""
+
+    def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None: ...
+
+
+class Lines(Notes, Protocol):
+    """`journal.Journal`, as far as we need it."""
+
+    async def append(self, kind: str, data: Mapping[str, Any]) -> int: ...
+
+
+class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Posted home: what came of one request of ours."""
+
+    client_order_id: str
+    event: OrderEvent
+    reason: str = ""
+    order_id: int = NO_ORDER_ID
