@@ -82,6 +82,10 @@ def test_equal_seeds_make_equal_markets_and_symbols_do_not_disturb_each_other() 
     assert run(8, 20)[1] != first
 
 
+def test_a_symbol_that_is_named_twice_is_one() -> None:
+    assert [one.symbol for one in SyntheticMarket(7, ["BTCUSDT", "BTCUSDT"]).instruments] == ["BTCUSDT"]
+
+
 def test_an_unknown_symbol_is_named() -> None:
     """Asking for a symbol that the market does not make says which there are."""
     with pytest.raises(UnknownSymbol, match="BTCUSDT"):
@@ -104,17 +108,20 @@ def test_a_market_stands_still_until_played_and_when_stopped() -> None:
 
 @given(
     changes=st.lists(
-        st.tuples(st.integers(0, 10_000), st.sampled_from([0.1, 0.5, 1.0, 3.0, 10.0, None])), max_size=6
+        st.tuples(st.integers(0, 10_000), st.sampled_from([0.1, 0.5, 1.0, 3.0, 10.0, None, "slip"])),
+        max_size=6,
     )
 )
-def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | None]]) -> None:
-    """Through any plays and stops the market's time is continuous, and maps back to when it is due."""
+def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | str | None]]) -> None:
+    """Through any plays, stops and slips the market's time is continuous, and maps back to when it is due."""
     pace, now = Pace(), 0
     for wait, speed in changes:
-        now += wait
-        before = pace.market_ms(now)
+        since, now = now, now + wait
+        before = pace.market_ms(since if speed == "slip" else now)
         if speed is None:
             pace.stop(now)
+        elif isinstance(speed, str):
+            pace.slip(since, now)
         else:
             pace.play(now, speed)
         assert pace.market_ms(now) == before
@@ -124,7 +131,7 @@ def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | N
             assert pace.market_ms(due) >= before + 777 - 1e-6
 
 
-@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf"), 10_001])
+@pytest.mark.parametrize("speed", [0, -1, 1e-310, float("nan"), float("inf"), 10_001])
 def test_a_speed_must_be_possible(speed: float) -> None:
     """Zero, negative, endless and NaN speeds are refused by name."""
     with pytest.raises(InvalidField, match="speed"):
