@@ -220,12 +220,29 @@ async def test_only_requests_under_a_known_key_are_logged(alice, venue: PaperVen
     assert [seen.code for seen in venue.requests] == [-1022]
 
 
-async def test_a_body_that_is_not_what_its_encoding_says_is_refused(alice) -> None:
-    """Broken gzip is the sender's fault: 400, in JSON."""
+async def test_a_body_that_is_not_what_its_encoding_says_is_refused(
+    alice, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Broken gzip is the sender's fault: 400, in JSON, and no traceback."""
     headers = {"X-MBX-APIKEY": alice.key, "Content-Encoding": "gzip"}
     reply = await alice.http.post(ORDER, content=b"no gzip at all", headers=headers)
 
     assert (reply.status_code, reply.json()["code"]) == (400, -1100)
+    await alice.get("/api/v3/ping")
+    assert len(capfd.readouterr().err.splitlines()) <= 1
+
+
+async def test_a_request_that_is_no_http_costs_one_line(
+    venue: PaperVenue, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be parsed is answered 400, and the owner reads one line, not a traceback."""
+    host, port = venue.rest.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /api/v3/ping?\xff HTTP/1.1\r\n\r\n")
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("quantlab venue: Error handling request")
 
 
 @pytest.mark.parametrize("path", [ORDER, "/control/advance"])

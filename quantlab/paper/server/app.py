@@ -18,7 +18,7 @@ from quantlab.errors import EngineError, PortTaken, QuantlabError
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import rest, streams, wsapi
 from quantlab.paper.server.control import Control
-from quantlab.paper.server.faults import INTERNAL, report
+from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.session import Session
 from quantlab.paper.server.sockets import close_all, keep_alive
 
@@ -36,7 +36,9 @@ class Server:
         self.control = Control(session)
         self.port = 0
         self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None), handle_signals=False, shutdown_timeout=0.5
+            web.Server(self._handle, access_log=None, logger=LOGGER),
+            handle_signals=False,
+            shutdown_timeout=0.5,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
