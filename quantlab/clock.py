@@ -73,7 +73,3 @@ class ManualClock:
         if milliseconds < 0:
             raise ValueError(f"a clock cannot go back by {-milliseconds} ms")
         self._elapsed_ns += milliseconds * NS_PER_MS
-
-    def advance_to(self, now_ms: int) -> None:
-        """Move on to the wall time `now_ms`; a time in the past changes nothing."""
-        self.advance(max(0, now_ms - self.now_ms()))

@@ -33,6 +33,8 @@ from quantlab.domain.market import BookTicker, DepthSnapshot, Kline, Trade
 from quantlab.domain.position import AccountInfo, Balance
 from quantlab.errors import UndecodableReply
 
+EARLIEST_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z, when the venue was not there yet
+LATEST_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
 NO_UPDATE_ID = -1  # a BookTicker from REST: only the stream numbers its updates
 
 
@@ -61,8 +63,11 @@ def decode_ping(body: bytes) -> None:
 
 
 def decode_time(body: bytes) -> int:
-    """The venue's clock, UTC milliseconds."""
-    return decode(body, TimeReply).server_time
+    """The venue's clock, UTC milliseconds; `UndecodableReply` where no clock can show that."""
+    server_ms = decode(body, TimeReply).server_time
+    if not EARLIEST_MS <= server_ms < LATEST_MS:
+        raise UndecodableReply(f"the server time {str(server_ms)[:40]} is not between 2017 and 2100")
+    return server_ms
 
 
 def decode_exchange_info(body: bytes) -> ExchangeInfo:

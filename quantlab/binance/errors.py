@@ -12,7 +12,9 @@ from quantlab.errors import OrderRejected, RateLimited, VenueRejected
 
 CLOCK_OUTSIDE_WINDOW = -1021
 UNKNOWN_ORDER = -2011  # "Unknown order sent.": nothing (left) to cancel
+NO_CODE = 0  # the body was no error object
 UNKNOWN_OUTCOME_CODES = frozenset({-1006, -1007})  # "execution status unknown", whatever the HTTP status
+TROUBLED_CODES = frozenset({NO_CODE, -1000, -1001})  # of a 400: something broke, but it does not say when
 BACK_OFF_CODES = frozenset({-1003, -1008, -1015})  # too many requests, overloaded, too many orders
 BACK_OFF_STATUS = frozenset({418, 429})
 TEXT_LENGTH = 200
@@ -31,15 +33,18 @@ def redact(text: str) -> str:
     return text
 
 
-def outcome_is_unknown(status: int, code: int) -> bool:
+def outcome_is_unknown(status: int, code: int, *, changes: bool) -> bool:
     """True where an unhappy answer (not 200) leaves open whether the venue acted.
 
     Any 5XX, the codes that say so themselves, a request that timed out on its way (408), and
-    every status that the document does not know. The other 4XX are definite refusals.
+    every status that the document does not know. Of what `changes` the account, also a 400 for a
+    fault inside the venue, or without a code at all. The other 4XX are definite refusals.
 
-    Source: Binance spot REST API, "HTTP Return Codes" and "Errors" (-1006, -1007).
+    Source: Binance spot REST API, "HTTP Return Codes" and "Errors" (-1000, -1001, -1006, -1007).
     """
-    return not 400 <= status < 500 or status == 408 or code in UNKNOWN_OUTCOME_CODES
+    if not 400 <= status < 500 or status == 408 or code in UNKNOWN_OUTCOME_CODES:
+        return True
+    return changes and status == 400 and code in TROUBLED_CODES
 
 
 def refusal(

@@ -37,7 +37,6 @@ class VenueClock:
         self.offset_ms: float | None = None
         self.uncertainty_ms: float | None = None
         self._correction_ms = 0  # what `now_ms` adds: the offset less the uncertainty, rounded down
-        self._synced_at: tuple[int, int] | None = None  # wall ms, monotonic ns
 
     @property
     def fixed(self) -> bool:
@@ -46,7 +45,7 @@ class VenueClock:
     @property
     def synced(self) -> bool:
         """True once an offset was measured."""
-        return self._synced_at is not None
+        return self.offset_ms is not None
 
     def now_ms(self) -> int:
         """The venue's time, UTC milliseconds: not ahead, behind by two uncertainties at most."""
@@ -73,15 +72,3 @@ class VenueClock:
         self.offset_ms = best.offset_ms
         self.uncertainty_ms = None if self.fixed else best.rtt_ms / 2 + RESOLUTION_MS
         self._correction_ms = math.floor(best.offset_ms - (self.uncertainty_ms or 0))
-        self._synced_at = (self.local.now_ms(), self.local.monotonic_ns())
-
-    def drift_ms(self) -> float | None:
-        """How far our wall clock moved against our monotonic clock since the last `adopt`.
-
-        Some milliseconds are normal; half a second means that the wall clock was set (or the
-        machine slept) and that the offset is worth nothing until it is measured again.
-        """
-        if self._synced_at is None:
-            return None
-        wall_ms, steady_ns = self._synced_at
-        return self.local.now_ms() - wall_ms - (self.local.monotonic_ns() - steady_ns) / NS_PER_MS

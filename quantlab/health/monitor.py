@@ -70,7 +70,6 @@ class Monitor:
         self._pinger = Pinger(ping, clock, every_s=ping_every_s, timeout_s=ping_timeout_s)
         self._prober = Prober(sources, self._pinger, clock)
         self._memory = Memory(venue=venue, level=level.label)
-        self._wake = asyncio.Event()
         self._changes: deque[Change] = deque(maxlen=HISTORY)
         self.errors: deque[str] = deque(maxlen=20)
         self.latest: VenueHealth | None = None
@@ -86,16 +85,12 @@ class Monitor:
                 if moved or loop.time() >= due:
                     self._tell()
                     due = loop.time() + self._period_s
-                await self._pause(max(0.0, due - loop.time()))
+                await asyncio.sleep(self._pause_s(max(0.0, due - loop.time())))
         finally:
             pings.cancel()
             self._sample(stopped=True)
             self._tell()
             await asyncio.wait({pings}, timeout=STOP_S)  # a ping may not heed its cancellation
-
-    def poke(self) -> None:
-        """Look at once, for example because a stream came or went. On the wire loop."""
-        self._wake.set()
 
     def history(self) -> tuple[Change, ...]:
         """The last transitions, oldest first."""
@@ -105,15 +100,8 @@ class Monitor:
         """The transitions as a table."""
         return frame(self.history(), columns=["time_ms", "before", "after", "reasons"])
 
-    async def _pause(self, until_due_s: float) -> None:
-        pause_s = min(until_due_s, self._fast_s) if self._memory.state in ON_THE_WAY else until_due_s
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._wake.clear()
+    def _pause_s(self, until_due_s: float) -> float:
+        return min(until_due_s, self._fast_s) if self._memory.state in ON_THE_WAY else until_due_s
 
     def _sample(self, *, stopped: bool = False) -> bool:
         """Take one sample and step; True if the state has moved."""

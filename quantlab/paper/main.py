@@ -65,13 +65,14 @@ async def serve(settings: argparse.Namespace) -> None:
         speed=settings.speed,
         seed=settings.seed,
         clock=settings.clock,
-        symbols=settings.symbols.split(",") if settings.symbols else None,
+        symbols=_names(settings.symbols),
         hold=settings.hold,
     )
     if settings.die_with_parent:
         _watch_stdin(loop, done)
     async with venue:
         say(msgspec.json.encode(facts(venue)).decode())
+        venue.when_broken(done.set)
         await done.wait()
         if settings.die_with_parent:
             loop.remove_reader(STDIN)
@@ -95,6 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="quantlab venue", description="Run the paper venue alone.")
     add_arguments(parser)
     return run(parser.parse_args(arguments))
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The symbols in "A, B,A": each once, without blanks; None for all."""
+    names = (name.strip() for name in (text or "").split(","))
+    return list(dict.fromkeys(filter(None, names))) or None
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:

@@ -18,11 +18,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quantlab.domain.text import printable
 from quantlab.errors import ConfigError, EngineError
 from quantlab.secret import Secret
 
 READY_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 0.5
+QUOTED = 80  # bytes of a line that is not ours
 
 _LIVE: weakref.WeakSet[EmbeddedVenue] = weakref.WeakSet()
 
@@ -67,7 +69,8 @@ class EmbeddedVenue:
 
     def spawn(self) -> None:
         """Start the process and return at once. Call it on the main thread."""
-        command = [sys.executable, "-m", "quantlab.paper.main", "--die-with-parent", *self._arguments]
+        # -P: a secrets.py beside the notebook must not be taken for Python's own
+        command = [sys.executable, "-P", "-m", "quantlab.paper.main", "--die-with-parent", *self._arguments]
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             command,
             stdin=subprocess.PIPE,
@@ -86,7 +89,12 @@ class EmbeddedVenue:
         return self._process is not None and self._process.poll() is None
 
     async def address(self, timeout_s: float = READY_TIMEOUT_S) -> VenueAddress:
-        """Wait for the ready line; a venue that ends instead says why on its standard error."""
+        """Wait for the ready line; a venue that ends instead says why on its standard error.
+
+        Raises:
+            ConfigError: It ended at start, or something else speaks on its standard output.
+            EngineError: It is not ready within `timeout_s`.
+        """
         process = self._process
         if process is None or process.stdout is None:
             raise EngineError("the embedded venue was not started")
@@ -103,7 +111,15 @@ class EmbeddedVenue:
                 f"the embedded venue ended at start: {reason[-1] if reason else 'it gave no reason'}",
                 "run `quantlab venue` in a terminal to see it alone",
             )
-        return msgspec.json.decode(line, type=VenueAddress)
+        try:
+            return msgspec.json.decode(line, type=VenueAddress)
+        except (msgspec.DecodeError, RecursionError):
+            self.stop()
+        said = printable(line[:QUOTED].decode(errors="replace"))
+        raise ConfigError(
+            f"the embedded venue's first line is not its own: {said!r}",
+            "find what prints when Python starts, for example a sitecustomize.py, and silence it",
+        )
 
     def stop(self) -> None:
         """End the process and reap it; idempotent. A forked child has no process to end."""

@@ -6,7 +6,7 @@ the real venue. It binds the loopback address and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -56,13 +56,14 @@ class PaperVenue:
         rest, ws, ws_api: Base addresses, known inside `async with`; clients add /ws or /stream to `ws`.
         accounts: (api key, api secret) of each account.
         control: Address and secret of the control endpoint.
-        requests: Every order-changing request seen so far, in order.
+        requests: The order-changing requests seen so far under a known key, in order; the last 100,000.
         exchange: The exchange itself, for a test to look into.
 
     Raises:
         InvalidField: `port` is no port, or another argument is out of its range.
         PortTaken: On entering, where something else listens there.
         TapeError: The tape is missing or damaged.
+        EngineError: On leaving, where the market has failed on the way.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class PaperVenue:
 
     @property
     def requests(self) -> list[OrderRequestSeen]:
-        return self.session.requests
+        return list(self.session.requests)
 
     @property
     def exchange(self) -> Exchange:
@@ -116,6 +117,10 @@ class PaperVenue:
     ) -> None:
         await self._server.stop()
 
+    def when_broken(self, call: Callable[[], None]) -> None:
+        """Call when the venue can go on no more, inside `async with`: leaving that then says why."""
+        self._server.when_broken(call)
+
     async def advance(self, milliseconds: int) -> int:
         """As POST /control/advance, for a venue in one's own process; the venue's new time."""
         return await self.session.advance(milliseconds)
@@ -130,6 +135,8 @@ def _market(
 
         if tape is None:
             raise ConfigError("market tape without a file", "name one with --tape FILE")
+        if symbols:
+            raise ConfigError("a tape has its own symbol", "leave out --symbols")
         return TapeMarket(read(Path(tape)), speed=speed)
     if tape is not None:
         raise ConfigError(f"a tape with market {kind}", "choose the market tape with --market tape")

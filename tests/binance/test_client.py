@@ -468,6 +468,19 @@ async def test_a_refused_timestamp_is_told_even_where_the_clock_cannot_be_measur
     assert client.venue_clock.offset_ms is None
 
 
+@pytest.mark.parametrize("server_time", [-5, 0, 1_483_228_799_999, 4_102_444_800_000, 10**23, 1e23])
+async def test_a_time_that_no_clock_can_show_is_not_adopted(
+    server_time: float, stub: Any, connect: Make, play: SimpleNamespace
+) -> None:
+    """Before 2017 or after 2099: the reply is not understood, and the clock stays as it was."""
+    client: BinanceClient = connect(stub.base)
+    stub.answer = play.reply({"serverTime": server_time})
+
+    with pytest.raises(UndecodableReply, match="GET /api/v3/time"):
+        await client.sync_clock(samples=1)
+    assert (client.venue_clock.synced, client.venue_clock.offset_ms) == (False, None)
+
+
 async def test_clients_can_share_one_venue_clock(stub: Any, connect: Make, play: SimpleNamespace) -> None:
     """The HALT client needs no measurement of its own."""
     shared = VenueClock(SystemClock())

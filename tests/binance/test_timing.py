@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,17 +98,3 @@ def test_before_the_first_sample_nothing_is_claimed() -> None:
     clock = VenueClock(ManualClock(7))
 
     assert (clock.now_ms(), clock.synced, clock.offset_ms, clock.uncertainty_ms) == (7, False, None, None)
-    assert clock.drift_ms() is None
-
-
-@pytest.mark.parametrize("jump_ms", [-3_600_000, 0, 3_600_000])
-def test_a_wall_clock_that_is_set_shows_as_drift(jump_ms: int) -> None:
-    """The monotonic clock goes on by 10 s, the wall clock by 10 s and the jump."""
-    local = ManualClock(10_000_000)
-    clock = VenueClock(local)
-    clock.adopt([clock.sample(clock.monotonic_ns(), 10_000_000)])
-
-    local.advance(10_000)
-    local._start_ms += jump_ms
-
-    assert clock.drift_ms() == jump_ms

@@ -84,6 +84,11 @@ UNKNOWN: dict[str, Callable[[SimpleNamespace], Any]] = {
     "answers 504 -1007": lambda play: play.reply(error(-1007), 504),
     "answers 400 -1006": lambda play: play.reply(error(-1006), 400),
     "answers 400 -1007": lambda play: play.reply(error(-1007), 400),
+    "answers 400 -1000": lambda play: play.reply(error(-1000), 400),
+    "answers 400 -1001": lambda play: play.reply(error(-1001), 400),
+    "answers 400 with nothing": lambda play: play.reply(b"", 400),
+    "answers 400 with a page": lambda play: play.reply(b"<html>Bad Request</html>", 400),
+    "answers 400 without a code": lambda play: play.reply({"msg": "no"}, 400),
     "answers 408": lambda play: play.reply(b"", 408),
     "answers 302": lambda play: play.reply(b"", 302, {"Location": "/elsewhere"}),
     "answers 200 with nothing": lambda play: play.reply(b""),
@@ -136,6 +141,8 @@ REFUSALS: list[tuple[int, int, dict[str, str], type[VenueRejected], int | None]]
     (400, -1013, {}, OrderRejected, None),
     (400, -1021, {}, OrderRejected, None),
     (401, -2015, {}, OrderRejected, None),
+    (403, -1000, {}, OrderRejected, None),
+    (404, -1020, {}, OrderRejected, None),
     (409, -2021, {}, OrderRejected, None),
     (400, -1003, {}, RateLimited, None),
     (400, -1008, {}, RateLimited, None),
@@ -174,18 +181,21 @@ async def test_a_definite_refusal_is_told_as_such_and_sent_once(
     assert sum(each.verb == "POST" for each in stub.requests) == 1
 
 
+@pytest.mark.parametrize("status", [403, 404])
 async def test_a_firewall_page_is_a_definite_refusal_without_a_code(
-    stub: Any, connect: Make, play: SimpleNamespace
+    status: int, stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
 ) -> None:
-    """403 with HTML: not asked again, and nothing of the page is repeated."""
+    """403 (or 404) with HTML: not asked again, and nothing of the page is repeated."""
     client: BinanceClient = connect(stub.base)
-    stub.answer = play.reply(b"<html>your signature=deadbeef</html>", 403)
+    stub.answer = play.reply(b"<html>your signature=deadbeef</html>", status)
+    request = order()
 
-    with pytest.raises(VenueRejected) as refused:
-        await client.account()
-
-    assert (refused.value.code, refused.value.status, len(stub.requests)) == (0, 403, 1)
-    assert "html" not in str(refused.value)
+    for call in (client.account, lambda: client.submit_order(request, permit(request))):
+        stub.requests.clear()
+        with pytest.raises(VenueRejected) as refused:
+            await call()
+        assert (refused.value.code, refused.value.status, len(stub.requests)) == (0, status, 1)
+        assert "html" not in str(refused.value)
 
 
 async def test_without_a_connection_an_order_was_not_sent(
@@ -238,6 +248,8 @@ READ_FAULTS: dict[str, tuple[Callable[[SimpleNamespace], Any], type[VenueError],
     "hang": (lambda play: play.raw(b"", then="hang"), VenueUnavailable, 1),
     "redirect": (lambda play: play.reply(b"", 301, {"Location": "/x"}), VenueUnavailable, 3),
     "unknown symbol": (lambda play: play.reply(error(-1121), 400), VenueRejected, 1),
+    "400 -1000": (lambda play: play.reply(error(-1000), 400), VenueRejected, 1),
+    "400 page": (lambda play: play.reply(b"<html>", 400), VenueRejected, 1),
     "429": (lambda play: play.reply(error(-1003), 429, {"Retry-After": "1"}), RateLimited, 1),
 }
 

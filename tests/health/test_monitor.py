@@ -117,19 +117,6 @@ async def test_it_tells_every_period_and_each_number_once(venue: Venue, told: li
     assert told[-1].state is STOPPED
 
 
-async def test_a_poke_shows_a_change_at_once(venue: Venue, told: list[VenueHealth]) -> None:
-    async with running(make(venue, told, period_s=600.0)) as monitor:
-        await until(lambda: state(monitor) is OK)
-        assert venue.streams is not None
-        venue.streams.connected = False
-        await asyncio.sleep(0.02)
-        assert state(monitor) is OK
-        monitor.poke()
-        await until(lambda: state(monitor) is DEGRADED)
-
-    assert "NOT_CONNECTED" in {reason.code for reason in told[-2].reasons}
-
-
 async def test_a_ping_that_hangs_becomes_a_reason_and_stops_nothing(
     venue: Venue, told: list[VenueHealth]
 ) -> None:

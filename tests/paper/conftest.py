@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -159,3 +161,24 @@ async def reader(lively: PaperVenue) -> AsyncIterator[Client]:
     """The first account of the lively venue."""
     async with Client(lively) as client:
         yield client
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m quantlab.paper.main`; what still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def launch(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "quantlab.paper.main", *arguments]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        started.append(process)
+        return process
+
+    yield launch
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()

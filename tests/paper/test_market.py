@@ -82,6 +82,10 @@ def test_equal_seeds_make_equal_markets_and_symbols_do_not_disturb_each_other() 
     assert run(8, 20)[1] != first
 
 
+def test_a_symbol_that_is_named_twice_is_one() -> None:
+    assert [one.symbol for one in SyntheticMarket(7, ["BTCUSDT", "BTCUSDT"]).instruments] == ["BTCUSDT"]
+
+
 def test_an_unknown_symbol_is_named() -> None:
     """Asking for a symbol that the market does not make says which there are."""
     with pytest.raises(UnknownSymbol, match="BTCUSDT"):
@@ -104,17 +108,20 @@ def test_a_market_stands_still_until_played_and_when_stopped() -> None:
 
 @given(
     changes=st.lists(
-        st.tuples(st.integers(0, 10_000), st.sampled_from([0.1, 0.5, 1.0, 3.0, 10.0, None])), max_size=6
+        st.tuples(st.integers(0, 10_000), st.sampled_from([0.1, 0.5, 1.0, 3.0, 10.0, None, "slip"])),
+        max_size=6,
     )
 )
-def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | None]]) -> None:
-    """Through any plays and stops the market's time is continuous, and maps back to when it is due."""
+def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | str | None]]) -> None:
+    """Through any plays, stops and slips the market's time is continuous, and maps back to when it is due."""
     pace, now = Pace(), 0
     for wait, speed in changes:
-        now += wait
-        before = pace.market_ms(now)
+        since, now = now, now + wait
+        before = pace.market_ms(since if speed == "slip" else now)
         if speed is None:
             pace.stop(now)
+        elif isinstance(speed, str):
+            pace.slip(since, now)
         else:
             pace.play(now, speed)
         assert pace.market_ms(now) == before
@@ -124,7 +131,7 @@ def test_market_time_never_jumps_or_goes_back(changes: list[tuple[int, float | N
             assert pace.market_ms(due) >= before + 777 - 1e-6
 
 
-@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf"), 10_001])
+@pytest.mark.parametrize("speed", [0, -1, 1e-310, float("nan"), float("inf"), 10_001])
 def test_a_speed_must_be_possible(speed: float) -> None:
     """Zero, negative, endless and NaN speeds are refused by name."""
     with pytest.raises(InvalidField, match="speed"):
@@ -281,6 +288,20 @@ def test_the_mirrored_book_starts_from_the_snapshot(tape: Path) -> None:
         (lambda lines: [lines[0], "not a tape"], "line 2"),
         (lambda lines: [lines[0].replace('"U": 10,', "")], "line 1: a depthUpdate message lacks a field"),
         (lambda lines: [lines[0].replace('"3.0"', '"three"')], "'three' is no price"),
+        (lambda lines: [*lines[:1], lines[1].replace("10.05", "0.00000000")], "line 2: the price 0.00000000"),
+        (lambda lines: [lines[0].replace('"10.00"', '"0.00"')], "line 1: the price 0.00 is not above 0"),
+        (lambda lines: [*lines[:2], lines[2].replace("10.10", "0")], "line 3: the price 0 is not above 0"),
+        (lambda lines: [lines[0].replace('"10.00"', f'"{"9" * 120}"')], "line 1: '9999"),
+        (lambda lines: [lines[0].replace('"10.00"', '"1.123456789012345678901"')], "line 1: '1.12"),
+        (lambda lines: [lines[0].replace('"10.00"', '"\u0661"')], "line 1"),
+        (lambda lines: [lines[0].replace('"10.00"', '"1."')], "line 1: '1.'"),
+        (lambda lines: [lines[0], "9" * 400 + lines[1][19:]], "line 2: 9999"),
+        (lambda lines: ["9" * 400 + lines[0][19:]], "line 1: 9999"),
+        (lambda lines: ["-5 " + lines[0].partition(" ")[2]], "line 1: -5 is no receive time"),
+        (lambda lines: [lines[0].replace('"E": 1', '"E": ' + "1" * 400)], "line 1"),
+        (lambda lines: [lines[0], lines[1].replace('"T": 1', '"T": ' + "1" * 400)], "line 2"),
+        (lambda lines: [lines[0].replace('"u": 12', '"u": 12' + "0" * 30)], "line 1"),
+        (lambda lines: [lines[0][:-1] + ', "x": ' + "[" * 20_000 + "]" * 20_000 + "}"], "line 1"),
         (lambda lines: [lines[0], '1700000000000000000 {"hello": 1}'], "line 2: neither"),
         (lambda lines: [lines[0], lines[1].replace("ABCUSDT", "XYZUSDT")], "ABCUSDT, XYZUSDT"),
         (lambda lines: [lines[0].replace("ABCUSDT", "ABCXYZ")], "quote asset"),
@@ -295,6 +316,14 @@ def test_a_damaged_tape_is_refused_by_name_and_line(tmp_path: Path, damage: Any,
         read(path)
     assert said in str(error.value)
     assert str(path) in str(error.value)
+
+
+def test_a_trade_of_an_old_recording_has_order_ids_where_a_diff_has_levels(tmp_path: Path) -> None:
+    """`a` and `b` of a trade were the two orders' ids once: they pass, and go out as they came."""
+    path = tmp_path / "old.txt"
+    path.write_text("\n".join([LINES[0], LINES[1].replace('"m":', '"b": 88, "a": 50, "m":'), *LINES[2:]]))
+
+    assert b'"b": 88, "a": 50' in read(path).messages[1].raw
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket as sockets
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,27 +124,6 @@ async def test_it_listens_on_loopback_only() -> None:
 Start = Any
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts `python -m quantlab.paper.main`; what still runs at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def launch(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "quantlab.paper.main", *arguments]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        started.append(process)
-        return process
-
-    yield launch
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            pipe.close()
-
-
 def test_a_process_prints_one_line_of_facts(start: Start) -> None:
     """The ready line has every promised name, and its addresses answer."""
     process = start("--die-with-parent", "--market", "none", "--json")
@@ -175,10 +151,11 @@ def test_it_ends_when_its_standard_input_ends(start: Start) -> None:
     assert process.wait(5) == 0
 
 
+@pytest.mark.parametrize("speed", ["1", "10000"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_on_a_signal(start: Start, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT end it cleanly, with exit code 0 and no traceback."""
-    process = start()
+def test_it_ends_on_a_signal(start: Start, number: signal.Signals, speed: str) -> None:
+    """SIGTERM and SIGINT end it cleanly, with exit code 0 and no traceback, however busy it is."""
+    process = start("--speed", speed)
     facts = json.loads(process.stdout.readline())
     process.send_signal(number)
 
@@ -186,6 +163,15 @@ def test_it_ends_on_a_signal(start: Start, number: signal.Signals) -> None:
     assert process.stderr.read() == ""
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{facts['rest']}/api/v3/ping", trust_env=False)
+
+
+def test_symbols_are_listed_once_whatever_the_blanks(start: Start) -> None:
+    """--symbols "A, B,A" lists A and B."""
+    process = start("--market", "none", "--symbols", "BTCUSDT, ETHUSDT,BTCUSDT ,")
+    rest = json.loads(process.stdout.readline())["rest"]
+    symbols = httpx.get(f"{rest}/api/v3/exchangeInfo", trust_env=False).json()["symbols"]
+
+    assert [one["symbol"] for one in symbols] == ["BTCUSDT", "ETHUSDT"]
 
 
 def test_a_process_that_cannot_start_says_why_in_one_line(start: Start, tmp_path: Path) -> None:
@@ -199,6 +185,7 @@ def test_a_process_that_cannot_start_says_why_in_one_line(start: Start, tmp_path
             (("--tape", str(tmp_path / "none.gz")), "none.gz"),
             (("--symbols", "NOPE"), "NOPE"),
             (("--speed", "0"), "speed"),
+            (("--tape", str(tmp_path / "none.gz"), "--symbols", "ETHUSDT"), "leave out --symbols"),
         ):
             process = start(*arguments)
             out, err = process.communicate(timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ def illegal(name: str, legal: str = NUMBER) -> str:
         ({"side": None}, -1102, missing("side")),
         ({"type": "STOP"}, -1116, "Invalid orderType."),
         ({"type": "STOP_LOSS"}, -2010, "Stop loss orders are not supported for this symbol."),
+        ({"type": "LIMIT_MAKER"}, -2010, "Limit maker orders are not supported for this symbol."),
         ({"timeInForce": "GTD"}, -1115, "Invalid timeInForce."),
         ({"timeInForce": None}, -1102, missing("timeInForce")),
         ({"price": None}, -1102, missing("price")),
@@ -87,6 +89,7 @@ async def test_a_client_order_id_is_unique_among_open_orders(alice) -> None:
     [
         ("GET", {"orderId": 99}, -2013, "Order does not exist."),
         ("DELETE", {"orderId": 99}, -2011, "Unknown order sent."),
+        ("DELETE", {"orderId": 99, "cancelRestrictions": "ONLY_NEW"}, -2011, "Unknown order sent."),
         ("GET", {}, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"),
         ("DELETE", {"orderId": 1, "cancelRestrictions": "X"}, -1145, "Invalid cancelRestrictions"),
     ],
@@ -206,6 +209,65 @@ async def test_the_query_wins_over_the_body_and_doubles_are_refused(alice, venue
     assert (await alice.http.post(url, content=body, headers=form)).json()["price"] == "59000.00000000"
     double = await alice.http.get("/api/v3/depth?symbol=BTCUSDT&symbol=ETHUSDT")
     assert double.json() == {"code": -1101, "msg": "Duplicate values for a parameter detected."}
+
+
+async def test_only_requests_under_a_known_key_are_logged(alice, venue: PaperVenue) -> None:
+    """Anybody can send orders without a key; the log, which is kept, has none of them."""
+    await alice.http.post(f"{ORDER}?symbol=BTCUSDT", headers={})
+    await alice.http.post(f"{ORDER}?symbol=BTCUSDT", headers={"X-MBX-APIKEY": "K" * 64})
+    assert venue.requests == []
+    await alice.http.post(f"{ORDER}?signature=00", headers={"X-MBX-APIKEY": alice.key})
+    assert [seen.code for seen in venue.requests] == [-1022]
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_refused(
+    alice, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Broken gzip is the sender's fault: 400, in JSON, and no traceback."""
+    headers = {"X-MBX-APIKEY": alice.key, "Content-Encoding": "gzip"}
+    reply = await alice.http.post(ORDER, content=b"no gzip at all", headers=headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (400, -1100)
+    await alice.get("/api/v3/ping")
+    assert len(capfd.readouterr().err.splitlines()) <= 1
+
+
+async def test_a_request_that_is_no_http_costs_one_line(
+    venue: PaperVenue, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be parsed is answered 400, and the owner reads one line, not a traceback."""
+    host, port = venue.rest.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /api/v3/ping?\xff HTTP/1.1\r\n\r\n")
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("quantlab venue: Error handling request")
+
+
+@pytest.mark.parametrize("path", [ORDER, "/control/advance"])
+async def test_a_client_that_waits_to_be_asked_is_asked(venue: PaperVenue, path: str) -> None:
+    """Expect: 100-continue gets its interim answer before the body, and then the reply."""
+    host, port = venue.rest.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nHost: v\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(5):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"a=1")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
+@pytest.mark.parametrize("interval", ["1m", "1w", "1M"])
+@pytest.mark.parametrize("start_ms", [999_999_999_999_999, 2**63 - 1])
+async def test_candles_of_a_time_to_come_are_none(alice, bob, interval: str, start_ms: int) -> None:
+    """Also of a year that no calendar has."""
+    await alice.order(**GOOD)
+    await bob.order(**(GOOD | {"side": "SELL"}))
+    rows = await alice.get("/api/v3/klines", symbol="BTCUSDT", interval=interval, startTime=start_ms)
+    assert rows == []
 
 
 async def test_an_unknown_path_answers_json(alice) -> None:

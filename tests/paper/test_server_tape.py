@@ -136,6 +136,7 @@ async def test_the_clock_of_the_tape_is_the_venues(tape: Path, connect) -> None:
         ({"market": "tape"}, ConfigError),
         ({"market": "tape", "tape": "/nowhere.gz"}, TapeError),
         ({"market": "none", "tape": "/nowhere.gz"}, ConfigError),
+        ({"market": "tape", "tape": "/nowhere.gz", "symbols": ["ETHUSDT"]}, ConfigError),
         ({"market": "unreal"}, ConfigError),
     ],
 )

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+import quantlab
 from quantlab.errors import ConfigError
 from quantlab.paper.spawn import Control, EmbeddedVenue, VenueAddress
 
@@ -116,6 +118,56 @@ async def test_a_venue_that_cannot_start_says_why() -> None:
     with pytest.raises(ConfigError, match="all.gz"):
         await venue.address()
     assert not venue.alive
+
+
+async def test_modules_beside_the_notebook_are_not_taken_for_pythons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secrets.py and a random.py in the working folder are the user's; the venue never imports them."""
+    for name in ("secrets", "random", "asyncio"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the notebook folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    venue = EmbeddedVenue(["--market", "none"])
+    venue.spawn()
+
+    assert (await venue.address()).rest.startswith("http://127.0.0.1:")
+    venue.stop()
+
+
+async def test_the_package_is_found_through_the_path_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PYTHONPATH still counts: the venue is the one of the package that it names."""
+    package = tmp_path / "quantlab" / "paper"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "main.py").write_text("import sys; sys.exit('this is the other one')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    venue = EmbeddedVenue()
+    venue.spawn()
+
+    with pytest.raises(ConfigError, match="this is the other one"):
+        await venue.address()
+
+
+async def test_a_first_line_that_is_not_the_venues_ends_it_and_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sitecustomize that prints: one error with its words, and no child left running."""
+    (tmp_path / "sitecustomize.py").write_text("print('hello from \\x1b[31msite', flush=True)")
+    paths = [str(tmp_path), str(Path(quantlab.__file__).parents[1])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    venue = EmbeddedVenue(["--market", "none"])
+    venue.spawn()
+    pid = venue.pid
+
+    with pytest.raises(ConfigError, match="hello from .*site") as error:
+        await venue.address()
+    assert "\x1b" not in str(error.value)
+    assert not venue.alive
+    assert pid is not None
+    assert gone(pid)
 
 
 def test_no_repr_shows_a_secret() -> None:

@@ -8,6 +8,7 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import websockets
 
 from quantlab.paper.server.hub import MOST_UNSENT, Hub, Outlet
@@ -102,6 +103,23 @@ async def test_a_bad_control_message_is_answered_not_punished(venue: PaperVenue,
         assert "missing field `method`" in (await socket.receive())["msg"]
         assert (await socket.ask("GET_PROPERTY", ["shape"]))["msg"] == "Unknown property"
         assert (await socket.ask("SET_PROPERTY", ["combined", "yes"]))["code"] == 1
+        assert (await socket.ask("LIST_SUBSCRIPTIONS"))["result"] == []
+
+
+async def test_endless_brackets_do_not_cost_the_connection(venue: PaperVenue, connect) -> None:
+    """Nested deeper than anything can be read: no valid JSON, and the socket lives."""
+    nested = "[" * 20_000 + "]" * 20_000
+    async with connect(f"{venue.ws}/ws") as socket:
+        for name in ("method", "params", "id"):
+            await socket.send(f'{{"method": "LIST_SUBSCRIPTIONS", "{name}": {nested}}}')
+            assert (await socket.receive())["code"] == 3
+        for message in (
+            {"method": [], "id": 1},
+            {"method": "SHOUT", "id": 2**70},
+            {"method": "SHOUT", "id": {}},
+        ):
+            await socket.send(message)
+            assert (await socket.receive())["code"] == 2
         assert (await socket.ask("LIST_SUBSCRIPTIONS"))["result"] == []
 
 
@@ -286,6 +304,38 @@ async def test_a_socket_that_never_pongs_is_cut(venue: PaperVenue) -> None:
     task.cancel()
     writer.close()
     assert list(venue.session.hub.outlets) == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x82\x81\0\0\0\0x", 1003),  # binary
+        (b"\x81\xff" + (100_000).to_bytes(8, "big") + b"\0\0\0\0", 1009),
+        (b"\x88\x82\0\0\0\0\x03\xe8", 1000),  # the client's own goodbye
+    ],
+    ids=["binary", "too large", "its own"],
+)
+async def test_nothing_follows_a_goodbye(frame: bytes, code: int) -> None:
+    """After its Close frame the venue sends no data, however long the other side takes to close."""
+    async with PaperVenue(speed=100) as venue:
+        host, port = venue.ws.removeprefix("ws://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET /ws/btcusdt@bookTicker HTTP/1.1\r\nHost: v\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(frame)
+        opcodes: list[int] = []
+        while 0x8 not in opcodes:
+            head = await asyncio.wait_for(reader.readexactly(2), 5)
+            size = int.from_bytes(await reader.readexactly(2), "big") if head[1] == 126 else head[1]
+            payload = await reader.readexactly(size)
+            opcodes.append(head[0] & 0xF)
+        assert int.from_bytes(payload[:2], "big") == code
+        with contextlib.suppress(TimeoutError):
+            assert await asyncio.wait_for(reader.read(1), 0.5) == b""
+        writer.close()
 
 
 class FullTransport(asyncio.WriteTransport):

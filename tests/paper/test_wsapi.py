@@ -76,6 +76,38 @@ async def test_broken_json_is_refused_and_the_socket_lives(venue: PaperVenue, co
         assert (await socket.ask("ping"))["status"] == 200
 
 
+NESTED = "[" * 20_000 + "]" * 20_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"id": {NESTED}, "method": "ping"}}',
+        f'{{"id": 1, "method": "ping", "params": {{"a": {NESTED}}}}}',
+        f'{{"id": {"9" * 400}, "method": "ping"}}',
+        '{"id": 1, "method": "ticker.price", "params": {"symbol": "\\ud800"}}',
+    ],
+)
+async def test_json_that_cannot_be_read_does_not_cost_the_connection(
+    venue: PaperVenue, connect, text: str
+) -> None:
+    """Brackets without end, numbers without end, half a character: refused, and the socket lives."""
+    async with connect(venue.ws_api) as socket:
+        await socket.send(text)
+        assert (await socket.receive())["error"]["code"] in (-1135, -1100)
+        assert (await socket.ask("ping"))["status"] == 200
+
+
+async def test_the_wish_for_limits_is_part_of_what_is_signed(alice, venue: PaperVenue, connect) -> None:
+    """returnRateLimits is signed like any parameter (ccxt always sends it), and heeded."""
+    async with connect(venue.ws_api) as socket:
+        reply = await socket.ask("account.status", signed(alice, returnRateLimits=False))
+        assert reply["status"] == 200
+        assert "rateLimits" not in reply
+        left_out = signed(alice) | {"returnRateLimits": False}
+        assert (await socket.ask("account.status", left_out))["error"]["code"] == -1022
+
+
 async def test_too_much_weight_says_when_to_come_back(venue: PaperVenue, connect) -> None:
     """429 carries retryAfter as a time."""
     async with connect(venue.ws_api) as socket:

@@ -199,7 +199,8 @@ class RestCalls:
         if outcome.status == 200:
             return outcome
         code, message = self._told(outcome)
-        if outcome_is_unknown(outcome.status, code):
+        changes = endpoint.effect is not Effect.READ
+        if outcome_is_unknown(outcome.status, code, changes=changes):
             raise VenueUnavailable(f"{endpoint.call} got HTTP {outcome.status}: {code} {message}")
         raise refusal(
             status=outcome.status,
@@ -207,7 +208,7 @@ class RestCalls:
             message=message,
             retry_after_s=outcome.retry_after_s,
             method=endpoint.call,
-            order=endpoint.effect is not Effect.READ,
+            order=changes,
             client_order_id=client_order_id,
         )
 

@@ -51,6 +51,9 @@ class Market(Protocol):
     def stop(self, now_ms: int) -> None:
         """Stand still until `play`."""
 
+    def slip(self, from_ms: int, to_ms: int) -> None:
+        """Have stood still between these two: what is due from `from_ms` on comes that much later."""
+
 
 class NoMarket:
     """Instruments without any trading: only the users' own orders meet here."""
@@ -76,4 +79,7 @@ class NoMarket:
         pass
 
     def stop(self, now_ms: int) -> None:
+        pass
+
+    def slip(self, from_ms: int, to_ms: int) -> None:
         pass

@@ -116,6 +116,8 @@ class Candles:
         end_ms: int | None = None,
     ) -> list[Candle]:
         """Candles of `interval`, oldest first: the last `limit`, or the first from `start_ms` on."""
+        if start_ms is not None and start_ms > now_ms:
+            return []  # also no calendar has a month for every number
         pieces = self._rolled(interval, now_ms)
         rows: list[Candle] = []
         for piece in pieces[_skip(pieces, interval, start_ms) :]:

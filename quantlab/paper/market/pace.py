@@ -1,7 +1,7 @@
 """How fast a market runs: its own time, mapped to the venue's.
 
-Both times are milliseconds. The mapping is a straight line from an anchor; `play` and `stop` set a
-new anchor, so the market's time never jumps.
+Both times are milliseconds. The mapping is a straight line from an anchor; `play`, `stop` and `slip`
+set a new anchor, so the market's time never jumps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Pace:
     """A market's own clock. It stands still until `play`.
 
     Args:
-        speed: Market milliseconds for each of the venue's; above 0, at most 10,000.
+        speed: Market milliseconds for each of the venue's; from a millionth to 10,000.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -34,6 +34,10 @@ class Pace:
         self._market_ms, self._venue_ms = self.market_ms(now_ms), now_ms
         self.running = False
 
+    def slip(self, from_ms: int, to_ms: int) -> None:
+        """Have stood still from the venue's time `from_ms` to `to_ms`: all that is due comes later."""
+        self._market_ms, self._venue_ms = self.market_ms(from_ms), to_ms
+
     def market_ms(self, venue_ms: int) -> float:
         """The market's time at the venue's time."""
         if not self.running:
@@ -47,6 +51,6 @@ class Pace:
 
 def checked(speed: float) -> float:
     """`speed`, or `InvalidField` where no market can run at it."""
-    if not 0 < speed <= 10_000:  # NaN fails here too
-        raise InvalidField("speed", f"{speed} is no speed", "give a number above 0, at most 10000")
+    if not 1e-6 <= speed <= 10_000:  # NaN fails here too
+        raise InvalidField("speed", f"{speed} is no speed", "give a number from 0.000001 to 10000")
     return speed

@@ -68,7 +68,7 @@ def instruments(symbols: Sequence[str] | None = None) -> tuple[Seeded, ...]:
     for symbol in symbols or ():
         if symbol not in known:
             raise UnknownSymbol(symbol, tuple(known))
-    return tuple(known[symbol] for symbol in symbols) if symbols else SYMBOLS
+    return tuple(known[symbol] for symbol in dict.fromkeys(symbols)) if symbols else SYMBOLS
 
 
 class SyntheticMarket:
@@ -130,6 +130,9 @@ class SyntheticMarket:
 
     def stop(self, now_ms: int) -> None:
         self._pace.stop(now_ms)
+
+    def slip(self, from_ms: int, to_ms: int) -> None:
+        self._pace.slip(from_ms, to_ms)
 
     def _plan(self, after_ms: float, number: int, what: str) -> None:
         every = TRADE_EVERY_MS if what == "trade" else QUOTE_EVERY_MS

@@ -66,6 +66,9 @@ class TapeMarket:
     def stop(self, now_ms: int) -> None:
         self._pace.stop(now_ms)
 
+    def slip(self, from_ms: int, to_ms: int) -> None:
+        self._pace.slip(from_ms, to_ms)
+
     def _moved(self, match: re.Match[bytes]) -> bytes:
         at_ms = int(match[2]) + self._tape.lead_ms - self._tape.began_ms
         return b"%s%d" % (match[1], self._pace.venue_ms(at_ms))

@@ -9,11 +9,12 @@ JSON of a combined stream message; a line may be a REST depth snapshot instead.
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -25,8 +26,11 @@ REMEDY = 'give a file of lines "<receive time in ns> <combined stream JSON>", gz
 NS_PER_MS = 1_000_000
 MIN_NOTIONAL = Decimal(5)
 MAX_NOTIONAL = Decimal(9_000_000)
+PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)  # what the venue takes for a number
+LATEST_NS = 2**63 - 1
 
 Levels = list[tuple[str, str]]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # an id, or a time
 
 
 class Payload(msgspec.Struct):
@@ -34,21 +38,22 @@ class Payload(msgspec.Struct):
 
     s: str
     e: str = "bookTicker"  # spot's bookTicker is the one message without a type
-    E: int | None = None
-    U: int | None = None
-    u: int | None = None
-    t: int | None = None
+    E: Whole | None = None
+    T: Whole | None = None
+    U: Whole | None = None
+    u: Whole | None = None
+    t: Whole | None = None
     p: str | None = None
     q: str | None = None
     m: bool | None = None
-    b: Levels | str | None = None
-    a: Levels | str | None = None
+    b: Levels | str | int | None = None  # a trade of an old recording has the buyer's order id here
+    a: Levels | str | int | None = None
 
 
 class _Line(msgspec.Struct):
     stream: str | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
-    last_update_id: int | None = msgspec.field(default=None, name="lastUpdateId")
+    last_update_id: Whole | None = msgspec.field(default=None, name="lastUpdateId")
     bids: Levels = []
     asks: Levels = []
 
@@ -85,17 +90,23 @@ class Tape(NamedTuple):
 
 
 class Places:
-    """The numbers of one kind, checked, and how many decimals the finest has."""
+    """The numbers of one kind, checked, and how many decimals the finest has.
 
-    def __init__(self) -> None:
+    `above` is what each must be greater than; None lets zero pass.
+    """
+
+    def __init__(self, above: int | None = None) -> None:
+        self._above = above
         self._seen: set[str] = set()
         self.finest = 0
 
     def add(self, texts: Iterable[str]) -> None:
-        """Check texts, each different one once; ValueError where one is no plain number."""
+        """Check texts, each different one once; ValueError where one is no price or quantity."""
         for text in set(texts) - self._seen:
-            if not text.replace(".", "", 1).isdecimal():
-                raise ValueError(f"{text!r} is no price or quantity")
+            if PLAIN.fullmatch(text) is None:
+                raise ValueError(f"{text[:40]!r} is no price or quantity of at most 20.20 digits")
+            if self._above is not None and Decimal(text) <= self._above:
+                raise ValueError(f"the price {text} is not above {self._above}")
             self.finest = max(self.finest, len(text.partition(".")[2].rstrip("0")))
             self._seen.add(text)
 
@@ -107,7 +118,7 @@ def read(path: Path) -> Tape:
     """Read and check a whole tape, or raise `TapeError` naming the file, the line and the remedy."""
     messages: list[Message] = []
     snapshot: Snapshot | None = None
-    prices, quantities = Places(), Places()
+    prices, quantities = Places(above=0), Places()
     line_of, payload_of = msgspec.json.Decoder(_Line), msgspec.json.Decoder(Payload)
     began_ns = 0
     for number, text in enumerate(_bytes(path).split(b"\n"), start=1):
@@ -115,14 +126,14 @@ def read(path: Path) -> Tape:
             continue
         try:
             stamp, _, document = text.partition(b" ")
-            received_ns, line = int(stamp), line_of.decode(document)
+            received_ns, line = _received(stamp), line_of.decode(document)
             if line.stream is None:
                 snapshot = _snapshot(line) if snapshot is None else snapshot
                 _measure([*line.bids, *line.asks], prices, quantities)
                 continue
             payload = payload_of.decode(line.data)
             _measure(_levels(payload), prices, quantities)
-        except (ValueError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
             raise TapeError(f"tape {path}, line {number}: {error}", REMEDY) from None
         began_ns = began_ns or received_ns
         at_ms = (received_ns - began_ns) / NS_PER_MS
@@ -149,6 +160,14 @@ def _instrument(path: Path, symbols: set[str], tick: Decimal, step: Decimal) -> 
         step_size=step, min_quantity=step, max_quantity=step * 900_000_000,
         min_notional=MIN_NOTIONAL, max_notional=MAX_NOTIONAL,
     )  # fmt: skip
+
+
+def _received(stamp: bytes) -> int:
+    """The receive time in nanoseconds; ValueError where it is none."""
+    received_ns = int(stamp)
+    if not 0 < received_ns <= LATEST_NS:
+        raise ValueError(f"{stamp[:40].decode()} is no receive time in nanoseconds")
+    return received_ns
 
 
 def _measure(levels: Levels, prices: Places, quantities: Places) -> None:

@@ -7,21 +7,25 @@ uvicorn, see tests/benchmarks/bench_server.py.) It binds the loopback address on
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 
-from quantlab.errors import PortTaken
+from quantlab.errors import EngineError, PortTaken, QuantlabError
+from quantlab.paper.exchange import Refused
 from quantlab.paper.server import rest, streams, wsapi
 from quantlab.paper.server.control import Control
+from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.session import Session
 from quantlab.paper.server.sockets import close_all, keep_alive
 
 HOST = "127.0.0.1"
 STEP_EVERY_S = 0.02
 JSON = "application/json"
+UNREADABLE = Refused(-1100, "Illegal characters found in a parameter.")
 
 
 class Server:
@@ -32,7 +36,9 @@ class Server:
         self.control = Control(session)
         self.port = 0
         self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None), handle_signals=False, shutdown_timeout=0.5
+            web.Server(self._handle, access_log=None, logger=LOGGER),
+            handle_signals=False,
+            shutdown_timeout=0.5,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -54,15 +60,25 @@ class Server:
         if not self.session.clock.fixed:
             self._tasks.append(asyncio.create_task(self._keep_stepping(), name="venue-market"))
 
+    def when_broken(self, call: Callable[[], None]) -> None:
+        """Call when a task of the server has ended, which none does by itself; `stop` then says why."""
+        for task in self._tasks:
+            task.add_done_callback(lambda _: call())
+
     async def stop(self) -> None:
-        """Close every socket and stop listening."""
+        """Close every socket and stop listening; `EngineError` where a task of the server had failed."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await close_all(self.session.hub)
-        await self._runner.cleanup()
+        try:
+            ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            await close_all(self.session.hub)
+            await self._runner.cleanup()
+        for failure in ended:
+            if isinstance(failure, QuantlabError):
+                raise failure
+            if isinstance(failure, Exception):
+                raise EngineError(f"the venue has failed: {type(failure).__name__}: {failure}") from failure
 
     async def _keep_stepping(self) -> None:
         """The real clock: let the market catch up every few milliseconds."""
@@ -72,21 +88,37 @@ class Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
-        if path.startswith("/api/"):
-            return await self._rest(request)
         if path == "/ws" or path.startswith(("/ws/", "/stream")):
             return await streams.serve(request, self.session.hub)
         if path == "/ws-api/v3":
             return await wsapi.serve(request, self.session)
-        if path.startswith("/control/"):
-            status, value = await self.control.answer(
-                request.method, path, await request.read(), request.headers
-            )
-            return web.Response(status=status, body=msgspec.json.encode(value), content_type=JSON)
-        return web.Response(status=404, body=rest.error_body(rest.NOT_SUPPORTED), content_type=JSON)
-
-    async def _rest(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = (await request.read()).decode(errors="replace")
-        query, key = request.rel_url.raw_query_string, request.headers.get("X-MBX-APIKEY")
-        reply = rest.answer(self.session, rest.Call(request.method, request.path, query, body, key))
+        try:
+            reply = await self._reply(request)
+        except web.RequestPayloadError:  # a body that is not what its Content-Encoding says
+            reply = rest.Reply(400, rest.error_body(UNREADABLE), {})
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it in JSON
+            report(f"{request.method} {path}", error)
+            reply = rest.Reply(500, rest.error_body(INTERNAL), {})
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers, content_type=JSON)
+
+    async def _reply(self, request: web.BaseRequest) -> rest.Reply:
+        await _invite(request)
+        method, path, body = request.method, request.path, await request.read()
+        if path.startswith("/api/"):
+            query, key = request.rel_url.raw_query_string, request.headers.get("X-MBX-APIKEY")
+            async with self.session.hub.turn:
+                call = rest.Call(method, path, query, body.decode(errors="replace"), key)
+                return rest.answer(self.session, call)
+        if path.startswith("/control/"):
+            status, value = await self.control.answer(method, path, body, request.headers)
+            return rest.Reply(status, msgspec.json.encode(value), {})
+        return rest.Reply(404, rest.error_body(rest.NOT_SUPPORTED), {})
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Ask for the body of a client that waits to be asked: aiohttp leaves that to its router."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the reply itself has not begun

@@ -56,7 +56,7 @@ class Control:
             return 404, {"error": f"no {method} {path}", "known": [" ".join(key) for key in self._actions]}
         try:
             return await action(msgspec.json.decode(body or b"{}", type=_Body))
-        except (msgspec.DecodeError, InvalidField) as error:
+        except (msgspec.DecodeError, RecursionError, InvalidField) as error:
             return 400, {"error": str(error)}
 
     async def _advance(self, body: _Body) -> Answer:
@@ -69,18 +69,22 @@ class Control:
 
     async def _play(self, body: _Body) -> Answer:
         """Let the market run, at another speed where one is given."""
-        self._session.catch_up()
-        speed = self._session.speed if body.speed is None else checked(body.speed)
-        self._session.market.play(self._session.time_ms, speed)
-        self._session.speed = speed
-        return 200, {"time": self._session.time_ms, "speed": speed}
+        session = self._session
+        async with session.hub.turn:
+            session.catch_up()
+            speed = session.speed if body.speed is None else checked(body.speed)
+            session.market.play(session.time_ms, speed)
+            session.speed = speed
+            return 200, {"time": session.time_ms, "speed": speed}
 
     async def _stop(self, body: _Body) -> Answer:  # noqa: ARG002  # the shape of every action
         """Let the market stand still; orders and the clock go on."""
-        self._session.catch_up()
-        self._session.market.stop(self._session.time_ms)
-        return 200, {"time": self._session.time_ms}
+        session = self._session
+        async with session.hub.turn:
+            session.catch_up()
+            session.market.stop(session.time_ms)
+            return 200, {"time": session.time_ms}
 
     async def _log(self, body: _Body) -> Answer:  # noqa: ARG002  # the shape of every action
-        """Every order-changing request that the venue has seen."""
-        return 200, self._session.requests
+        """The order-changing requests that the venue has seen."""
+        return 200, list(self._session.requests)

@@ -75,9 +75,14 @@ class Outlet:
 
 
 class Hub:
-    """Who listens to what: stream names to sockets, accounts to user-data subscriptions."""
+    """Who listens to what: stream names to sockets, accounts to user-data subscriptions.
+
+    Attributes:
+        turn: Held while a manual clock moves, and while a request is answered: never both.
+    """
 
     def __init__(self) -> None:
+        self.turn = asyncio.Lock()
         self.outlets: dict[Outlet, None] = {}
         self._streams: dict[str, dict[Outlet, None]] = {}
         self._users: dict[str, dict[tuple[Outlet, int], None]] = {}

@@ -8,7 +8,7 @@ Source: Binance spot REST API, "Trading endpoints" and "Account Endpoints".
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from quantlab.domain.orders import OrderType, Side, TimeInForce
 from quantlab.paper.exchange import NewOrder, Refused
@@ -17,12 +17,20 @@ from quantlab.paper.server.params import Params
 from quantlab.paper.server.session import STP, Session
 
 UNSUPPORTED_TYPES = {
+    "LIMIT_MAKER": "Limit maker orders are not supported for this symbol.",
     "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
     "STOP_LOSS_LIMIT": "Stop loss limit orders are not supported for this symbol.",
     "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
     "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
 }
 DAY_MS = 86_400_000
+
+
+class _Ids(TypedDict):
+    """How a request names an order."""
+
+    order_id: int | None
+    client_order_id: str | None
 
 
 def new_order(session: Session, account: str, params: Params) -> Any:
@@ -40,31 +48,23 @@ def new_order(session: Session, account: str, params: Params) -> Any:
 
 def query_order(session: Session, account: str, params: Params) -> Any:
     symbol = params.symbol(session.exchange.instruments)
-    order_id, client_order_id = _which(params)
-    order = session.exchange.order(account, symbol, order_id=order_id, client_order_id=client_order_id)
+    order = session.exchange.order(account, symbol, **_which(params))
     return render.queried(order, STP)
 
 
 def cancel_order(session: Session, account: str, params: Params) -> Any:
     """Cancel one order; the reply's clientOrderId is the cancel's own id."""
     symbol = params.symbol(session.exchange.instruments)
-    order_id, client_order_id = _which(params)
+    ids = _which(params)
     cancel_id = params.matching("newClientOrderId", "id") or session.cancel_id()
     restriction = params.choice(
         "cancelRestrictions", ("ONLY_NEW", "ONLY_PARTIALLY_FILLED"), -1145, "Invalid cancelRestrictions"
     )
     params.all_read()
     if restriction is not None:
-        order = session.exchange.order(account, symbol, order_id=order_id, client_order_id=client_order_id)
-        if order.status in ("NEW", "PARTIALLY_FILLED") and order.status != restriction.removeprefix("ONLY_"):
-            raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
+        _heed(restriction, session, account, symbol, **ids)
     order = session.exchange.cancel(
-        account,
-        symbol,
-        order_id=order_id,
-        client_order_id=client_order_id,
-        cancel_client_order_id=cancel_id,
-        now_ms=session.time_ms,
+        account, symbol, **ids, cancel_client_order_id=cancel_id, now_ms=session.time_ms
     )
     return render.cancelled(order, cancel_id, STP)
 
@@ -182,12 +182,22 @@ def _order(symbol: str, params: Params) -> NewOrder:
     )
 
 
-def _which(params: Params) -> tuple[int | None, str | None]:
+def _heed(restriction: str, session: Session, account: str, symbol: str, **ids: Unpack[_Ids]) -> None:
+    """-2011 where the order is open, but not as `restriction` wants it."""
+    try:
+        order = session.exchange.order(account, symbol, **ids)
+    except Refused:
+        return  # no such order: the cancel says so in its own words
+    if order.status in ("NEW", "PARTIALLY_FILLED") and order.status != restriction.removeprefix("ONLY_"):
+        raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
+
+
+def _which(params: Params) -> _Ids:
     """`orderId` or `origClientOrderId`; at least one must be sent."""
     order_id, client_order_id = params.integer("orderId"), params.matching("origClientOrderId", "id")
     if order_id is None and client_order_id is None:
         raise Refused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    return order_id, client_order_id
+    return {"order_id": order_id, "client_order_id": client_order_id}
 
 
 def _invalid(name: str) -> str:

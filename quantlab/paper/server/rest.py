@@ -16,6 +16,7 @@ import msgspec
 
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public
+from quantlab.paper.server.faults import INTERNAL
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params, form
 from quantlab.paper.server.security import in_time, rest_payload
@@ -107,17 +108,15 @@ def answer(session: Session, call: Call) -> Reply:
     if endpoint is None:
         return Reply(404, error_body(NOT_SUPPORTED), {})
 
-    def allowed(params: Params) -> str:
-        account = session.keyring.account(call.api_key)
-        payload = rest_payload(call.query, call.body)
-        session.keyring.verify(call.api_key or "", payload, params.need("signature"))
-        return account
-
     try:
         params = Params(form(call.query, call.body))
     except Refused as refused:
         return _reply(session, refused, None)
-    outcome, account = run(session, endpoint, params, allowed, seen_as=(call.method, call.path))
+
+    def signed(_: Params) -> tuple[str | None, str]:
+        return call.api_key, rest_payload(call.query, call.body)
+
+    outcome, account = run(session, endpoint, params, signed, seen_as=(call.method, call.path))
     return _reply(session, outcome, account if endpoint is NEW_ORDER else None)
 
 
@@ -125,15 +124,16 @@ def run(
     session: Session,
     endpoint: Endpoint,
     params: Params,
-    allowed: Callable[[Params], str],
+    signed: Callable[[Params], tuple[str | None, str]],
     seen_as: tuple[str, str],
 ) -> tuple[Any, str | None]:
     """Weigh, check and perform one request; the result or the `Refused`, and the account.
 
     Args:
-        allowed: Checks key and signature, and gives the account.
+        signed: The API key, and the text that the signature covers.
         seen_as: Method and path for the log of order-changing requests.
     """
+    owner: str | None = None  # of the key; the account, once the signature has shown that it is theirs
     account: str | None = None
     changes = endpoint.security is Security.TRADE
     outcome: Any
@@ -143,7 +143,10 @@ def run(
         if endpoint.security is Security.NONE:
             outcome = _complete(endpoint.handler(session, params), params)
         else:
-            account = allowed(params)
+            key, payload = signed(params)
+            owner = session.keyring.account(key)
+            session.keyring.verify(key or "", payload, params.need("signature"))
+            account = owner
             in_time(params, session.clock.now_ms)
             outcome = endpoint.handler(session, account, params)
             if not changes:
@@ -152,7 +155,7 @@ def run(
         outcome = refused
         if changes:
             session.limits.weight.add(1, session.time_ms)
-    if changes:
+    if changes and owner is not None:
         code = outcome.code if isinstance(outcome, Refused) else None
         name = params.raw(endpoint.client_id)
         seen = OrderRequestSeen(*seen_as, name, code is None, code, session.time_ms)
@@ -167,9 +170,11 @@ def _complete(result: Any, params: Params) -> Any:
 
 
 def status_of(refused: Refused) -> int:
-    """429 over a limit, 401 for a bad key, 400 for the rest."""
+    """429 over a limit, 401 for a bad key, 500 for a fault of ours, 400 for the rest."""
     if isinstance(refused, Overspent):
         return 429
+    if refused is INTERNAL:
+        return 500
     return 401 if refused.code in UNAUTHORISED else 400
 
 

@@ -2,18 +2,24 @@
 
 `step` is the only writer of market time: it performs what is due, tenth of a second by tenth, and
 publishes. It never sleeps; the real clock's task, a request, or the control endpoint calls it.
+
+A real clock does not wait for a market that is too fast for this machine, or for a machine that
+slept: what is not done in time is put off, never owed. A manual clock leaves nothing out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from quantlab.clock import Clock, ManualClock
+from quantlab.errors import EngineError
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market
 from quantlab.paper.server.hub import Hub
@@ -23,12 +29,14 @@ from quantlab.paper.server.security import Keyring
 
 __all__ = ["STP", "OrderRequestSeen", "Session"]
 
-SLICE_MS = 1_000  # of the venue's time; between slices others get their turn
+TURN_S = 0.005  # of work, then others get their turn
+LONGEST_GAP_MS = 2_000  # behind a real clock; a longer one is a machine that slept
 UNSENT_AHEAD = 256 * 1024
+REQUESTS_KEPT = 100_000  # the log's newest; about 20 MB
 
 
 class OrderRequestSeen(msgspec.Struct, frozen=True):
-    """One order-changing request that reached the venue, whatever became of it.
+    """One order-changing request under a key of the venue's, whatever became of it.
 
     `code` is the venue's error where it was refused, else None.
     """
@@ -70,12 +78,12 @@ class Session:
         self.hub = Hub()
         self.limits = limits
         self.keyring = Keyring(accounts)
-        self.requests: list[OrderRequestSeen] = []
+        self.requests: deque[OrderRequestSeen] = deque(maxlen=REQUESTS_KEPT)
         self.time_ms = self.opened_ms = clock.now_ms()
         self.uids = {account: number for number, account in enumerate(accounts, start=1)}
         self._cancels = itertools.count(1)
         self._next_tick = self.time_ms - self.time_ms % TICK_MS + TICK_MS
-        self._advancing = asyncio.Lock()
+        self._failure = ""  # what ended the market
         self.publisher = Publisher(self.exchange, self.hub, market, self.time_ms, self._filled)
         for account in accounts:
             self.exchange.open_account(account, balances, commission=commission)
@@ -84,29 +92,34 @@ class Session:
         if not hold:
             market.play(self.time_ms, speed)
 
-    def step(self, until_ms: int) -> None:
-        """Perform and publish everything that is due until `until_ms` of the venue's time."""
-        while True:
-            due = self.market.next_ms()
-            if due is not None and due <= min(until_ms, self._next_tick):
-                self.time_ms = max(self.time_ms, due)
-                frames = self.market.act(self.exchange)
-                self.publisher.take(self.exchange.drain_events(), self.time_ms)
-                self.publisher.pass_on(frames)
-            elif self._next_tick <= until_ms:
-                self.time_ms = self._next_tick
-                self.publisher.tick(self._next_tick)
-                self._next_tick += TICK_MS
-            else:
-                break
-        self.time_ms = max(self.time_ms, until_ms)
+    def step(self, until_ms: int, turn_s: float = math.inf) -> bool:
+        """Perform and publish what is due until `until_ms` of the venue's time; False where `turn_s` ends it.
+
+        Raises:
+            EngineError: The market has failed, now or before: from then on there is none to trade on.
+        """
+        if self._failure:
+            raise EngineError(self._failure)
+        try:
+            done = self._perform(until_ms, turn_s)
+        except Exception as error:
+            self._failure = f"the market has failed: {type(error).__name__}: {error}"
+            raise EngineError(self._failure) from error
         self.hub.flush()
+        return done
 
     def catch_up(self) -> bool:
-        """Step towards the clock's time, at most one slice; False while there is more to do."""
+        """Go to the clock's time; on a real one within `TURN_S` of work, and what is left is put off.
+
+        False where the market has more to do at once.
+        """
         now_ms = self.clock.now_ms()
-        self.step(min(now_ms, self.time_ms + SLICE_MS))
-        return self.time_ms >= now_ms
+        if self.clock.fixed:
+            return self.step(now_ms)
+        done = now_ms - self.time_ms <= LONGEST_GAP_MS and self.step(now_ms, TURN_S)
+        if not done:
+            self._put_off(now_ms)
+        return done
 
     def publish(self) -> None:
         """Send what a request just did at once, before its reply."""
@@ -121,15 +134,54 @@ class Session:
         """Move a manual clock, and answer when every socket has been given every resulting frame."""
         if not isinstance(self.clock, ManualClock):
             raise TypeError("only a manual clock can be advanced")
-        async with self._advancing:
-            while milliseconds > 0:
-                slice_ms = min(milliseconds, SLICE_MS)
-                self.clock.advance(slice_ms)
-                milliseconds -= slice_ms
-                self.step(self.clock.now_ms())
+        async with self.hub.turn:  # nobody is answered on the way: what they did would depend on our speed
+            self.clock.advance(milliseconds)
+            while not self.step(self.clock.now_ms(), TURN_S):
+                await asyncio.sleep(0)  # signals and pongs come through
                 await self.hub.drained(UNSENT_AHEAD)
             await self.hub.drained()
             return self.clock.now_ms()
+
+    def _perform(self, until_ms: int, turn_s: float) -> bool:
+        now_s = asyncio.get_running_loop().time
+        end_s = now_s() + turn_s
+        while self._perform_next(until_ms):
+            if now_s() > end_s:
+                return False
+        self.time_ms = max(self.time_ms, until_ms)
+        return True
+
+    def _perform_next(self, until_ms: int) -> bool:
+        """The market's next event, or the end of a tenth of a second; False where none is due."""
+        due = self.market.next_ms()
+        if due is not None and due <= min(until_ms, self._next_tick):
+            self.time_ms = max(self.time_ms, due)
+            frames = self.market.act(self.exchange)
+            self.publisher.take(self.exchange.drain_events(), self.time_ms)
+            self.publisher.pass_on(frames)
+            return True
+        return self._tick(until_ms)
+
+    def _tick(self, until_ms: int) -> bool:
+        if self._next_tick > until_ms:
+            return False
+        self.time_ms = max(self.time_ms, self._next_tick)
+        self.publisher.tick(self._next_tick)
+        self._next_tick += TICK_MS
+        return True
+
+    def _put_off(self, now_ms: int) -> None:
+        """Be at `now_ms` at once: the market stood still since `time_ms`, and goes on from there.
+
+        Diffs and candles that were due on the way are sent; of a long gap only those of its end.
+        """
+        self.market.slip(self.time_ms, now_ms)
+        gap_from = now_ms - LONGEST_GAP_MS
+        self._next_tick = max(self._next_tick, gap_from - gap_from % TICK_MS)
+        while self._tick(now_ms):
+            pass
+        self.time_ms = now_ms
+        self.hub.flush()
 
     def _filled(self, account: str, now_ms: int) -> None:
         self.limits.ordered(account, -1, now_ms)

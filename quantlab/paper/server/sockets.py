@@ -20,22 +20,38 @@ PONG_WITHIN_S = 60.0
 LARGEST_REQUEST = 64 * 1024
 
 
+class _Socket(web.WebSocketResponse):
+    """Tells before it closes, whoever closes it: nothing may follow a Close frame.
+
+    Source: RFC 6455, section 5.5.1.
+    """
+
+    before_close: Callable[[], None] = staticmethod(lambda: None)
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        self.before_close()
+        return await super().close(code=code, message=message, drain=drain)
+
+
 async def converse(
     request: web.BaseRequest, hub: Hub, *, combined: bool, joined: Callable[[Outlet], Callable[[str], None]]
 ) -> web.StreamResponse:
     """Shake hands, then feed each text to what `joined` returns, until either side closes."""
-    socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=LARGEST_REQUEST)
+    socket = _Socket(autoping=False, compress=False, max_msg_size=LARGEST_REQUEST)
     with contextlib.suppress(ConnectionResetError):
         await socket.prepare(request)
     if request.transport is None or request.transport.is_closing():  # gone during the handshake
         return socket
     outlet = Outlet(cast("asyncio.WriteTransport", request.transport), combined=combined)
     hub.join(outlet)
+    socket.before_close = lambda: hub.leave(outlet)
     try:
-        hear = joined(outlet)
+        async with hub.turn:
+            hear = joined(outlet)
         async for message in socket:
             if message.type is WSMsgType.TEXT:
-                hear(message.data)
+                async with hub.turn:
+                    hear(message.data)
             elif message.type is WSMsgType.PING:
                 outlet.send(bytes(message.data), PONG)
             elif message.type is WSMsgType.PONG:

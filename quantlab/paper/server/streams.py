@@ -61,22 +61,24 @@ def reply(hub: Hub, outlet: Outlet, text: str) -> dict[str, Any]:
     """Answer one control message. What it subscribes to comes after the answer."""
     try:
         message = msgspec.json.decode(text, type=_Control)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
     try:
         result = _perform(hub, outlet, message)
     except _Refusal as refusal:
-        return {**refusal.reply, "id": message.id}
+        return {**refusal.reply, "id": message.id if _is_id(message.id) else None}
     return {"result": result, "id": message.id}
 
 
 def _perform(hub: Hub, outlet: Outlet, message: _Control) -> Any:
     if message.method is None:
         raise _Refusal(2, f"Invalid request: missing field `method` at line 1 column {1}")
+    if not isinstance(message.method, str):
+        raise _Refusal(2, "Invalid request: invalid type: expected a string for `method`")
     if message.method not in METHODS:
         options = ", ".join(f"`{method}`" for method in METHODS)
         raise _Refusal(2, f"Invalid request: unknown variant {message.method}, expected one of {options}")
-    if message.id is not None and not isinstance(message.id, int | str):
+    if not _is_id(message.id):
         raise _Refusal(2, "Invalid request: request ID must be an unsigned integer")
     if message.method == "LIST_SUBSCRIPTIONS":
         return list(outlet.streams)
@@ -92,6 +94,11 @@ def _perform(hub: Hub, outlet: Outlet, message: _Control) -> Any:
     else:
         hub.subscribe(outlet, tuple(names))
     return None
+
+
+def _is_id(value: Any) -> bool:
+    """True for what can be sent back as it came."""
+    return value is None or isinstance(value, str) or (type(value) is int and abs(value) < 2**63)
 
 
 def _property(outlet: Outlet, message: _Control) -> bool | None:

@@ -9,7 +9,7 @@ Source: Binance spot "WebSocket API" and "User Data Streams".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -17,6 +17,7 @@ from aiohttp import web
 
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import rest
+from quantlab.paper.server.faults import INTERNAL, report
 from quantlab.paper.server.hub import Outlet
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params
@@ -48,7 +49,7 @@ METHODS: dict[str, rest.Endpoint] = {
 
 class _Request(msgspec.Struct):
     method: str
-    id: Any = None
+    id: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None = None
     params: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
@@ -84,33 +85,32 @@ class Connection:
 
     def hear(self, text: str) -> None:
         """Answer one request. A new subscription's events come after its answer."""
-        self._session.catch_up()
         try:
             request = msgspec.json.decode(text, type=_Request)
-        except msgspec.DecodeError:
+            texts = {name: _text(raw) for name, raw in request.params.items()}
+        except (msgspec.DecodeError, RecursionError):
             self._send(None, Refused(-1135, "Invalid JSON Request"), None, show_limits=self._show_limits)
             return
-        texts = {name: _text(raw) for name, raw in request.params.items()}
-        shown = texts.pop("returnRateLimits", "true" if self._show_limits else "false") == "true"
-        name = request.method.removeprefix("v3/")
-        endpoint = self._own.get(name) or METHODS.get(name)
-        if endpoint is None:
-            self._send(request.id, rest.NOT_SUPPORTED, None, show_limits=shown)
-            return
-        params = Params(texts)
-        outcome, account = rest.run(
-            self._session, endpoint, params, lambda params: self._allowed(params, texts), ("WS", name)
-        )
-        self._send(request.id, outcome, account if endpoint is rest.NEW_ORDER else None, show_limits=shown)
+        shown = texts.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
+        try:
+            outcome, account = self._outcome(request.method.removeprefix("v3/"), texts)
+        except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it under its id
+            report(f"WS {request.method}", error)
+            outcome, account = INTERNAL, None
+        self._send(request.id, outcome, account, show_limits=shown)
 
-    def _allowed(self, params: Params, texts: dict[str, str]) -> str:
-        """The account that signed: the payload is `k=v` sorted by name, not percent-encoded."""
-        api_key = params.need("apiKey")
-        account = self._session.keyring.account(api_key)
-        signed = sorted((name, text) for name, text in texts.items() if name != "signature")
-        payload = "&".join(f"{name}={text}" for name, text in signed)
-        self._session.keyring.verify(api_key, payload, params.need("signature"))
-        return account
+    def _outcome(self, method: str, texts: dict[str, str]) -> tuple[Any, str | None]:
+        """The result or the `Refused`, and the account whose order limits belong to the reply."""
+        self._session.catch_up()
+        endpoint = self._own.get(method) or METHODS.get(method)
+        if endpoint is None:
+            return rest.NOT_SUPPORTED, None
+        params = Params(texts)
+        params.ignore("returnRateLimits")  # it is about the reply, but it is signed
+        outcome, account = rest.run(
+            self._session, endpoint, params, lambda params: _signed(params, texts), ("WS", method)
+        )
+        return outcome, account if endpoint is rest.NEW_ORDER else None
 
     def _send(self, request_id: Any, outcome: Any, account: str | None, *, show_limits: bool) -> None:
         reply: dict[str, Any] = {"id": request_id, "status": 200}
@@ -161,6 +161,12 @@ class Connection:
 
     def _list(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
         return [{"subscriptionId": number} for number in self._subscriptions]
+
+
+def _signed(params: Params, texts: dict[str, str]) -> tuple[str, str]:
+    """The API key, and what is signed: `k=v` sorted by name, not percent-encoded."""
+    payload = "&".join(f"{name}={text}" for name, text in sorted(texts.items()) if name != "signature")
+    return params.need("apiKey"), payload
 
 
 def _text(raw: msgspec.Raw) -> str:
