@@ -5,12 +5,15 @@ It follows from the environment alone, so that `quantlab halt` and every engine 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from quantlab.errors import ConfigError
 from quantlab.privatefile import make_private_folder
+
+HALT_FILE = "halt"
 
 
 def home_folder(environ: Mapping[str, str]) -> Path:
@@ -43,3 +46,14 @@ def _absolute(named: str) -> Path:
         f"QUANTLAB_HOME={named} depends on the working folder",
         "give an absolute path, or one that starts with ~/",
     )
+
+
+def write_halt_file(path: Path, reason: str) -> None:
+    """Ask every engine of this user to halt; follows no link and waits for no pipe.
+
+    Raises:
+        OSError: It was not written; what stands there already halts all the same.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+        file.write(reason)

@@ -19,7 +19,7 @@ from quantlab.errors import BusError
 
 BATCH = 256  # events between two yields to the loop, at most
 SLICE_S = 0.002  # and seconds
-STRIDE = 8  # events between two looks at the clock
+STRIDE = 8  # events between two looks at the clock, after the first ones (a slow handler shows at once)
 OWN = (Exception, KeyboardInterrupt, SystemExit)  # not even exit() in a handler ends the kernel
 
 
@@ -59,7 +59,7 @@ class Worker(Subscription):
             await self._handle(self.take())
             if not self.queue:
                 return
-            if count % STRIDE == 0 and time() >= deadline:
+            if (count < STRIDE or count % STRIDE == 0) and time() >= deadline:
                 break
         await asyncio.sleep(0)
 

@@ -6,19 +6,17 @@ import argparse
 import os
 
 from quantlab.errors import ConfigError
-from quantlab.home import home_path
+from quantlab.home import HALT_FILE, home_path, write_halt_file
 from quantlab.output import say
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the halt file, whatever else is wrong with the settings or the folder."""
     reason = " ".join(arguments.reason) or "halted from the command line"
-    path = home_path(os.environ) / "halt"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    path = home_path(os.environ) / HALT_FILE
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-            file.write(reason)
+        write_halt_file(path, reason)
     except OSError as error:
         if not os.path.lexists(path):  # whatever stands there halts
             raise ConfigError(

@@ -30,6 +30,7 @@ EVERY_SYMBOL = "*"
 IDLE_MS = 15 * 60_000
 HARD_MS = 8 * 3_600_000
 MAX_COUNTER = 2**63
+ZERO, ONE = Decimal(0), Decimal(1)
 NO_ADMIN = "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
 AGAIN = "%ql arm again grants a new budget"
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])  # two numbers of 40 digits, multiplied
@@ -194,7 +195,9 @@ class Capability(_Keyed):
         """Spend one order of this worth (quote asset); None, a worth nobody knows, is refused."""
         if notional is None:
             raise CapabilityRefused(
-                "budget", "the order cannot be valued: no reference price has been seen yet"
+                "budget",
+                "the order cannot be valued, no price of its symbol was seen yet: %ql book SYMBOL starts "
+                "its streams; where the market moves on request, await ql.market.advance(1)",
             )
         if self.orders_left < 1:
             raise CapabilityRefused(
@@ -245,10 +248,13 @@ def symbol_of(command: Command) -> str | None:
     return command.symbol if isinstance(command, CancelOrder | CancelAll) else None
 
 
-def worth_of(request: OrderRequest, reference_price: Callable[[str], Decimal | None]) -> Decimal | None:
+def worth_of(
+    request: OrderRequest, reference_price: Callable[[str], Decimal | None], collar: Decimal = ZERO
+) -> Decimal | None:
     """What an order is worth in the quote asset, exactly; None where no price is known.
 
-    A limit sell below the market trades at the market, and is worth that.
+    A limit sell below the market trades at the market, and is worth that; a market buy counts at
+    the upper end of `collar` (a fraction), as the rails count it.
 
     Raises:
         InvalidField: An amount is missing, not exact, or not above zero.
@@ -263,7 +269,10 @@ def worth_of(request: OrderRequest, reference_price: Callable[[str], Decimal | N
         limit = positive(request.price, "price")
         dearest = max(limit, market) if market is not None and request.side is Side.SELL else limit
         return EXACT.multiply(quantity, dearest)
-    return None if market is None else EXACT.multiply(quantity, market)
+    if market is None:
+        return None
+    dearest = EXACT.multiply(market, EXACT.add(ONE, collar)) if request.side is Side.BUY else market
+    return EXACT.multiply(quantity, dearest)
 
 
 def _since(moment: tuple[int, int], clock: Clock) -> int:

@@ -166,7 +166,7 @@ class Desk:
             start,
             check_wait_allowed=self._check_wait_allowed,
             ready=None if self._ready is None or isinstance(command, Halt) else partial(self._ready, command),
-            money=isinstance(command, ORDER_COMMANDS),
+            money=not isinstance(command, Halt),
             client_order_id=request.client_order_id if request else getattr(command, "client_order_id", ""),
         )
         return handle.send() if isinstance(command, Halt) else handle
@@ -228,7 +228,8 @@ class Desk:
     def _check_form(self, command: Command) -> Decimal | None:
         """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
         if isinstance(command, SubmitOrder):
-            return worth_of(command.request, self._effects.reference_price)
+            collar = self._effects.limits().price_collar
+            return worth_of(command.request, self._effects.reference_price, collar)
         if isinstance(command, Resume) and not command.reason.strip():
             raise InvalidField("reason", "there is none", "say why trading may go on: %ql resume REASON")
         if isinstance(command, SetLimits):

@@ -37,7 +37,7 @@ class Handle(Generic[T]):
             raises means that nothing was sent.
         check_wait_allowed: Raises `WouldBlockLoop` where blocking here would deadlock.
         ready: Awaited before an awaited handle starts: the engine may still be on its way up.
-        money: True where forgetting to send it deserves a warning.
+        money: True where forgetting to send it deserves a warning: an order, a limit, RESUME.
         client_order_id: Our id of the order, where it is known before sending.
     """
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from quantlab.clock import SystemClock
 from quantlab.control.desk import Desk
 from quantlab.control.effects import Effects
@@ -54,7 +56,6 @@ def open_journal(engine: Engine, identity: Identity) -> tuple[Journal | NoJourna
     """
     settings = engine.settings
     path = identity.journal_path(settings.home)
-    left = recovered(read(path))  # before this session's own lines
     try:
         journal = Journal(
             path, key=load_key(settings.home), clock=engine.clock,
@@ -62,7 +63,7 @@ def open_journal(engine: Engine, identity: Identity) -> tuple[Journal | NoJourna
         )  # fmt: skip
     except JournalLocked as locked:
         return NoJournal(path, str(locked)), recovered(())
-    return journal, left
+    return journal, recovered(read(path))  # verified by the opening; our own first line says nothing
 
 
 def new_desk(engine: Engine) -> Desk:
@@ -70,6 +71,7 @@ def new_desk(engine: Engine) -> Desk:
     settings, rails, wire = engine.settings, engine.rails, engine.wire
 
     def set_limits(limits: Limits) -> Limits:
+        engine.journal.append_synced("limits.set", msgspec.structs.asdict(limits))  # they outlive a restart
         rails.limits = limits
         return rails.limits
 

@@ -19,11 +19,11 @@ import msgspec
 from quantlab.clock import Clock
 from quantlab.engine.link import Link
 from quantlab.errors import EngineError, QuantlabError
+from quantlab.home import HALT_FILE, write_halt_file
 from quantlab.topics import HaltChange
 from quantlab.trading.answers import Notes
 from quantlab.wire import HaltLatch, Wire
 
-FILE_NAME = "halt"
 WATCH_S = 0.05
 LOOK_S = 0.01
 CANCELS_S = 5.0  # how long RESUME waits for them
@@ -31,6 +31,9 @@ REASON_BYTES = 1_024
 REASON_LENGTH = 200
 LOOKS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between looks at what is open, after the first; a late order arrives within 15 s."""
+
+
+Standing = tuple[int, tuple[int, int] | None]  # the latch's generation, and which halt file
 
 
 class HaltNews(msgspec.Struct, frozen=True):
@@ -43,14 +46,26 @@ class Halting:
     """The ways into the latch, and the one way out.
 
     `link` is set once the venue is known; what was halted before that is cancelled then.
+    `everywhere` is for a kernel that may only look: its HALT is for the one that trades, so it
+    writes the halt file that every engine of the user obeys.
     """
 
-    def __init__(self, latch: HaltLatch, wire: Wire, journal: Notes, clock: Clock, home: Path) -> None:
+    def __init__(
+        self,
+        latch: HaltLatch,
+        wire: Wire,
+        journal: Notes,
+        clock: Clock,
+        home: Path,
+        *,
+        everywhere: bool = False,
+    ) -> None:
+        self._everywhere = everywhere
         self.link: Link | None = None
         self._latch, self._wire, self._journal, self._clock = latch, wire, journal, clock
-        self._file = home / FILE_NAME
+        self._file = home / HALT_FILE
         self._sweeps = 0
-        self._cancelling = self._resuming = False  # see `resume`
+        self._cancelling = self._resuming = 0  # how many are at it; see `resume`
 
     def halt(self, reason: str) -> None:
         """Close the latch now, and have the wire cancel what is open. From any thread."""
@@ -58,39 +73,48 @@ class Halting:
         self._journal.append_nowait("halt.set", {"reason": reason})
         self._tell(reason, halted=True, cancelled=None)
         self._wire.run_threadsafe(lambda: self._sweep(reason), "halt")
+        if self._everywhere:
+            with contextlib.suppress(OSError):  # whatever stands there halts as well
+                write_halt_file(self._file, reason)
 
     def resume(self, reason: str) -> str | Awaitable[str]:
         """Open the latch again and remove the halt file (main thread; the desk has checked the scope).
 
-        Cancels that are under way are waited for: they would strike orders sent after it.
+        Cancels that are under way are waited for: they would strike orders sent after it. A HALT
+        that comes meanwhile stands.
         """
-        self._resuming = True  # first say so, then look at the other side, as `_sweep` does
+        lifted = self._latch.generation, self._asked()
+        self._resuming += 1  # first say so, then look at the other side, as `_sweep` does
         if self._cancelling:
-            return self._resume_after_cancels(reason)
+            return self._resume_after_cancels(reason, lifted)
         try:
-            return self._resume(reason)
+            return self._resume(reason, lifted)
         finally:
-            self._resuming = False
+            self._resuming -= 1
 
-    async def _resume_after_cancels(self, reason: str) -> str:
+    async def _resume_after_cancels(self, reason: str, lifted: Standing) -> str:
         try:
             async with asyncio.timeout(CANCELS_S):
-                while self._cancelling:  # noqa: ASYNC110  # the other thread's flag
+                while self._cancelling:  # noqa: ASYNC110  # the other thread's count
                     await asyncio.sleep(LOOK_S)
-            return self._resume(reason)
+            return self._resume(reason, lifted)
         except TimeoutError:
             raise EngineError("cancels of the HALT are still under way; still halted, try again") from None
         finally:
-            self._resuming = False
+            self._resuming -= 1
 
-    def _resume(self, reason: str) -> str:
+    def _resume(self, reason: str, lifted: Standing) -> str:
+        generation, file = lifted
+        if (self._latch.generation, self._asked()) != lifted:
+            raise EngineError("it was halted again meanwhile; still halted, look before you resume")
         try:
-            self._file.unlink(missing_ok=True)
+            if file is not None:
+                self._file.unlink(missing_ok=True)
         except OSError as error:
             why = f"the halt file {self._file} cannot be removed: {error.strerror}"
             raise EngineError(f"{why}; still halted, remove it by hand") from None
         self._journal.append_nowait("halt.cleared", {"reason": reason})
-        self._latch.clear()
+        self._latch.clear(generation)
         self._tell(reason, halted=False, cancelled=None)
         return f"resumed: {reason}"
 
@@ -120,34 +144,40 @@ class Halting:
         again and again: a HALT that gives up is none.
         """
         self._sweeps += 1
-        mine, looks, told = self._sweeps, 0, False
+        mine, looks, failures, told, last = self._sweeps, 0, 0, False, ""
         while self._latch.is_set and mine == self._sweeps and self.link is not None and self.link.can_cancel:
-            self._cancelling = True
-            if self._resuming:  # the main thread is opening the latch at this moment
-                self._cancelling = False
+            if (outcome := await self._round(self.link)) is None:
                 await asyncio.sleep(LOOK_S)
                 continue
-            try:
-                cancelled, problems = await self._cancel(self.link)
-            finally:
-                self._cancelling = False
-            if cancelled or not (told or problems):
+            cancelled, problem, wait_s = outcome
+            if cancelled or not (told or problem):
                 self._journal.append_nowait("halt.cancelled", {"reason": reason, "orders": cancelled})
                 self._tell(reason, halted=True, cancelled=cancelled)
                 told = True
-            for problem in problems:
+            if problem and problem != last:
                 self._journal.append_nowait("halt.cancel_failed", {"reason": problem})
-            if looks == len(LOOKS_S) and not problems:
+            if looks == len(LOOKS_S) and not problem:
                 return
-            await asyncio.sleep(LOOKS_S[min(looks, len(LOOKS_S) - 1)])
-            looks = looks if problems else looks + 1
+            last, failures, looks = problem, failures + 1 if problem else 0, looks + (not problem)
+            pause_s = LOOKS_S[min(max(looks - 1, failures - 1, 0), len(LOOKS_S) - 1)]
+            await asyncio.sleep(max(pause_s, wait_s))
 
-    @staticmethod
-    async def _cancel(link: Link) -> tuple[int, list[str]]:
+    async def _round(self, link: Link) -> tuple[int, str, float] | None:
+        """One look and its cancels: how many, what failed, how long the venue wants to be left alone.
+
+        None where the main thread is opening the latch at this moment.
+        """
+        self._cancelling += 1
         try:
-            return await link.cancel_everything()
+            if self._resuming:
+                return None
+            cancelled, problems = await link.cancel_everything()
         except QuantlabError as error:
-            return 0, [str(error)]
+            return 0, str(error), float(getattr(error, "retry_after_s", None) or 0)
+        else:
+            return cancelled, "; ".join(problems), 0.0
+        finally:
+            self._cancelling -= 1
 
     def _tell(self, reason: str, *, halted: bool, cancelled: int | None) -> None:
         change = HaltChange(halted=halted, reason=reason, cancelled=cancelled, time_ms=self._clock.now_ms())

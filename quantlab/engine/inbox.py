@@ -7,6 +7,7 @@ Nothing here waits, and no handler of a user runs here: they have mailboxes.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any, Protocol
 
 from quantlab.bus import Bus, Topic
@@ -36,7 +37,7 @@ class Owner(Protocol):
     bus: Bus
     quotes: Quotes
     health: Health
-    alarms: list[str]
+    alarms: deque[str]
 
     @property
     def gateway(self) -> Gateway | None: ...

@@ -34,6 +34,7 @@ from quantlab.wire import HaltLatch, Wire
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
 BARRIER_S = 0.9
+DOUBT_S = 4.0
 USER_STREAM_S = 5.0
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
@@ -97,6 +98,8 @@ class Link:
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self._user_live = asyncio.Event()
+        self._doubted = False
+        self.user_reason = ""  # why the user stream is down
 
     def _monitor(
         self, settings: Settings, clock: VenueClock, wire: Wire, problem: Callable[[], str]
@@ -140,8 +143,9 @@ class Link:
                 async with asyncio.timeout(USER_STREAM_S):
                     await self._user_live.wait()
             except TimeoutError:
+                why = self.user_reason or "no answer"
                 raise VenueUnavailable(
-                    f"the user stream was not live within {USER_STREAM_S:g} s; check the API key"
+                    f"the user stream was not live within {USER_STREAM_S:g} s ({why}); check the API key"
                 ) from None
         return info
 
@@ -194,9 +198,9 @@ class Link:
         await self.user_barrier()
 
     async def user_barrier(self) -> None:
-        """As `barrier`, for the user stream alone; one that does not answer is connected anew.
+        """As `barrier`, for the user stream alone; `TimeoutError` where it takes too long to wait for.
 
-        A half-open connection says no goodbye: without this it would be believed for half a minute.
+        Then it is doubted: a half-open connection says no goodbye, and would be believed for long.
         """
         if self.user is None:
             return
@@ -204,8 +208,22 @@ class Link:
             async with asyncio.timeout(BARRIER_S):
                 await self.user.barrier()
         except TimeoutError:
-            await self.user.restart(f"no answer to a ping within {BARRIER_S:g} s")
+            if not (self._doubted or self._clock.fixed):
+                self._doubted = True
+                self._wire.spawn(self._doubt, "user stream in doubt")
             raise
+
+    async def _doubt(self) -> None:
+        """Connect the user stream anew, unless it answers a ping after all."""
+        try:
+            async with asyncio.timeout(DOUBT_S):
+                if self.user is not None:
+                    await self.user.barrier()
+        except (TimeoutError, QuantlabError):
+            if self.user is not None:
+                await self.user.restart(f"no answer to a ping within {DOUBT_S:g} s")
+        finally:
+            self._doubted = False
 
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel what the venue says is open, on the halt path's own connection.
@@ -250,6 +268,7 @@ class Link:
 
     def _on_user_state(self, state: str, reason: str) -> None:
         live = state == "live"
+        self.user_reason = "" if live else reason
         self._wire.post_order(UserStreamState(live, reason))
         if live:
             self._user_live.set()

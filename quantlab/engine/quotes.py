@@ -52,10 +52,3 @@ class Quotes:
         if price is None or event_ms is None:
             return None
         return Quote(symbol=symbol, price=price, event_ms=event_ms)
-
-    def clear(self, symbols: list[str]) -> None:
-        """Forget symbols that are no longer watched."""
-        for symbol in symbols:
-            self._prices.pop(symbol, None)
-            self._times.pop(symbol, None)
-            self._has_ticker.discard(symbol)

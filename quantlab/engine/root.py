@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+from collections import deque
 from collections.abc import Callable
 
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
-from quantlab.control.commands import Command, SubmitOrder
+from quantlab.control.commands import Command, Halt, SubmitOrder
 from quantlab.control.handle import Handle
 from quantlab.domain.orders import OrderRequest
 from quantlab.domain.venue import Level
@@ -47,6 +48,7 @@ FIT_WITHIN_S = 2.0
 FIRST_QUOTE_S = 0.01
 NO_KEY = "there is no API key: set QUANTLAB_API_KEY and QUANTLAB_API_SECRET, then %reload_ext quantlab"
 VENUE_ENDED = "the paper venue's process has ended; %reload_ext quantlab starts a new one"
+ALARMS = 1_000
 FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
 
 
@@ -84,7 +86,7 @@ class Engine:
         self._source = LinkedMarket(self)
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
         self.session: Session | None = None
-        self.alarms: list[str] = []
+        self.alarms: deque[str] = deque(maxlen=ALARMS)
         self._venue: EmbeddedVenue | None = None
         self._link: Link | None = None
         self._gateway: Gateway | None = None
@@ -117,9 +119,13 @@ class Engine:
         identity = Identity.of(settings, self._venue.pid if self._venue else None)
         self.journal, self._left = open_journal(self, identity)
         self.read_only = self.journal.problem  # a fresh journal has none
-        self.halting = Halting(self.latch, self.wire, self.journal, self.clock, settings.home)
+        self.halting = Halting(
+            self.latch, self.wire, self.journal, self.clock, settings.home, everywhere=bool(self.read_only)
+        )
         if self._left.halted:
             self.latch.set(self._left.halted)
+        if self._left.limits is not None:
+            self.rails.limits = self._left.limits
         self.desk = new_desk(self)
         self.wire.start()
 
@@ -168,10 +174,12 @@ class Engine:
             gateway,
             self.settings.symbols,
             live=lambda: user is not None and user.live,
+            why=lambda: link.user_reason,
             alarm=self.alarms.append,
         )
         gateway.recover(self._left)
-        await self._standing.reconcile()
+        with contextlib.suppress(VenueError):  # it goes on asking; no order passes before it was answered
+            await self._standing.reconcile()
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -207,7 +215,7 @@ class Engine:
     async def priced(self, symbol: str) -> None:
         """Start the streams of a listed symbol that nobody watched yet; see `Market.watch`."""
         await self.ready()
-        if symbol in self.symbols and self.quotes.get(symbol) is None:
+        if symbol in self.symbols and symbol not in self.watched:
             with contextlib.suppress(VenueError):  # the rails then say that there is no price
                 await self._source.watch(symbol)
 
@@ -260,6 +268,8 @@ class Engine:
         """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
         if self.state == "stopped":
             raise EngineStopped("the engine was stopped: %reload_ext quantlab starts a new one")
+        if self.read_only and not isinstance(command, Halt):
+            raise EngineStopped(f"{self.read_only}; nothing was done")
         session = self.session
         return self.desk.execute(command, session.prove if session else None)
 
@@ -322,8 +332,8 @@ class Engine:
             return f"{TradingState.HALTED}: {problem}"
         if self.read_only:
             return f"{TradingState.HALTED}: {self.read_only}"
-        if self._standing is None:
-            return f"{TradingState.HALTED}: {NO_KEY}"
+        if self._standing is None or self.state != "running":
+            return f"{TradingState.HALTED}: {self._why_closed()}"
         return self._standing.trading_state()
 
     @property
@@ -343,7 +353,7 @@ class Engine:
             case "running":
                 return self.read_only or NO_KEY
             case "new" | "starting":
-                return "the engine is starting; await the order, or run %ql status first"
+                return "the engine is starting; await the order, or run %ql status in a cell before it"
             case _:
                 return f"the engine is {self.state}{': ' + self.problem if self.problem else ''}"
 

@@ -25,6 +25,7 @@ class Standing:
         gateway: Reconciles.
         symbols: What is reconciled besides what has orders or trades.
         live: Is the user stream up at this moment?
+        why: Why it went down, in the words of the connection.
         alarm: Told each failure in a sentence.
     """
 
@@ -34,9 +35,11 @@ class Standing:
         symbols: tuple[str, ...],
         *,
         live: Callable[[], bool],
+        why: Callable[[], str],
         alarm: Callable[[str], object],
     ) -> None:
         self._gateway, self._symbols, self._live, self._alarm = gateway, symbols, live, alarm
+        self._why = why
         self._known = False
         self._number = self._tries = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -44,13 +47,19 @@ class Standing:
     def trading_state(self) -> str:
         """ACTIVE, or HALTED with the reason: what the rails are told besides the latch."""
         if not self._live():
-            return f"{TradingState.HALTED}: the user stream is down"
+            why = self._why()
+            return f"{TradingState.HALTED}: the user stream is down{': ' + why if why else ''}"
         if not self._known:
             return f"{TradingState.HALTED}: the account is not reconciled with the venue yet"
         return TradingState.ACTIVE
 
     def lost(self) -> None:
-        """The user stream went away: what happens from now on we do not hear."""
+        """The user stream went away: what happens from now on we do not hear.
+
+        An answer that is still on its way is from before, and counts no more.
+        """
+        self._number += 1
+        self._stop()
         self._known = False
 
     def reconcile(self) -> WireCall[Reconciled]:

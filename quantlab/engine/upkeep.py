@@ -18,8 +18,8 @@ from quantlab.market.feed import Feed
 KEEP_WARM_S = 10.0
 CLOCK_SYNC_S = 60.0
 LISTEN_S = 0.25
-STALE_AFTER_S = 1.5  # depth comes every 100 ms
-RESTART_AFTER_S = 8.0
+ASK_AFTER_S = 1.5  # a market that moves sends depth every 100 ms
+ANSWER_S = 2.0
 
 
 async def keep_warm(*clients: BinanceClient) -> NoReturn:
@@ -40,19 +40,26 @@ async def keep_clock(client: BinanceClient) -> NoReturn:
 
 
 async def watch_silence(streams: MarketStreams, feed: Feed, clock: Clock) -> NoReturn:
-    """A stalled connection says no goodbye: its books are stale at once, then it is made anew.
+    """A stalled connection says no goodbye: where it is silent it is asked, and then made anew.
 
-    Only where something was heard before: a market may be held, or nobody may trade.
+    A quiet market answers and stays as it is. Only where something was heard before: a market
+    may be held, or nobody may trade.
     """
-    restarted_ns = 0
     while True:
         await asyncio.sleep(LISTEN_S)
         heard_ns = streams.last_message_ns
         if heard_ns is None or not streams.connected:
             continue
-        silent_s = (clock.monotonic_ns() - max(heard_ns, restarted_ns)) / (1_000 * NS_PER_MS)
-        if silent_s > RESTART_AFTER_S:
-            restarted_ns = clock.monotonic_ns()
-            await streams.restart(f"no market event for {silent_s:.0f} s")
-        elif silent_s > STALE_AFTER_S and feed.synced:
-            feed.mark_stale(f"no market event for {silent_s:.0f} s")
+        silent_s = (clock.monotonic_ns() - heard_ns) / (1_000 * NS_PER_MS)
+        if silent_s > ASK_AFTER_S and not await _answers(streams):
+            feed.mark_stale(f"no market event for {silent_s:.0f} s, and no answer")
+            await streams.restart("the market stream does not answer")
+
+
+async def _answers(streams: MarketStreams) -> bool:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            await streams.barrier()
+    except (TimeoutError, QuantlabError):
+        return False
+    return True

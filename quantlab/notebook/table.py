@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABSENT = "-"
+MOST_ROWS = 100  # of a frame: a notebook keeps what it shows
 CELL = "text-align:left;padding:0 1em 0 0;vertical-align:top"
 NUMBER = "text-align:right;padding:0 1em 0 0;vertical-align:top"
 
@@ -181,12 +182,17 @@ def of_rows(
 
 
 def of_frame(frame: Any, *, title: str = "", empty: str = "") -> Table:
-    """A pandas frame as a table; a named index becomes the first column."""
+    """A pandas frame as a table, its last 100 rows; a named index becomes the first column."""
     if frame.index.name:
         frame = frame.reset_index()
-    return of_rows(
-        [str(name) for name in frame.columns], frame.to_numpy(dtype=object).tolist(), title=title, empty=empty
+    last = frame.tail(MOST_ROWS)
+    table = of_rows(
+        [str(name) for name in frame.columns], last.to_numpy(dtype=object).tolist(), title=title, empty=empty
     )
+    if len(frame) == len(last):
+        return table
+    note = f"the last {len(last)} of {len(frame)}; .frame() has all"
+    return msgspec.structs.replace(table, notes=(*table.notes, note))
 
 
 def _numbers(cells: Any) -> bool:

@@ -174,7 +174,7 @@ class Gateway:
     def recover(self, left: Recovered) -> None:
         """Take over what earlier sessions left: positions, used ids; unanswered orders are unknown."""
         self._wire.require_home()
-        self.portfolio.seed(left.traded)
+        self.portfolio.seed(left.traded, left.marks)
         for request in left.unfinished:
             order = self.orders.add(
                 request,

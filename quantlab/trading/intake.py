@@ -128,6 +128,8 @@ class Intake:
             self.on_report(report)
         for symbol, trade_id in found.marks.items():
             self._portfolio.mark_reconciled(symbol, trade_id)
+        if found.marks:  # where the next session goes on asking
+            self._journal.append_nowait("reconciled", {"marks": dict(found.marks)})
         for _, client_order_id in found.absent:
             order = self._orders.get(client_order_id)
             if order is not None and order.state in {OrderState.TAKEN, OrderState.PARTIALLY_FILLED}:

@@ -171,7 +171,8 @@ class JournalFile:
         except BlockingIOError:
             owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "another process"
             raise JournalLocked(
-                f"read-only: {owner} trades on this account and writes its journal {self.path}"
+                f"read-only: {owner} trades on this account and writes its journal {self.path}; "
+                "when it has ended, %reload_ext quantlab"
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"pid {os.getpid()}\n".encode(), 0)

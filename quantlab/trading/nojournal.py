@@ -1,6 +1,6 @@
 """The journal of a kernel that may only look: it takes no line, and so nothing can be done.
 
-A HALT and a cancel of everything still pass: they need no line.
+Only a HALT passes, and cancels what is open: it needs no line.
 """
 
 from __future__ import annotations

@@ -132,17 +132,18 @@ class Portfolio:
         """The symbols whose trades reconciliation follows."""
         return frozenset(self._reconciled)
 
-    def seed(self, reports: Iterable[ExecutionReport]) -> None:
+    def seed(self, reports: Iterable[ExecutionReport], marks: Mapping[str, int]) -> None:
         """Book the fills that earlier sessions reported, before anything else: we still hold them.
 
-        Reconciliation then asks for every trade since the first of them: one that was never
-        reported is found, and none counts twice.
+        Reconciliation then asks for the trades after `marks` (by symbol, the last trade that an
+        earlier reconciliation had seen): what traded while no kernel ran is found, and what is
+        booked already does not count twice.
         """
         for report in reports:
             if (fill := self._new_fill(report)) is not None:
                 self._book(fill)
-                if fill.symbol not in self._reconciled:
-                    self.mark_reconciled(fill.symbol, fill.trade_id - 1)
+        for symbol, trade_id in marks.items():
+            self.mark_reconciled(symbol, trade_id)
 
     def has_booked(self, symbol: str, trade_id: int) -> bool:
         """True where the trade moved a position already."""

@@ -5,11 +5,12 @@ Read-only, and no more than hints: what became of an order, only the venue can s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from quantlab.domain.limits import Limits
 from quantlab.domain.orders import ExecutionReport, OrderRequest
 from quantlab.trading.chain import Line
 from quantlab.trading.states import OrderEvent
@@ -21,13 +22,17 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """`unfinished` may live at the venue: sent, or about to be, and no answer was written down.
 
     `traded` are the executions that were reported, oldest first: what we hold began with them.
-    `halted` is the reason of a HALT that nobody lifted; empty where there is none.
+    `marks` are, by symbol, the trade ids up to which reconciliation had seen all of our trades.
+    `halted` is the reason of a HALT that nobody lifted; empty where there is none. `limits` are
+    those last set, None where nobody changed them.
     """
 
     client_order_ids: frozenset[str]
     unfinished: tuple[OrderRequest, ...]
     traded: tuple[ExecutionReport, ...] = ()
+    marks: Mapping[str, int] = {}
     halted: str = ""
+    limits: Limits | None = None
 
 
 def recovered(lines: Iterable[Line]) -> Recovered:
@@ -35,7 +40,9 @@ def recovered(lines: Iterable[Line]) -> Recovered:
     open_: dict[str, OrderRequest] = {}
     used: set[str] = set()
     traded: list[ExecutionReport] = []
+    marks: dict[str, int] = {}
     halted = ""
+    limits: Limits | None = None
     for line in lines:
         if line.kind == "intent":
             request = msgspec.json.decode(line.data, type=Intent).order
@@ -49,16 +56,28 @@ def recovered(lines: Iterable[Line]) -> Recovered:
             report = msgspec.json.decode(line.data, type=ExecutionReport)
             open_.pop(report.client_order_id, None)
             traded.append(report)
+        elif line.kind == "reconciled":
+            marks |= msgspec.json.decode(line.data, type=Marks).marks
         elif line.kind == "halt.set":
             halted = halted or msgspec.json.decode(line.data, type=dict[str, str])["reason"] or "no reason"
         elif line.kind == "halt.cleared":
             halted = ""
+        elif line.kind == "limits.set":
+            limits = msgspec.json.decode(line.data, type=Limits)
     return Recovered(
         client_order_ids=frozenset(used),
         unfinished=tuple(open_.values()),
         traded=tuple(traded),
+        marks=marks,
         halted=halted,
+        limits=limits,
     )
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """A "reconciled" line."""
+
+    marks: dict[str, int]
 
 
 class Intent(msgspec.Struct, frozen=True):

@@ -41,9 +41,9 @@ class HaltLatch:
         self._reasons.append(reason)
         return was_open
 
-    def clear(self) -> None:
-        """Open it: what is decided from now on may leave again."""
-        self._cleared = len(self._reasons)
+    def clear(self, generation: int | None = None) -> None:
+        """Lift what was set up to `generation` (None: all of it); a later `set` stands."""
+        self._cleared = len(self._reasons) if generation is None else generation
 
     def check(self, generation: int | None = None) -> None:
         """Raise `Halted` while the latch is set, and also where it was set since `generation`.
