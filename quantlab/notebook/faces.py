@@ -112,6 +112,10 @@ class PortfolioFace(Face):
         """Free and locked, by asset."""
         return Listing(self._engine, lambda engine: engine.portfolio.balances, "balances")
 
+    def frame(self) -> pd.DataFrame:
+        """The positions as a pandas frame."""
+        return self.positions.frame()
+
     def table(self) -> Table:
         return of_frame(self.positions.frame(), title="positions", empty="no position; see also .balances")
 

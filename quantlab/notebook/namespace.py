@@ -69,7 +69,7 @@ class BusFace(Face):
 
 
 class Ql(Face):
-    """quantlab in this notebook. `%ql help` lists the magics; every table here has `.frame()`."""
+    """quantlab in this notebook. `%ql help` lists the magics; tables have `.frame()`."""
 
     __slots__ = ("_owner",)
 

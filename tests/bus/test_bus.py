@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -358,6 +359,25 @@ async def test_a_subscription_whose_task_somebody_cancels_is_closed_and_says_so(
     assert said == ["mine: closed, its task was cancelled"]
     assert len(halts) == (topic is ORDER)
     await bus.aclose()
+
+
+async def test_a_slow_handler_gives_the_loop_back_after_each_event(bus: Bus) -> None:
+    """Or a kernel with a handler of 0.3 s would answer to nothing, not even to HALT, for seconds."""
+    handled: list[Tick] = []
+    waited: list[int] = []
+
+    def slow(tick: Tick) -> None:
+        time.sleep(0.02)
+        handled.append(tick)
+
+    bus.subscribe(TICK, slow)
+    publish_all(bus, ticks(20))
+    while len(handled) < 20:
+        before = len(handled)
+        await asyncio.sleep(0)
+        waited.append(len(handled) - before)
+
+    assert max(waited) == 1
 
 
 async def test_a_handler_that_cancels_its_own_task_ends_its_subscription(bus: Bus) -> None:

@@ -67,4 +67,4 @@ def test_one_more_failure_never_shortens_the_wait() -> None:
             assert throttle.wait_ms(now) >= before
 
     holds()
-    assert min(met.values()) > 10
+    assert min(met.values()) > 3

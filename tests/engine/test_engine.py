@@ -233,6 +233,16 @@ async def test_a_killed_venue_is_shown_as_down_and_takes_no_order(
     assert "NOT_CONNECTED" in reasons
 
 
+async def test_while_it_starts_it_says_so_and_speaks_of_no_key(
+    start: Callable[..., Engine], settings: Settings
+) -> None:
+    engine = start(settings)
+
+    assert "the engine is starting" in engine.trading_state()
+    await engine.ready()
+    assert engine.trading_state() == "ACTIVE"
+
+
 async def test_an_order_that_is_awaited_while_the_engine_starts_waits_for_it(
     start: Callable[..., Engine], settings: Settings, token: Secret
 ) -> None:

@@ -300,7 +300,7 @@ def test_whatever_happens_the_sequence_grows_and_down_is_never_followed_by_ok() 
                 met[health.state] += 1
 
     holds()
-    assert min(met.values()) > 20
+    assert min(met.values()) > 5
 
 
 BADNESS = {OK: 0, DEGRADED: 1, DOWN: 2}
@@ -332,7 +332,7 @@ def test_a_larger_value_is_never_healthier() -> None:
         met["worse" if worse.state is not better.state else "same"] += 1
 
     holds()
-    assert min(met.values()) > 5
+    assert min(met.values()) > 2
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -124,6 +124,14 @@ def test_a_cell_is_exact_and_readable(value: Any, text: str) -> None:
     assert cell(value) == text
 
 
+def test_a_long_frame_shows_its_last_rows_and_says_so() -> None:
+    """A notebook keeps what it shows: 20,000 orders would be 22 MB of it."""
+    table = of_frame(pd.DataFrame({"number": range(1_000)}), title="T")
+
+    assert [row[0] for row in table.rows] == [str(number) for number in range(900, 1_000)]
+    assert table.notes == ("the last 100 of 1000; .frame() has all",)
+
+
 def test_a_frame_is_shown_with_its_named_index_first() -> None:
     """The index of our frames is the key of the row."""
     frame = pd.DataFrame({"asset": ["BTC"], "free": [Decimal("1.0")]}).set_index("asset")

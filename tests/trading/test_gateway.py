@@ -368,7 +368,7 @@ async def test_only_the_main_thread_decides_applies_and_explains(
     """From another thread each is refused before it touches anything."""
     b = await bench()
     await b.gateway.reconcile(("BTCUSDT",))
-    sequence = b.portfolio.sequence
+    sequence, lines = b.portfolio.sequence, b.kinds()
     left = Recovered(client_order_ids=frozenset({"old"}), unfinished=(limit(client_order_id="old"),))
     for touch in (
         lambda: b.gateway.submit(limit()),
@@ -380,7 +380,7 @@ async def test_only_the_main_thread_decides_applies_and_explains(
     ):
         with pytest.raises(WrongThread):
             await asyncio.to_thread(touch)
-    assert (len(b.orders), b.portfolio.sequence, b.rails.last, b.kinds()) == (0, sequence, None, [])
+    assert (len(b.orders), b.portfolio.sequence, b.rails.last, b.kinds()) == (0, sequence, None, lines)
 
 
 async def test_a_cancel_does_not_overtake_the_order_that_it_cancels(bench: Make, limit: Ask) -> None:
