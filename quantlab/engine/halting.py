@@ -48,6 +48,9 @@ class Halting:
     `link` is set once the venue is known; what was halted before that is cancelled then.
     `everywhere` is for a kernel that may only look: its HALT is for the one that trades, so it
     writes the halt file that every engine of the user obeys.
+
+    Attributes:
+        cancelled: How many orders the HALT in force has cancelled; None before the venue answered.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class Halting:
         self._latch, self._wire, self._journal, self._clock = latch, wire, journal, clock
         self._file = home / HALT_FILE
         self._sweeps = 0
+        self.cancelled: int | None = None
         self._cancelling = self._resuming = 0  # how many are at it; see `resume`
 
     def halt(self, reason: str) -> None:
         """Close the latch now, and have the wire cancel what is open. From any thread."""
-        self._latch.set(reason)
+        if self._latch.set(reason):
+            self.cancelled = None
         self._journal.append_nowait("halt.set", {"reason": reason})
         self._tell(reason, halted=True, cancelled=None)
         self._wire.run_threadsafe(lambda: self._sweep(reason), "halt")
@@ -150,6 +155,8 @@ class Halting:
                 await asyncio.sleep(LOOK_S)
                 continue
             cancelled, problem, wait_s = outcome
+            if cancelled or not problem:
+                self.cancelled = (self.cancelled or 0) + cancelled
             if cancelled or not (told or problem):
                 self._journal.append_nowait("halt.cancelled", {"reason": reason, "orders": cancelled})
                 self._tell(reason, halted=True, cancelled=cancelled)

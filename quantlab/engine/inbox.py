@@ -14,6 +14,7 @@ from quantlab.bus import Bus, Topic
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.domain.venue import VenueHealth
 from quantlab.engine.faces import Health
+from quantlab.engine.glance import Glances
 from quantlab.engine.halting import HaltNews
 from quantlab.engine.link import UserStreamState
 from quantlab.engine.quotes import Quotes
@@ -38,6 +39,7 @@ class Owner(Protocol):
     quotes: Quotes
     health: Health
     alarms: deque[str]
+    glances: Glances
 
     @property
     def gateway(self) -> Gateway | None: ...
@@ -68,10 +70,13 @@ class Inbox:
             case VenueHealth():
                 owner.health.on_health(message)
                 owner.bus.publish(VENUE_HEALTH, message)
+                owner.glances.renew()
             case HaltNews(change):
                 owner.bus.publish(RISK_HALT, change)
+                owner.glances.renew()
             case UserStreamState(live, _):
                 owner.user_stream(live=live)
+                owner.glances.renew()
             case Flush():
                 if not message.done.done():
                     message.done.set_result(None)

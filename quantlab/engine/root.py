@@ -22,6 +22,7 @@ from quantlab.domain.orders import OrderRequest
 from quantlab.domain.venue import Level
 from quantlab.engine.assembly import new_desk, new_gateway, open_journal
 from quantlab.engine.faces import Health, Market
+from quantlab.engine.glance import Glances
 from quantlab.engine.halting import Halting
 from quantlab.engine.identity import Identity
 from quantlab.engine.inbox import Inbox
@@ -32,6 +33,7 @@ from quantlab.engine.source import LinkedMarket
 from quantlab.engine.standing import Standing
 from quantlab.engine.status import status_rows
 from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueError, VenueUnavailable
+from quantlab.health.monitor import Monitor
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.secret import Secret
 from quantlab.topics import CATALOGUE
@@ -127,6 +129,7 @@ class Engine:
         if self._left.limits is not None:
             self.rails.limits = self._left.limits
         self.desk = new_desk(self)
+        self.glances = Glances(self)
         self.wire.start()
 
     async def _open(self) -> None:
@@ -144,7 +147,7 @@ class Engine:
             control = None
         self._link = link = Link(
             settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch,
-            listens=not self.read_only, problem=self._venue_problem,
+            listens=not self.read_only, problem=self.venue_problem,
         )  # fmt: skip
         self.halting.link = link
         self.wire.spawn(link.hold, "connections")
@@ -166,6 +169,7 @@ class Engine:
                     await asyncio.sleep(FIRST_QUOTE_S)  # a few turns, once per load
         if self.state == "starting":
             self.state = "running"
+            self.glances.renew()
 
     async def _open_account(self, link: Link) -> None:
         user = link.user
@@ -187,6 +191,7 @@ class Engine:
         error = task.exception()
         if error is not None and self.state == "starting":
             self.state, self.problem = "failed", f"{error}; when that is mended: %reload_ext quantlab"
+            self.glances.renew()
 
     async def ready(self) -> None:
         """Wait until the engine runs.
@@ -250,6 +255,7 @@ class Engine:
     def arm(self, token: Secret) -> Session:
         """Arm this kernel with a token; see `Desk.arm_with`."""
         self.session = self.desk.arm_with(token)
+        self.glances.renew()
         return self.session
 
     def arm_from_file(self) -> Session:
@@ -257,12 +263,14 @@ class Engine:
         if self.settings.token_file is None:
             raise ConfigError("no token file is set", "set QUANTLAB_TOKEN_FILE, or use %ql arm")
         self.session = self.desk.arm_from_file(self.settings.token_file)
+        self.glances.renew()
         return self.session
 
     def disarm(self) -> None:
         """End every capability of this kernel; orders in flight go on."""
         self.session = None
         self.desk.disarm()
+        self.glances.renew()
 
     def execute(self, command: Command) -> Handle[object]:
         """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
@@ -309,6 +317,11 @@ class Engine:
         return self.settings.symbols if self._link is None else tuple(self._link.feed.books)
 
     @property
+    def monitor(self) -> Monitor | None:
+        """What watches the venue, on the wire; None before there is a connection."""
+        return None if self._link is None else self._link.monitor
+
+    @property
     def binance(self) -> Reads:
         """The venue's own reads, awaited from a cell; see `BinanceClient`."""
         return Reads(self)
@@ -328,7 +341,7 @@ class Engine:
         """ACTIVE, or HALTED and why: what the rails judge by."""
         if self.latch.is_set:
             return f"{TradingState.HALTED}: {self.latch.reason}"
-        if problem := self._venue_problem():
+        if problem := self.venue_problem():
             return f"{TradingState.HALTED}: {problem}"
         if self.read_only:
             return f"{TradingState.HALTED}: {self.read_only}"
@@ -357,8 +370,8 @@ class Engine:
             case _:
                 return f"the engine is {self.state}{': ' + self.problem if self.problem else ''}"
 
-    def _venue_problem(self) -> str:
-        """What is wrong with the embedded venue's process (any thread)."""
+    def venue_problem(self) -> str:
+        """What is wrong with the embedded venue's process; empty while nothing is. From any thread."""
         venue = self._venue
         return VENUE_ENDED if venue is not None and venue.pid is not None and not venue.alive else ""
 

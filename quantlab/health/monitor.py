@@ -17,8 +17,8 @@ from quantlab.clock import NS_PER_MS, Clock
 from quantlab.domain.venue import HealthState, Level, VenueHealth
 from quantlab.frames import frame
 from quantlab.health.probes import Pinger, Prober, Sources
-from quantlab.health.signals import Thresholds
-from quantlab.health.state import DEFAULTS, Memory, Now, step
+from quantlab.health.signals import NO_SAMPLE, Thresholds, unmeasured
+from quantlab.health.state import DEFAULTS, Memory, Now, as_seen, step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +92,26 @@ class Monitor:
             self._tell()
             await asyncio.wait({pings}, timeout=STOP_S)  # a ping may not heed its cancellation
 
+    def glance(self) -> VenueHealth | None:
+        """The last health, with what can be measured at once measured anew, and not one step further.
+
+        For a reader who looks more often than it is told: a monitor that stands still is UNKNOWN.
+        """
+        latest = self.latest
+        if latest is None or latest.state is HealthState.STOPPED:
+            return latest
+        sample, now_ms = self._prober.sample(), self._clock.now_ms()
+        seen = as_seen(latest, now_ms, round(self._period_s * 1_000))
+        return msgspec.structs.replace(
+            seen,
+            reasons=(*(each for each in seen.reasons if each.code != NO_SAMPLE), *unmeasured(sample)),
+            as_of_ms=seen.as_of_ms if seen.state is HealthState.UNKNOWN else now_ms,
+            rtt_ms=sample.rtt_ms,
+            message_age_ms=sample.message_age_ms,
+            kernel_lag_ms=sample.kernel_lag_ms,
+            wire_lag_ms=sample.wire_lag_ms,
+        )
+
     def history(self) -> tuple[Change, ...]:
         """The last transitions, oldest first."""
         return tuple(self._changes)
@@ -116,7 +136,7 @@ class Monitor:
                     time_ms=now.wall_ms,
                     before=before.value,
                     after=self._memory.state.value,
-                    reasons=" ".join(each.text for each in self.latest.reasons if each.code != "NO_SAMPLE"),
+                    reasons=" ".join(each.text for each in self.latest.reasons if each.code != NO_SAMPLE),
                 )
             )
         return moved

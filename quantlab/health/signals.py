@@ -11,6 +11,7 @@ import msgspec
 
 from quantlab.domain.venue import Reason
 
+NO_SAMPLE = "NO_SAMPLE"  # the code of the reason why a value is None
 SETTLE_FACTOR = 0.7  # while degraded, a value is good only below this part of its warning line
 
 
@@ -114,7 +115,7 @@ def judge(sample: Sample, thresholds: Thresholds, *, strict: bool, down_ms: floa
 def unmeasured(sample: Sample) -> tuple[Reason, ...]:
     """One reason for every value that is None."""
     return tuple(
-        Reason(code="NO_SAMPLE", text=f"{field}: {sample.missing.get(field, 'not measured yet')}.")
+        Reason(code=NO_SAMPLE, text=f"{field}: {sample.missing.get(field, 'not measured yet')}.")
         for field in (
             "rtt_ms", "message_age_ms", "user_stream", "clock_offset_ms", "clock_uncertainty_ms",
             "kernel_lag_ms", "wire_lag_ms",

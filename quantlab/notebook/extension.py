@@ -19,7 +19,8 @@ from typing import Any
 from quantlab.config import Settings, process_environment
 from quantlab.engine import Engine
 from quantlab.errors import ConfigError
-from quantlab.notebook import completer, displays, transform
+from quantlab.notebook import completer, displays, lanes, transform
+from quantlab.notebook.live import HALT_REPLY, HALT_REQUEST, Live
 from quantlab.notebook.magics import QuantlabMagics
 from quantlab.notebook.namespace import Ql
 
@@ -57,7 +58,8 @@ class Notebook:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.ql = Ql(self.fresh_engine, self.owner)
+        self.live = Live(lambda: self.engine)
+        self.ql = Ql(self.fresh_engine, self.owner, self.live.widget)
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
@@ -66,6 +68,7 @@ class Notebook:
         with ExitStack() as undo:
             undo.callback(_forget_configurable, shell)
             self.magics = QuantlabMagics(shell, self)
+            undo.callback(self.live.close)
             self.engine = self._new_engine()
             undo.callback(self._stop)
             self._register(undo)
@@ -114,6 +117,7 @@ class Notebook:
         engine = Engine(self._settings, deterministic=self.magics.deterministic, say=self.say)
         engine.start()
         engine.wire.cell_task = asyncio.current_task()
+        self.live.follow(engine)
         return engine
 
     def _stop(self) -> None:
@@ -131,6 +135,7 @@ class Notebook:
         for event, hook in (("pre_run_cell", self._before_cell), ("post_run_cell", self._after_cell)):
             shell.events.register(event, hook)
             undo.callback(shell.events.unregister, event, hook)
+        undo.callback(lanes.on_control(shell.kernel, HALT_REQUEST, HALT_REPLY, self.live.halt_requested))
         undo.callback(displays.register(shell.display_formatter, lambda: self.engine))
         atexit.register(self._at_exit)
         undo.callback(atexit.unregister, self._at_exit)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from quantlab.engine import Engine
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Face:
     def __repr__(self) -> str:
         return self.table().text()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
         return self.table().bundle()
 
 
@@ -139,9 +140,13 @@ class RailsFace(Face):
 
 
 class HealthFace(Face):
-    """Is the venue fit to trade on?"""
+    """Is the venue fit to trade on? Shown live in a browser, as a table with its time elsewhere."""
 
-    __slots__ = ()
+    __slots__ = ("_widget",)
+
+    def __init__(self, engine: Callable[[], Engine], widget: Callable[[], Any]) -> None:
+        super().__init__(engine)
+        self._widget = widget
 
     @property
     def snapshot(self) -> VenueHealth | None:
@@ -152,6 +157,9 @@ class HealthFace(Face):
         """The answers so far, one row each."""
         frame: pd.DataFrame = self._engine().health.frame()
         return frame
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
+        return {**self.table().bundle(), WIDGET_VIEW: self._widget().get_view_spec()}
 
     def until_ok(self, timeout_s: float = 30.0) -> Lazy[VenueHealth]:
         """Wait until the state is OK: `await` it; raises `VenueUnavailable`, saying why, when it is not."""

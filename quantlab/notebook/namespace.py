@@ -71,11 +71,14 @@ class BusFace(Face):
 class Ql(Face):
     """quantlab in this notebook. `%ql help` lists the magics; tables have `.frame()`."""
 
-    __slots__ = ("_owner",)
+    __slots__ = ("_owner", "_widget")
 
-    def __init__(self, engine: Callable[[], Engine], owner: Callable[[], str]) -> None:
+    def __init__(
+        self, engine: Callable[[], Engine], owner: Callable[[], str], widget: Callable[[], Any]
+    ) -> None:
         super().__init__(engine)
         self._owner = owner
+        self._widget = widget
 
     @property
     def bus(self) -> BusFace:
@@ -100,7 +103,7 @@ class Ql(Face):
     @property
     def health(self) -> HealthFace:
         """Is the venue fit to trade on, and why not."""
-        return HealthFace(self._engine)
+        return HealthFace(self._engine, self._widget)
 
     @property
     def market(self) -> MarketFace:

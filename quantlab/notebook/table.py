@@ -134,8 +134,9 @@ class View(Generic[T]):
     def __repr__(self) -> str:
         return self.table.text()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
-        return self.table.bundle()
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002
+        bundle = getattr(self.value, "_repr_mimebundle_", None)  # a face that is more than a table
+        return bundle() if callable(bundle) else self.table.bundle()
 
 
 class Act(Generic[T]):

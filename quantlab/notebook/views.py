@@ -17,11 +17,11 @@ from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
 from quantlab.domain.position import Fill
 from quantlab.domain.venue import VenueHealth
+from quantlab.health.signals import NO_SAMPLE
 from quantlab.health.state import as_seen
 from quantlab.notebook.parse import GRAMMAR
 from quantlab.notebook.table import Table, cell, of_rows
 
-NOT_MEASURED = "NO_SAMPLE"  # the code of health.signals for a value that is None
 STATES = {
     "PENDING": "PENDING: on its way, no answer yet",
     "PARTIALLY_FILLED": "PARTIALLY FILLED",
@@ -45,15 +45,15 @@ def health(snapshot: VenueHealth | None, *, now_ms: int | None, desk: DeskStatus
     """
     if snapshot is None:
         return Table(title="venue health: UNKNOWN", notes=("nothing was measured yet", _actions(desk)))
-    age = ""
+    age: tuple[tuple[str, str], ...] = ()
     if now_ms is not None:
         now_ms += round(snapshot.clock_offset_ms or 0)
-        age = f", {max(0, now_ms - snapshot.as_of_ms) / 1_000:.1f} s ago"
+        age = (("age", f"{max(0, now_ms - snapshot.as_of_ms) / 1_000:.1f} s when this was shown"),)
         snapshot = as_seen(snapshot, now_ms)
     rows = (
         ("venue", f"{snapshot.venue}, {snapshot.level}"),
-        *(("because", reason.text) for reason in snapshot.reasons if reason.code != NOT_MEASURED),
-        ("as of", f"{moment(snapshot.as_of_ms)} UTC{age}"),
+        *(("because", reason.text) for reason in snapshot.reasons if reason.code != NO_SAMPLE),
+        *age,
         ("since", f"{moment(snapshot.since_ms)} UTC"),
         ("round trip", _measured(snapshot, "rtt_ms")),
         ("newest message", _measured(snapshot, "message_age_ms", " old")),
@@ -68,7 +68,8 @@ def health(snapshot: VenueHealth | None, *, now_ms: int | None, desk: DeskStatus
         ("reconnects", str(snapshot.reconnects)),
         ("actions", _actions(desk)),
     )
-    return Table(title=f"venue health: {snapshot.state.value}", rows=rows)
+    as_of = f"snapshot as of {moment(snapshot.as_of_ms)} UTC"
+    return Table(title=f"venue health: {snapshot.state.value}, {as_of}", rows=rows)
 
 
 def book(view: BookView) -> Table:
@@ -194,7 +195,7 @@ def _measured(snapshot: VenueHealth, field: str, suffix: str = "") -> str:
 def _why_not(snapshot: VenueHealth, field: str) -> str:
     """The monitor gives one reason per value that it did not measure: "rtt_ms: why."."""
     start = f"{field}: "
-    said = (reason.text for reason in snapshot.reasons if reason.code == NOT_MEASURED)
+    said = (reason.text for reason in snapshot.reasons if reason.code == NO_SAMPLE)
     why = next((text.removeprefix(start).rstrip(".") for text in said if text.startswith(start)), "")
     return f"not measured ({why})" if why else "not measured"
 

@@ -1,0 +1,82 @@
+"""What browsers are told: complete, short, printable, and free of what was not measured."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from quantlab.domain.venue import HealthState, Reason, VenueHealth
+from quantlab.engine.glance import Glance
+from quantlab.notebook.packing import bare, packed
+from quantlab.notebook.snapshot import snapshot
+
+HEALTH = VenueHealth(
+    sequence=7, venue="paper", level="L0 paper", state=HealthState.DEGRADED,
+    reasons=(
+        Reason(code="SLOW", text="The round trip takes 900 ms."),
+        Reason(code="NO_SAMPLE", text="kernel_lag_ms: not measured yet."),
+        Reason(code="NO_SAMPLE", text="clock_uncertainty_ms: clock is fixed."),
+    ),
+    as_of_ms=1_767_225_600_000, since_ms=1_767_225_600_000, rtt_ms=900.04, message_age_ms=12.345,
+    user_stream=True, books_synced=1, books_total=1, clock_offset_ms=0.0, clock_uncertainty_ms=None,
+    kernel_lag_ms=None, wire_lag_ms=0.1, reconnects=0, gaps=0,
+)  # fmt: skip
+GLANCE = Glance(
+    engine="running", problem="", venue="paper", level="L0 paper", health=HEALTH, trading="ACTIVE",
+    halted=False, halt_reason="", cancelled=None, actions="armed", busy_ms=None, as_of_ms=1_767_225_600_000,
+)  # fmt: skip
+
+
+def test_it_tells_state_reasons_and_measurements() -> None:
+    """One plain object; a value that was not measured is null, with its reason."""
+    told = json.loads(json.dumps(snapshot(GLANCE, 3)))
+
+    assert (told["v"], told["seq"], told["state"]) == (1, 3, "DEGRADED")
+    assert told["reasons"] == ["The round trip takes 900 ms."]
+    assert (told["rtt_ms"], told["message_age_ms"], told["kernel_lag_ms"]) == (900.0, 12.3, None)
+    assert told["missing"] == {"kernel_lag_ms": "not measured yet"}
+    assert told["as_of_ms"] == 1_767_225_600_000
+
+
+def test_before_the_first_measurement_it_is_unknown() -> None:
+    """All values are null, and it says so."""
+    told = snapshot(msgspec.structs.replace(GLANCE, health=None), 1)
+
+    assert (told["state"], told["reasons"]) == ("UNKNOWN", ["nothing was measured yet"])
+    assert told["rtt_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("busy_ms", "shown"), [(None, 0), (3.0, 0), (499.9, 0), (500.0, 500), (30_000.4, 30_000)]
+)
+def test_a_loop_is_busy_from_half_a_second_on(busy_ms: float | None, shown: int) -> None:
+    """A lag of a few milliseconds is no cell that blocks."""
+    assert snapshot(msgspec.structs.replace(GLANCE, busy_ms=busy_ms), 1)["busy_ms"] == shown
+
+
+def test_a_venue_cannot_make_it_long_or_steer_what_shows_it() -> None:
+    """Whatever stands in an error of the venue: six reasons of 200 printable characters at most."""
+    nasty = tuple(Reason(code="X", text=f"\x1b[31m\u202e{number}" + "x" * 5_000) for number in range(50))
+    told = snapshot(
+        msgspec.structs.replace(
+            GLANCE,
+            health=msgspec.structs.replace(HEALTH, reasons=nasty),
+            problem="\n" * 1_000,
+            halt_reason="y" * 9_999,
+            trading="HALTED: " + "z" * 9_999,
+        ),
+        1,
+    )
+
+    assert len(told["reasons"]) == 6
+    assert len(json.dumps(told)) < 4_000
+    assert "\x1b" not in "".join(told["reasons"])
+    assert "\u202e" not in "".join(told["reasons"])
+
+
+def test_the_packed_widget_is_small_and_keeps_its_strings() -> None:
+    """Comments and indentation go, and nothing else: an address in a string stays."""
+    assert bare('  // gone\n  const a = "http://x"; // gone\n\n/* gone\n*/b') == 'const a = "http://x";\nb'
+    assert len(packed("health")) < 4_500
