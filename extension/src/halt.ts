@@ -2,7 +2,7 @@
  * HALT on the control channel, the one that is served while a cell blocks.
  *
  * A kernel without quantlab never answers, so a request has a time limit of its own. After it the request
- * stands: a kernel that was held by C code reads it when it is free, and `late` says so then.
+ * stands: a kernel that was held by C code reads it when it is free, and `late` hears its answer then.
  */
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
 
@@ -30,16 +30,16 @@ export function requestHalt(
       timedOut = true;
       resolve(after('silent'));
     }, timeoutMs);
-    const answered = (answer: Answer): void => {
+    const settle = (answer: Answer): void => {
       clearTimeout(timer);
-      (timedOut ? late : resolve)(answer);
+      resolve(answer);
     };
     try {
       const future = kernel.sendControlMessage(request(kernel), true, true);
-      future.onReply = reply => answered(after(...read(reply.content as unknown as Reply)));
-      future.done.catch(() => answered(after('refused', 'the kernel went away before it answered')));
+      future.onReply = reply => (timedOut ? late : settle)(after(...read(reply.content as unknown as Reply)));
+      future.done.catch(() => settle(after('refused', 'the kernel went away before it answered')));
     } catch (error) {
-      answered(after('refused', String(error)));
+      settle(after('refused', String(error)));
     }
   });
 }

@@ -13,7 +13,7 @@ const TICK_MS = 250;
 const TOOLTIP_LINES = 4;
 /** A shape for each look, so that colour is never the only sign. */
 const GLYPHS: Readonly<Record<Look, string>> = {
-  none: '○', good: '●', waiting: '◔', warning: '▲', bad: '✖', halted: '■', stale: '◌'
+  none: '○', good: '●', waiting: '◔', warning: '▲', bad: '✖', halted: '■', stale: '◆'
 };
 
 class StatusItem extends Widget {
