@@ -10,7 +10,7 @@ import { EngineTracker } from './tracker.js';
 /** How often the age of the last heartbeat is looked at; the clock is the browser's own. */
 const TICK_MS = 250;
 /** Sentences in the tooltip; the dialog has all. */
-const TOOLTIP_LINES = 4;
+const TOOLTIP_LINES = 3;
 /** A shape for each look, so that colour is never the only sign. */
 const GLYPHS: Readonly<Record<Look, string>> = {
   none: '○', good: '●', waiting: '◔', warning: '▲', bad: '✖', halted: '■', stale: '◆'
@@ -88,7 +88,7 @@ export const status: JupyterFrontEndPlugin<void> = {
   activate: (_, notebooks: INotebookTracker, statusBar: IStatusBar | null) => {
     if (statusBar !== null) {
       const item = new StatusItem(new EngineTracker(notebooks));
-      statusBar.registerStatusItem('quantlab:status', { item, align: 'left', rank: 50 });
+      statusBar.registerStatusItem('quantlab:status', { item, align: 'left', rank: 50, priority: 1 });
     }
   }
 };
