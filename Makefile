@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: lab demo test test-long check bench clean
+.PHONY: lab demo test test-long check bench extension clean
 
 lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 	$(BIN)/quantlab lab
@@ -29,10 +29,17 @@ check: $(STAMP)        ## format, lint, types, contracts, dependencies
 bench: $(STAMP)        ## benchmarks: print JSON, assert nothing
 	for each in tests/benchmarks/bench_*.py; do $(BIN)/python $$each || exit 1; done
 
+extension: $(STAMP)    ## build extension/labextension from its sources; the only target that needs Node
+	@command -v npm >/dev/null || { echo "needs Node 20 or newer with npm; quantlab itself needs none"; exit 1; }
+	cd extension && npm ci && npm run compile && npm test
+	$(BIN)/jupyter-builder build extension
+	$(BIN)/python extension/seal.py
+
 clean:                 ## remove what the other targets made
+	rm -rf extension/node_modules extension/lib
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist build
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml extension/install.json $(wildcard extension/labextension/sources.sha256)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11+ with venv (Debian: apt-get install python3-venv)"; exit 1; }
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab,test,dev]'
