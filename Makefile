@@ -4,8 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# ipykernels that are tested besides the installed one; each in a folder of its own
+OLDER  := $(VENV)/kernels/6.29.5 $(VENV)/kernels/7.3.0
 
-.PHONY: lab demo test test-long check bench extension clean
+.PHONY: lab demo test test-long check bench extension browser clean
 
 lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 	$(BIN)/quantlab lab
@@ -13,10 +16,10 @@ lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 demo: $(STAMP)         ## run the quickstart headless and print what happened
 	$(BIN)/quantlab demo
 
-test: $(STAMP)         ## all tests, at sizes that fit
+test: $(STAMP) $(OLDER) browser       ## all tests, at sizes that fit
 	$(PYTEST) --nbval --nbval-current-env tests notebooks
 
-test-long: $(STAMP)    ## all tests, at the sizes that the issues state
+test-long: $(STAMP) $(OLDER) browser  ## all tests, at the sizes that the issues state
 	$(PYTEST) --full --nbval --nbval-current-env tests notebooks
 
 check: $(STAMP)        ## format, lint, types, contracts, dependencies
@@ -35,6 +38,17 @@ extension: $(STAMP)    ## build extension/labextension from its sources; the onl
 	$(BIN)/jupyter-builder build extension
 	$(BIN)/python extension/seal.py
 
+browser:               ## Chromium for the browser tests, where root may install it
+	@for each in chromium chromium-browser google-chrome google-chrome-stable; do \
+		if command -v $$each >/dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the browser tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			chromium fonts-dejavu-core >/dev/null; \
+	fi || true; \
+	command -v chromium >/dev/null || echo "no Chromium: browser tests are skipped (Debian: apt-get install chromium)"
+
 clean:                 ## remove what the other targets made
 	rm -rf extension/node_modules extension/lib
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist build
@@ -42,5 +56,9 @@ clean:                 ## remove what the other targets made
 $(STAMP): pyproject.toml extension/install.json $(wildcard extension/labextension/sources.sha256)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11+ with venv (Debian: apt-get install python3-venv)"; exit 1; }
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab,test,dev]'
+	$(PIP) --editable '.[lab,test,dev]'
 	touch $(STAMP)
+
+$(VENV)/kernels/%: | $(STAMP)
+	$(PIP) --no-deps --target $@.part ipykernel==$* nest-asyncio
+	mv $@.part $@

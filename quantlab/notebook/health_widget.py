@@ -23,6 +23,11 @@ MODEL_ID = "quantlab-health"  # one for each notebook, and the same text at each
 Halt = Callable[[str], dict[str, Any]]
 
 
+def saved(snapshot: Snapshot) -> Snapshot:
+    """What a notebook keeps of it: no number, so that equal runs are saved equal, and few reasons."""
+    return {**snapshot, "seq": 0, "reasons": snapshot["reasons"][:2]}
+
+
 class Slim:
     """A widget whose state leaves out what is None: the front end has the defaults."""
 
@@ -57,7 +62,7 @@ class HealthWidget(Slim, anywidget.AnyWidget):
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  # ipywidgets' own
         """Whoever asks for the state, at opening or at a reload of the page, gets the snapshot of now."""
         state = super().get_state(key, drop_defaults)
-        return {**state, "snapshot": self._read()} if "snapshot" in state else state
+        return {**state, "snapshot": saved(self._read())} if "snapshot" in state else state
 
     def push(self, snapshot: Mapping[str, Any]) -> None:
         """Show this now, in every view; from any thread."""

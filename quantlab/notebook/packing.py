@@ -29,7 +29,18 @@ def packed(name: str) -> str:
 
 
 def bare(source: str) -> str:
-    """Without indentation, empty lines, and the comments that have their lines or end them."""
+    """Without comments that have their lines or end them, empty lines, and blanks that say nothing.
+
+    Lines stay lines and strings stay as they are, so this needs to know no more of the language.
+    """
     source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
     lines = (re.sub(r"(^|\s)// .*", "", line).strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line)
+    return "\n".join(_tight(line) for line in lines if line)
+
+
+def _tight(line: str) -> str:
+    parts = re.split(r"""("[^"]*"|`[^`]*`)""", line)
+    return "".join(
+        part if number % 2 else re.sub(r"\s*([{},;=<>?&|]+)\s*", r"\1", part)
+        for number, part in enumerate(parts)
+    )

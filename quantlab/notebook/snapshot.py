@@ -15,6 +15,7 @@ from quantlab.health.signals import NO_SAMPLE
 VERSION = 1
 BUSY_MS = 500.0  # below that a kernel is at work, not blocked
 MEASURED = ("rtt_ms", "message_age_ms", "kernel_lag_ms")
+NO_HEALTH = dict.fromkeys(MEASURED, "no sample")
 MOST_REASONS = 6
 LONGEST = 200  # characters of one text: a venue's words may be long
 
@@ -40,7 +41,9 @@ def snapshot(glance: Glance, sequence: int) -> Snapshot:
         "state": "UNKNOWN" if health is None else health.state.value,
         "reasons": said[:MOST_REASONS] if health is not None else ["nothing was measured yet"],
         **{name: _rounded(None if health is None else getattr(health, name)) for name in MEASURED},
-        "missing": _missing([each.text for each in reasons if each.code == NO_SAMPLE]),
+        "missing": _missing([each.text for each in reasons if each.code == NO_SAMPLE])
+        if health
+        else NO_HEALTH,
         "busy_ms": round(busy_ms) if busy_ms >= BUSY_MS else 0,
         "trading": short(glance.trading),
         "halted": glance.halted,

@@ -88,7 +88,7 @@ def test_after_a_restart_it_is_dead(lab: Lab, context: BrowserContext, picture: 
     notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
     notebook.health_is("DEAD")
 
-    assert "the kernel restarted or ended" in notebook.health.inner_text()
+    assert "the kernel ended or restarted" in notebook.health.inner_text()
     assert notebook.health.locator(".ql-halt").is_disabled()
     picture(notebook.page, "health-dead")
 

@@ -6,10 +6,8 @@ const STALE_S = 2;
 const NO_ANSWER_MS = 3000;
 const GLYPHS = { OK: "✔", DEGRADED: "▲", DOWN: "✖" };
 
-const seconds = (n) => `${n.toFixed(n < 10 ? 1 : 0)} s`;
-
 /** What a reader may believe: LIVE only while it is heard from the kernel of this session. */
-export function modeOf({ heard, dead, stopped, age }) {
+function modeOf({ heard, dead, stopped, age }) {
   if (!heard) return "SNAPSHOT";
   if (stopped) return "STOPPED";
   if (dead) return "DEAD";
@@ -17,11 +15,11 @@ export function modeOf({ heard, dead, stopped, age }) {
 }
 
 /** One line on how old what is shown is; `asOf` is UTC milliseconds. */
-export function ageLine(mode, age, asOf) {
+function ageLine(mode, age, asOf) {
   const at = `${new Date(asOf || 0).toISOString().slice(0, 19).replace("T", " ")} UTC`;
-  if (mode === "LIVE") return `live, ${seconds(age)} old`;
-  if (mode === "STALE") return `nothing heard from the kernel for ${seconds(age)}`;
-  if (mode === "DEAD") return `the kernel restarted or ended; last heard at ${at}: run the cell again`;
+  if (mode === "LIVE") return `live, ${age.toFixed(1)} s old`;
+  if (mode === "STALE") return `nothing heard from the kernel for ${age.toFixed(1)} s`;
+  if (mode === "DEAD") return `the kernel ended or restarted; last heard at ${at}`;
   if (mode === "STOPPED") return `quantlab was unloaded at ${at}`;
   return `snapshot as of ${at}, not live: run the cell`;
 }
@@ -47,10 +45,10 @@ function render({ model, el }) {
   const busy = add(root, "div", "busy");
   const values = add(root, "div", "values");
   const measured = { rtt_ms: "round trip", message_age_ms: "newest message", kernel_lag_ms: "kernel lag" };
-  const cells = Object.entries(measured).map(([name, label]) => {
-    const pair = add(values, "div", "pair", label);
-    return [name, add(pair, "div", "value")];
-  });
+  const cells = Object.entries(measured).map(([name, label]) => [
+    name,
+    add(add(values, "div", "pair", label), "div", "value"),
+  ]);
   const why = add(root, "ul", "why");
   const answer = add(root, "output", "answer");
 
@@ -77,7 +75,7 @@ function render({ model, el }) {
     const blocked = live && shot.busy_ms ? shot.busy_ms / 1000 + old : 0;
     say(busy, blocked ? `kernel busy ${blocked.toFixed(0)} s; health and HALT go on` : "");
     for (const [name, cell] of cells)
-      say(cell, shot[name] === null ? `not measured (${shot.missing[name] ?? "no sample"})` : `${shot[name]} ms${name === "message_age_ms" ? " old" : ""}`);
+      say(cell, shot[name] === null ? `not measured (${shot.missing[name]})` : `${shot[name]} ms${name === "message_age_ms" ? " old" : ""}`);
     const lines = [...shot.reasons];
     if (shot.problem) lines.unshift(shot.problem);
     if (!active) lines.unshift(`trading is ${shot.trading}`);
@@ -92,6 +90,7 @@ function render({ model, el }) {
 
   function onMessage(message) {
     if (message.v === 1) {
+      if (shot.halted && !message.halted) say(answer, ""); // it was lifted
       shot = message;
       heard = performance.now();
       dead = false;
