@@ -12,6 +12,7 @@ import contextvars
 from collections import deque
 from collections.abc import Callable
 
+from quantlab.binance.limits import LimitUsage
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
@@ -307,6 +308,11 @@ class Engine:
     def watched(self) -> tuple[str, ...]:
         """The symbols whose streams run."""
         return self.settings.symbols if self._link is None else tuple(self._link.feed.books)
+
+    @property
+    def client_limits(self) -> LimitUsage:
+        """What the venue last said of its limits; each answer to the client replaces it whole."""
+        return LimitUsage() if self._link is None else self._link.client.limits
 
     @property
     def binance(self) -> Reads:

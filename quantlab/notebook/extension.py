@@ -22,6 +22,7 @@ from quantlab.errors import ConfigError
 from quantlab.notebook import completer, displays, transform
 from quantlab.notebook.magics import QuantlabMagics
 from quantlab.notebook.namespace import Ql
+from quantlab.notebook.panel import Panel
 
 ATTRIBUTE = "quantlab_notebook"  # on the shell
 DEFAULT_NAME = "ql"
@@ -57,7 +58,8 @@ class Notebook:
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.ql = Ql(self.fresh_engine, self.owner)
+        self.ql = Ql(self.fresh_engine, self.owner, self.panel)
+        self._panel: Panel | None = None
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
@@ -68,6 +70,7 @@ class Notebook:
             self.magics = QuantlabMagics(shell, self)
             self.engine = self._new_engine()
             undo.callback(self._stop)
+            undo.callback(self._close_panel)
             self._register(undo)
             self._bind(self.magics.name)
             undo.callback(self._unbind)
@@ -85,6 +88,8 @@ class Notebook:
         if self._installed:
             self.engine.close()
             self.engine = self._new_engine()
+            if self._panel is not None:
+                self._panel.wake()
 
     def rename(self, name: str) -> None:
         """Give `ql` another name in the notebook."""
@@ -96,6 +101,13 @@ class Notebook:
         """The engine with all applied that has arrived: also in a cell that blocked, `ql` is not old."""
         self.engine.catch_up()
         return self.engine
+
+    def panel(self) -> Panel:
+        """The panel of this notebook: one, however often it is asked for."""
+        self.engine.wire.require_home()
+        if self._panel is None or self._panel.closed:
+            self._panel = Panel(lambda: self.engine)
+        return self._panel
 
     def say(self, line: str) -> None:
         """One line under the cell that runs."""
@@ -118,6 +130,10 @@ class Notebook:
 
     def _stop(self) -> None:
         self.engine.close()
+
+    def _close_panel(self) -> None:
+        if self._panel is not None:
+            self._panel.close()
 
     def _register(self, undo: ExitStack) -> None:
         shell = self.shell

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quantlab.engine import Engine
+    from quantlab.notebook.panel import Panel
 
 
 class BusFace(Face):
@@ -71,11 +72,17 @@ class BusFace(Face):
 class Ql(Face):
     """quantlab in this notebook. `%ql help` lists the magics; tables have `.frame()`."""
 
-    __slots__ = ("_owner",)
+    __slots__ = ("_owner", "_panel")
 
-    def __init__(self, engine: Callable[[], Engine], owner: Callable[[], str]) -> None:
+    def __init__(
+        self, engine: Callable[[], Engine], owner: Callable[[], str], panel: Callable[[], Panel]
+    ) -> None:
         super().__init__(engine)
-        self._owner = owner
+        self._owner, self._panel = owner, panel
+
+    def panel(self) -> Panel:
+        """Health, orders, subscriptions, limits, rails and an order ticket, live, in tabs."""
+        return self._panel()
 
     @property
     def bus(self) -> BusFace:
