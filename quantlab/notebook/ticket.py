@@ -140,7 +140,10 @@ class Ticket:
         self._home.post(self._edited)
 
     def _on_click(self, _button: object) -> None:
-        click = Click(fields=self.fields(), said=self.button.description, at_s=self._home.loop.time())
+        at_s = self._home.loop.time()
+        if self._home.is_here:  # the click itself may have waited for a cell
+            at_s -= (self._engine().wire.home_lag_ms or 0) / 1_000
+        click = Click(fields=self.fields(), said=self.button.description, at_s=at_s)
         self._home.post(self._clicked, click)
 
     # -- typing, on the main thread
