@@ -540,6 +540,21 @@ async def test_the_panel_shows_itself_by_widget_by_html_and_by_text(panel: Panel
     assert panel.widget.model_id not in bundle["text/plain"] + bundle["text/html"]
 
 
+async def test_shown_from_another_thread_it_is_read_on_the_main_thread(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subshell's cell may show it: what it says at once is what was read last."""
+    threads: list[str] = []
+    read = panel.refresh
+    monkeypatch.setattr(panel, "refresh", lambda: (threads.append(threading.current_thread().name), read()))
+    bundle = await asyncio.to_thread(panel._repr_mimebundle_)
+    await asyncio.sleep(0.05)
+
+    assert "engine" in bundle["text/plain"]
+    assert threads == ["MainThread"]
+    assert len(scheduled()) == 1
+
+
 async def test_no_secret_is_in_the_state_of_any_widget(engine: Engine, panel: Panel) -> None:
     for index in range(len(panel.tab.titles)):
         panel.tab.selected_index = index

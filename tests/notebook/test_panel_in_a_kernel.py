@@ -317,6 +317,22 @@ def test_the_panel_outlives_the_engine_that_a_setting_replaces(bare: Kernel) -> 
     assert "as of" not in fallback.text
 
 
+def test_the_panel_wakes_up_with_the_engine_that_follows_one_that_was_stopped(bare: Kernel) -> None:
+    assert bare.run("%load_ext quantlab").status == "ok"
+    bare.run("await ql.health.until_ok()")
+    bare.run(SETUP)
+    stopped = bare.run(
+        "notebook.engine.close(); print(await until(lambda: timers() == []), text(panel._head))"
+    )
+    bare.run("%config QuantlabMagics.deterministic = True")
+    shown = bare.run("print(await until(lambda: 'engine: running' in text(panel._head), 10), timers())")
+    bare.run("get_ipython().config.QuantlabMagics.clear()")
+
+    assert stopped.lines[-1].startswith("True ")
+    assert "engine: stopped" in stopped.lines[-1]
+    assert shown.lines[-1] == "True ['quantlab.notebook.panel']"
+
+
 def test_loading_does_not_wait_for_ipywidgets(tmp_path: Path) -> None:
     """It is imported by the first panel."""
     with Kernel(tmp_path) as kernel:
