@@ -12,6 +12,7 @@ import contextvars
 from collections import deque
 from collections.abc import Callable
 
+from quantlab.binance.limits import LimitUsage
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
@@ -320,6 +321,11 @@ class Engine:
     def monitor(self) -> Monitor | None:
         """What watches the venue, on the wire; None before there is a connection."""
         return None if self._link is None else self._link.monitor
+
+    @property
+    def client_limits(self) -> LimitUsage:
+        """What the venue last said of its limits; each answer to the client replaces it whole."""
+        return LimitUsage() if self._link is None else self._link.client.limits
 
     @property
     def binance(self) -> Reads:

@@ -23,6 +23,7 @@ from quantlab.notebook import completer, displays, lanes, transform
 from quantlab.notebook.live import HALT_REPLY, HALT_REQUEST, Live
 from quantlab.notebook.magics import QuantlabMagics
 from quantlab.notebook.namespace import Ql
+from quantlab.notebook.panel import Panel
 
 ATTRIBUTE = "quantlab_notebook"  # on the shell
 DEFAULT_NAME = "ql"
@@ -59,7 +60,8 @@ class Notebook:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.live = Live(lambda: self.engine)
-        self.ql = Ql(self.fresh_engine, self.owner, self.live.widget)
+        self.ql = Ql(self.fresh_engine, self.owner, widget=self.live.widget, panel=self.panel)
+        self._panel: Panel | None = None
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
@@ -71,6 +73,7 @@ class Notebook:
             undo.callback(self.live.close)
             self.engine = self._new_engine()
             undo.callback(self._stop)
+            undo.callback(self._close_panel)
             self._register(undo)
             self._bind(self.magics.name)
             undo.callback(self._unbind)
@@ -88,6 +91,8 @@ class Notebook:
         if self._installed:
             self.engine.close()
             self.engine = self._new_engine()
+            if self._panel is not None:
+                self._panel.wake()
 
     def rename(self, name: str) -> None:
         """Give `ql` another name in the notebook."""
@@ -99,6 +104,13 @@ class Notebook:
         """The engine with all applied that has arrived: also in a cell that blocked, `ql` is not old."""
         self.engine.catch_up()
         return self.engine
+
+    def panel(self) -> Panel:
+        """The panel of this notebook: one, however often it is asked for."""
+        self.engine.wire.require_home()
+        if self._panel is None or self._panel.closed:
+            self._panel = Panel(lambda: self.engine, health=self.live.widget())
+        return self._panel
 
     def say(self, line: str) -> None:
         """One line under the cell that runs."""
@@ -122,6 +134,10 @@ class Notebook:
 
     def _stop(self) -> None:
         self.engine.close()
+
+    def _close_panel(self) -> None:
+        if self._panel is not None:
+            self._panel.close()
 
     def _register(self, undo: ExitStack) -> None:
         shell = self.shell

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quantlab.engine import Engine
+    from quantlab.notebook.panel import Panel
 
 
 class BusFace(Face):
@@ -71,14 +72,22 @@ class BusFace(Face):
 class Ql(Face):
     """quantlab in this notebook. `%ql help` lists the magics; tables have `.frame()`."""
 
-    __slots__ = ("_owner", "_widget")
+    __slots__ = ("_owner", "_panel", "_widget")
 
     def __init__(
-        self, engine: Callable[[], Engine], owner: Callable[[], str], widget: Callable[[], Any]
+        self,
+        engine: Callable[[], Engine],
+        owner: Callable[[], str],
+        *,
+        widget: Callable[[], Any],
+        panel: Callable[[], Panel],
     ) -> None:
         super().__init__(engine)
-        self._owner = owner
-        self._widget = widget
+        self._owner, self._widget, self._panel = owner, widget, panel
+
+    def panel(self) -> Panel:
+        """Health, orders, subscriptions, limits, rails and an order ticket, live, in tabs."""
+        return self._panel()
 
     @property
     def bus(self) -> BusFace:
