@@ -70,7 +70,7 @@ def test_jupyterlab_finds_it() -> None:
     """`jupyter labextension list` of this interpreter shows quantlab, enabled and in order."""
     pytest.importorskip("jupyterlab")
     listing = subprocess.run(
-        [sys.executable, "-m", "jupyter", "labextension", "list"],
+        [sys.executable, "-m", "jupyterlab.labextensions", "list"],
         capture_output=True, text=True, timeout=100, check=True,
     )  # fmt: skip
     plain = re.sub(r"\x1b\[[0-9;]*m", "", listing.stdout + listing.stderr)

@@ -2,30 +2,20 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { type Answer, requestHalt } from './halt.js';
+import { type Answer, isHalted, sentence } from './answer.js';
+import { requestHalt } from './halt.js';
 
 const HALT = 'quantlab:halt';
 const STAYS = false;
 const GOES_MS = 10_000;
+/** An answer before that is shown alone: a note that changes while it appears may miss the change. */
+const SLOW_MS = 300;
 
 /** What the command resolves to. `ms` is null where nothing was sent. */
 interface Result {
   readonly ok: boolean;
   readonly ms: number | null;
   readonly text: string;
-}
-
-function sentence({ outcome, ms, reason }: Answer): string {
-  switch (outcome) {
-    case 'halted':
-      return `HALTED after ${ms} ms: no new order leaves; what is open is being cancelled`;
-    case 'already':
-      return `Was halted already${reason ? `: ${reason}` : ''} (answered after ${ms} ms)`;
-    case 'refused':
-      return `HALT failed: ${reason}. In a terminal: quantlab halt`;
-    case 'silent':
-      return 'No answer in 3 s. The kernel may be held by C code, or has no quantlab engine. In a terminal: quantlab halt';
-  }
 }
 
 /** Always sends, whatever we believe about the engine: a HALT too many does no harm. */
@@ -36,11 +26,21 @@ async function halt(notebooks: INotebookTracker): Promise<Result> {
     Notification.warning(text, { autoClose: GOES_MS });
     return { ok: false, ms: null, text };
   }
-  const id = Notification.emit('HALT sent…', 'in-progress', { autoClose: STAYS });
+  let id: string | null = null;
+  const timer = setTimeout(() => {
+    id = Notification.emit('HALT sent…', 'in-progress', { autoClose: STAYS });
+  }, SLOW_MS);
   const show = (answer: Answer): Result => {
-    const ok = answer.outcome === 'halted' || answer.outcome === 'already';
+    clearTimeout(timer);
+    const ok = isHalted(answer);
     const text = sentence(answer);
-    Notification.update({ id, message: text, type: ok ? 'success' : 'error', autoClose: ok ? GOES_MS : STAYS });
+    const type = ok ? 'success' : 'error';
+    const autoClose = ok ? GOES_MS : STAYS;
+    if (id === null) {
+      id = Notification.emit(text, type, { autoClose });
+    } else {
+      Notification.update({ id, message: text, type, autoClose });
+    }
     return { ok, ms: answer.ms, text };
   };
   return show(await requestHalt(kernel, show));

@@ -5,60 +5,33 @@
  * stands: a kernel that was held by C code reads it when it is free, and `late` hears its answer then.
  */
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
+import { type Answer, readReply } from './answer.js';
 
-export const TIMEOUT_MS = 3000;
+const TIMEOUT_MS = 3000;
 
-/** `ms` is from the request to the answer, or to our giving up on it. */
-export interface Answer {
-  readonly outcome: 'halted' | 'already' | 'refused' | 'silent';
-  readonly ms: number;
-  /** The kernel's own words, to be shown as text. */
-  readonly reason: string;
-}
-
-/** Ask the kernel to halt. Resolves in `timeoutMs` at the latest; never rejects. */
-export function requestHalt(
-  kernel: Kernel.IKernelConnection,
-  late: (answer: Answer) => void,
-  timeoutMs = TIMEOUT_MS
-): Promise<Answer> {
+/** Ask the kernel to halt. Resolves in `TIMEOUT_MS` at the latest; never rejects. */
+export function requestHalt(kernel: Kernel.IKernelConnection, late: (answer: Answer) => void): Promise<Answer> {
   const sent = performance.now();
-  const after = (outcome: Answer['outcome'], reason = ''): Answer => ({ outcome, ms: Math.round(performance.now() - sent), reason });
+  const after = (what: Pick<Answer, 'outcome' | 'reason'>): Answer => ({ ...what, ms: Math.round(performance.now() - sent) });
   return new Promise(resolve => {
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      resolve(after('silent'));
-    }, timeoutMs);
+      resolve(after({ outcome: 'silent', reason: '' }));
+    }, TIMEOUT_MS);
     const settle = (answer: Answer): void => {
       clearTimeout(timer);
       resolve(answer);
     };
+    const refuse = (reason: string): void => settle(after({ outcome: 'refused', reason }));
     try {
       const future = kernel.sendControlMessage(request(kernel), true, true);
-      future.onReply = reply => (timedOut ? late : settle)(after(...read(reply.content as unknown as Reply)));
-      future.done.catch(() => settle(after('refused', 'the kernel went away before it answered')));
+      future.onReply = ({ content }) => (timedOut ? late : settle)(after(readReply(content)));
+      future.done.catch(() => refuse('the kernel went away before it answered'));
     } catch (error) {
-      settle(after('refused', String(error)));
+      refuse(String(error));
     }
   });
-}
-
-/** What the protocol promises; what comes is checked. */
-interface Reply {
-  readonly status?: unknown;
-  readonly halted?: unknown;
-  readonly already?: unknown;
-  readonly reason?: unknown;
-  readonly ename?: unknown;
-  readonly evalue?: unknown;
-}
-
-function read(reply: Reply): [Answer['outcome'], string] {
-  if (reply.status === 'ok' && reply.halted === true) {
-    return [reply.already === true ? 'already' : 'halted', String(reply.reason ?? '')];
-  }
-  return ['refused', `${String(reply.ename ?? 'Error')}: ${String(reply.evalue ?? 'the kernel did not say that it halted')}`];
 }
 
 function request(kernel: Kernel.IKernelConnection): KernelMessage.IControlMessage {
