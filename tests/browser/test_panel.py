@@ -1,0 +1,46 @@
+"""`ql.panel()` in a real browser: its pages, and an order by the ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab import Lab
+from playwright.sync_api import BrowserContext, Page
+
+TABS = ["health", "orders and fills", "subscriptions", "client limits", "rails usage", "order ticket"]
+Picture = Callable[[Page, str], None]
+
+
+def test_every_page_shows_and_the_ticket_sends_what_its_button_names(
+    lab: Lab, context: BrowserContext, picture: Picture
+) -> None:
+    """As one types, the rails answer; a click sends that order, once, and it stands among the orders."""
+    lab.write("panel.ipynb", ["%load_ext quantlab", "%ql arm", "ql.panel()"])
+    notebook = lab.open(context, "panel.ipynb")
+    for index in range(3):
+        notebook.run(index)
+    page = notebook.page
+    page.wait_for_selector('.ql-health[data-mode="LIVE"]')
+    for title in TABS[:-1]:
+        page.get_by_role("tab", name=title).click()
+        page.wait_for_timeout(300)
+        picture(page, f"panel-{title.replace(' ', '-')}")
+    assert "max_position" in page.locator(".jupyter-widget-tab").inner_text()
+
+    page.get_by_role("tab", name=TABS[-1]).click()
+    page.get_by_label("quantity", exact=False).first.fill("5")
+    page.get_by_label("price", exact=False).first.fill("60000")
+    page.wait_for_function("document.body.innerText.includes('DENIED by max_order_notional')")
+    picture(page, "panel-ticket-denied")
+    page.get_by_label("quantity", exact=False).first.fill("0.01")
+    button = page.get_by_role("button", name="Send: ")
+    button.wait_for()
+    page.wait_for_function("document.body.innerText.includes(': allowed')")
+    assert "0.01" in button.inner_text()
+    button.dblclick()
+    page.wait_for_function("document.body.innerText.includes('client id')")
+    picture(page, "panel-ticket-sent")
+    page.get_by_role("tab", name="orders and fills").click()
+    page.wait_for_function("document.body.innerText.includes('0.01')")
+    page.wait_for_timeout(1_200)
+    picture(page, "panel-orders")
