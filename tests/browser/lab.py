@@ -169,6 +169,10 @@ class Notebook:
         )
         return shown
 
+    def show(self, index: int) -> None:
+        """Scroll a cell into view: what is far away is not drawn at all."""
+        self.page.evaluate("(i) => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)", index)
+
     def execute(self, command: str) -> None:
         """One of Lab's commands, to its end."""
         self.page.evaluate("(name) => window.jupyterapp.commands.execute(name)", command)

@@ -9,6 +9,7 @@ from lab import ROOT, Lab
 from playwright.sync_api import BrowserContext, Page
 
 QUICKSTART = "01_quickstart.ipynb"
+HEALTH_CELL = 8
 WIDGETS = "@jupyter-widgets/jupyterlab-manager:plugin"
 Picture = Callable[[Page, str], None]
 
@@ -38,18 +39,20 @@ def test_it_runs_and_an_order_fills(lab: Lab, context: BrowserContext, picture: 
 
     assert "Traceback" not in shown
     assert "FILLED" in shown
+    notebook.show(HEALTH_CELL)
+    notebook.health_is("LIVE")
+    notebook.page.wait_for_function("document.querySelector('.ql-health').innerText.includes('HALTED')")
     assert "✔ OK" in notebook.health.inner_text()
     assert "■ HALTED" in notebook.health.inner_text()
-    notebook.health.scroll_into_view_if_needed()
     picture(notebook.page, "quickstart-run")
 
 
 def opened_again(lab: Lab, context: BrowserContext, name: str) -> Page:
     """Run the health cell, save, end the kernel, and open the notebook in a new tab that starts none."""
-    lab.write(name, ["%load_ext quantlab", "ql.health"])
+    lab.write(name, ["%load_ext quantlab", "await ql.health.until_ok();", "ql.health"])
     notebook = lab.open(context, name)
-    notebook.run(0)
-    notebook.run(1)
+    for index in range(3):
+        notebook.run(index)
     notebook.page.wait_for_selector('.ql-health[data-mode="LIVE"][data-state="OK"]')
     notebook.page.wait_for_timeout(500)
     notebook.save()

@@ -22,7 +22,7 @@ def says(notebook: Notebook, text: str) -> str:
 
 
 def test_it_follows_the_engine_through_its_life(lab: Lab, context: BrowserContext, picture: Picture) -> None:
-    """No engine, live with level and arming, busy, halted, unloaded, no kernel: each in words."""
+    """No engine, live with level and arming, busy, halted, stopped, no kernel: each in words."""
     lab.write(
         "life.ipynb",
         ["%load_ext quantlab", "%ql arm", "import time; time.sleep(4)", "%ql halt", "%unload_ext quantlab"],
@@ -41,7 +41,7 @@ def test_it_follows_the_engine_through_its_life(lab: Lab, context: BrowserContex
     notebook.run(3)
     says(notebook, "HALTED")
     notebook.run(4)
-    says(notebook, "no engine")
+    says(notebook, "engine stopped")
     lab.end_kernels()
     says(notebook, "no kernel")
 
