@@ -52,8 +52,9 @@ def _rails(engine: Engine) -> Sequence[Table]:
     return [RailsFace(lambda: engine).table()]
 
 
+HEALTH = "health"  # the first page
 PAGES: dict[str, Callable[[Engine], Sequence[Table]]] = {
-    "health": _health,
+    HEALTH: _health,
     "orders and fills": _orders,
     "subscriptions": _subscriptions,
     "client limits": _client_limits,
@@ -84,16 +85,15 @@ class Panel:
         self._timer: asyncio.TimerHandle | None = None
         self._static = Table()
         self._head = Page()
-        self._pages = {title: Page("not read yet") for title in PAGES}
+        self._pages = {title: Page("not read yet") for title in PAGES if health is None or title != HEALTH}
         self.ticket = Ticket(engine, self._home)
         self.halt_button = kit.Button(description=HALT_TEXT, button_style="danger", layout=dict(AS_LONG))
+        read = [each.widget for each in self._pages.values()]
         self.tab = kit.Tab(
-            [*(each.widget for each in self._pages.values()), self.ticket.widget],
-            titles=[*self._pages, TICKET],
+            [*([] if health is None else [health]), *read, self.ticket.widget],
+            titles=[*PAGES, TICKET],
             selected_index=0,
         )
-        if health is not None:
-            self.tab.children = (health, *self.tab.children[1:])
         self.widget = kit.VBox([kit.HBox([self.halt_button, self._head.widget]), self.tab], _view_count=0)
         as_addressed(self.widget)
         self.halt_button.on_click(self._on_halt)
@@ -113,7 +113,7 @@ class Panel:
         title = self.tab.titles[self.tab.selected_index or 0]
         if title == TICKET:
             self.ticket.refresh()
-        else:
+        elif title in self._pages:
             self._pages[title].show(as_of, *_read(PAGES[title], engine))
 
     def wake(self) -> None:
