@@ -27,7 +27,9 @@ def opened(lab: Lab, context: BrowserContext, name: str, *cells: str) -> Noteboo
 
 def test_a_fit_venue_is_seen_at_a_glance(lab: Lab, context: BrowserContext, picture: Picture) -> None:
     """State in a word and a glyph, level, armed or not, the three measurements, and no reason."""
-    notebook = opened(lab, context, "glance.ipynb", "%ql arm")
+    notebook = opened(
+        lab, context, "glance.ipynb", "%ql arm", "%ql buy 0.02 BTCUSDT", "%ql explain buy 5 BTCUSDT @ 60000"
+    )
     shown = notebook.health.inner_text()
 
     assert "✔ OK" in shown
@@ -41,6 +43,8 @@ def test_a_fit_venue_is_seen_at_a_glance(lab: Lab, context: BrowserContext, pict
 
     notebook.run(2)
     notebook.page.wait_for_function("document.querySelector('.ql-armed').textContent === 'armed'")
+    assert "FILLED" in notebook.run(3)
+    assert "DENIED by" in notebook.run(4)
     picture(notebook.page, "health-live")
 
 
