@@ -151,7 +151,8 @@ class Halting:
         self._sweeps += 1
         mine, looks, failures, told, last = self._sweeps, 0, 0, False, ""
         while self._latch.is_set and mine == self._sweeps and self.link is not None and self.link.can_cancel:
-            if (outcome := await self._round(self.link)) is None:
+            outcome = await self._round(self.link, watched_only=0 < looks < len(LOOKS_S))
+            if outcome is None:
                 await asyncio.sleep(LOOK_S)
                 continue
             cancelled, problem, wait_s = outcome
@@ -169,16 +170,17 @@ class Halting:
             pause_s = LOOKS_S[min(max(looks - 1, failures - 1, 0), len(LOOKS_S) - 1)]
             await asyncio.sleep(max(pause_s, wait_s))
 
-    async def _round(self, link: Link) -> tuple[int, str, float] | None:
+    async def _round(self, link: Link, *, watched_only: bool) -> tuple[int, str, float] | None:
         """One look and its cancels: how many, what failed, how long the venue wants to be left alone.
 
+        The first look and the last one are at everything; those between are for our own late orders.
         None where the main thread is opening the latch at this moment.
         """
         self._cancelling += 1
         try:
             if self._resuming:
                 return None
-            cancelled, problems = await link.cancel_everything()
+            cancelled, problems = await link.cancel_everything(watched_only=watched_only)
         except QuantlabError as error:
             return 0, str(error), float(getattr(error, "retry_after_s", None) or 0)
         else:

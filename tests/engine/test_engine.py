@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -300,3 +301,24 @@ async def test_a_closed_engine_says_so_and_closing_again_changes_nothing(engine:
         await engine.ready()
     with pytest.raises(EngineStopped):
         await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+
+
+async def test_a_halt_spends_little_of_what_the_venue_allows(
+    start: Callable[..., Engine], settings: Settings
+) -> None:
+    """It looks again and again; at the venue's price for looking at everything, ten HALTs would block it."""
+    engine = start(settings, deterministic=False)
+    await engine.ready()
+
+    async def spent() -> int:
+        await engine.binance.ping()
+        return engine.client_limits.used("REQUEST_WEIGHT", "1M") or 0
+
+    if time.time() % 60 > 50:  # the venue counts by the minute
+        await asyncio.sleep(10.5)
+    before = await spent()
+    engine.halt("enough")
+    await asyncio.sleep(2.5)  # five looks
+    after = await spent()
+
+    assert 80 <= after - before <= 160, "one look at everything, and small ones"
