@@ -8,6 +8,11 @@ from lab import Lab
 from playwright.sync_api import BrowserContext, Page
 
 TABS = ["health", "orders and fills", "subscriptions", "client limits", "rails usage", "order ticket"]
+READ = """(title) => {
+    const tabs = document.querySelector('.jupyter-widget-tab');
+    const current = tabs.querySelector('.lm-mod-current')?.innerText;
+    return current === title && !tabs.innerText.includes('not read yet');
+}"""
 Picture = Callable[[Page, str], None]
 
 
@@ -23,7 +28,7 @@ def test_every_page_shows_and_the_ticket_sends_what_its_button_names(
     page.wait_for_selector('.ql-health[data-mode="LIVE"]')
     for title in TABS[:-1]:
         page.get_by_role("tab", name=title).click()
-        page.wait_for_timeout(300)
+        page.wait_for_function(READ, arg=title)
         picture(page, f"panel-{title.replace(' ', '-')}")
     assert "max_position" in page.locator(".jupyter-widget-tab").inner_text()
 
@@ -41,6 +46,5 @@ def test_every_page_shows_and_the_ticket_sends_what_its_button_names(
     page.wait_for_function("document.body.innerText.includes('client id')")
     picture(page, "panel-ticket-sent")
     page.get_by_role("tab", name="orders and fills").click()
-    page.wait_for_function("document.body.innerText.includes('0.01')")
-    page.wait_for_timeout(1_200)
+    page.wait_for_function("document.body.innerText.includes('open orders: 1')")
     picture(page, "panel-orders")
