@@ -12,8 +12,10 @@ from typing import Any, TypedDict, Unpack
 
 from quantlab.domain.orders import OrderType, Side, TimeInForce
 from quantlab.paper.exchange import NewOrder, Refused
-from quantlab.paper.server import render
+from quantlab.paper.server import render_orders as render
+from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.params import Params
+from quantlab.paper.server.render import NONE, amount
 from quantlab.paper.server.session import STP, Session
 
 UNSUPPORTED_TYPES = {
@@ -133,10 +135,10 @@ def account(session: Session, account: str, params: Params) -> Any:
         "buyerCommission": 0,
         "sellerCommission": 0,
         "commissionRates": {
-            "maker": render.amount(rate),
-            "taker": render.amount(rate),
-            "buyer": render.NONE,
-            "seller": render.NONE,
+            "maker": amount(rate),
+            "taker": amount(rate),
+            "buyer": NONE,
+            "seller": NONE,
         },
         "canTrade": True,
         "canWithdraw": False,
@@ -144,7 +146,7 @@ def account(session: Session, account: str, params: Params) -> Any:
         "brokered": False,
         "requireSelfTradePrevention": False,
         "preventSor": False,
-        "updateTime": session.publisher.balance_ms.get(account, session.opened_ms),
+        "updateTime": session.users.balance_ms.get(account, session.opened_ms),
         "accountType": "SPOT",
         "balances": [render.balance(one) for one in held if not omit or one.free or one.locked],
         "permissions": ["SPOT"],
@@ -202,3 +204,24 @@ def _which(params: Params) -> _Ids:
 
 def _invalid(name: str) -> str:
     return f"Data sent for parameter '{name}' is not valid."
+
+
+ENDPOINTS = (
+    Endpoint(account, 20, Security.USER_DATA, "GET /api/v3/account", "account.status"),
+    Endpoint(query_order, 4, Security.USER_DATA, "GET /api/v3/order", "order.status"),
+    Endpoint(
+        open_orders, open_orders_weight, Security.USER_DATA, "GET /api/v3/openOrders", "openOrders.status"
+    ),
+    Endpoint(my_trades, my_trades_weight, Security.USER_DATA, "GET /api/v3/myTrades", "myTrades"),
+    Endpoint(
+        new_order,
+        1,
+        Security.TRADE,
+        "POST /api/v3/order",
+        "order.place",
+        "newClientOrderId",
+        counts_orders=True,
+    ),
+    Endpoint(cancel_order, 1, Security.TRADE, "DELETE /api/v3/order", "order.cancel", "origClientOrderId"),
+    Endpoint(cancel_all, 1, Security.TRADE, "DELETE /api/v3/openOrders", "openOrders.cancelAll"),
+)

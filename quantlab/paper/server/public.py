@@ -12,6 +12,7 @@ from typing import Any
 from quantlab.paper.exchange import Refused
 from quantlab.paper.market.candles import INTERVALS
 from quantlab.paper.server import render
+from quantlab.paper.server.endpoint import Endpoint
 from quantlab.paper.server.params import Params
 from quantlab.paper.server.session import STP, Session
 
@@ -118,3 +119,15 @@ def _best(session: Session, symbol: str) -> render.Json:
         "askPrice": ask,
         "askQty": ask_quantity,
     }
+
+
+ENDPOINTS = (
+    Endpoint(ping, 1, rest="GET /api/v3/ping", ws="ping"),
+    Endpoint(time, 1, rest="GET /api/v3/time", ws="time"),
+    Endpoint(exchange_info, 20, rest="GET /api/v3/exchangeInfo", ws="exchangeInfo"),
+    Endpoint(depth, depth_weight, rest="GET /api/v3/depth", ws="depth"),
+    Endpoint(trades, 25, rest="GET /api/v3/trades", ws="trades.recent"),
+    Endpoint(klines, 2, rest="GET /api/v3/klines", ws="klines"),
+    Endpoint(ticker_price, ticker_weight, rest="GET /api/v3/ticker/price", ws="ticker.price"),
+    Endpoint(book_ticker, ticker_weight, rest="GET /api/v3/ticker/bookTicker", ws="ticker.book"),
+)

@@ -6,20 +6,20 @@ tape brings verbatim is passed on and never made a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from quantlab.domain.orders import Side
-from quantlab.paper.exchange import BalanceChange, Event, Exchange, Execution, LevelChange, TradePrint
+from quantlab.paper.exchange import Event, Exchange, LevelChange, TradePrint
 from quantlab.paper.market import Frame, Market
 from quantlab.paper.market.candles import INTERVALS, Candles, opening
 from quantlab.paper.server import render
 from quantlab.paper.server.hub import Hub
+from quantlab.paper.server.userfeed import UserFeed
 
 TICK_MS = 100
-STP = "EXPIRE_MAKER"  # what the exchange does when an account would meet itself
 _encode = msgspec.json.encode
 
 
@@ -65,18 +65,15 @@ class Publisher:
     """Turns events into messages for the `Hub`.
 
     Args:
-        on_fill: Called with the account and the time at each order's first fill.
+        users: Takes the events that are an account's own.
     """
 
-    def __init__(
-        self, exchange: Exchange, hub: Hub, market: Market, now_ms: int, on_fill: Callable[[str, int], None]
-    ) -> None:
+    def __init__(self, exchange: Exchange, hub: Hub, market: Market, now_ms: int, users: UserFeed) -> None:
         self._exchange = exchange
         self._hub = hub
-        self._on_fill = on_fill
+        self._users = users
         self._verbatim = market.verbatim
         self._best: dict[str, object] = {}
-        self.balance_ms: dict[str, int] = {}
         self._streams: dict[str, _Streams] = {}
         self._symbols = {symbol.lower(): symbol for symbol in exchange.instruments}
         self.candles: dict[str, Candles] = {}
@@ -96,13 +93,8 @@ class Publisher:
                 self._level(event)
             elif type(event) is TradePrint:
                 self._trade(event)
-            elif type(event) is Execution:
-                if event.last_quantity and event.order.executed_quantity == event.last_quantity:
-                    self._on_fill(event.account, now_ms)
-                self._hub.publish_user(event.account, render.execution_report(event, STP))
-            elif type(event) is BalanceChange:
-                self.balance_ms[event.account] = event.time_ms
-                self._hub.publish_user(event.account, render.account_position(event))
+            else:
+                self._users.take(event, now_ms)
         for symbol, change in changed.items():
             self._book_ticker(symbol, change.update_id)
 

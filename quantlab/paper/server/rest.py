@@ -1,4 +1,4 @@
-"""The REST API: one table of endpoints, and the way of every request through it.
+"""The REST API: the way of every request through it, which the WebSocket API shares.
 
 A request is weighed, its sender and time are checked, its handler runs, and whatever it changed is
 pushed to the streams before the reply goes out. Refusals become the documented codes. No socket here.
@@ -9,41 +9,18 @@ Source: Binance spot REST API, "General Information on Endpoints", "LIMITS", "Re
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, NamedTuple
 
 import msgspec
 
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public
+from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params, form
 from quantlab.paper.server.security import in_time, rest_payload
 from quantlab.paper.server.session import OrderRequestSeen, Session
-
-Weight = int | Callable[[Params], int]
-
-
-class Security(Enum):
-    """Who may call. Source: Binance spot REST API, "Request Security"."""
-
-    NONE = "NONE"
-    USER_DATA = "USER_DATA"
-    TRADE = "TRADE"
-
-
-class Endpoint(NamedTuple):
-    """One endpoint, by REST and by the WebSocket API.
-
-    `weight` is the documented one. TRADE costs it only when refused. `client_id` is the parameter
-    that names the order, for the log of requests.
-    """
-
-    handler: Callable[..., Any]
-    weight: Weight
-    security: Security = Security.NONE
-    client_id: str = ""
 
 
 class Call(NamedTuple):
@@ -64,39 +41,7 @@ class Reply(NamedTuple):
     headers: dict[str, str]
 
 
-PING = Endpoint(public.ping, 1)
-TIME = Endpoint(public.time, 1)
-EXCHANGE_INFO = Endpoint(public.exchange_info, 20)
-DEPTH = Endpoint(public.depth, public.depth_weight)
-TRADES = Endpoint(public.trades, 25)
-KLINES = Endpoint(public.klines, 2)
-TICKER_PRICE = Endpoint(public.ticker_price, public.ticker_weight)
-BOOK_TICKER = Endpoint(public.book_ticker, public.ticker_weight)
-ACCOUNT = Endpoint(private.account, 20, Security.USER_DATA)
-QUERY_ORDER = Endpoint(private.query_order, 4, Security.USER_DATA)
-OPEN_ORDERS = Endpoint(private.open_orders, private.open_orders_weight, Security.USER_DATA)
-MY_TRADES = Endpoint(private.my_trades, private.my_trades_weight, Security.USER_DATA)
-NEW_ORDER = Endpoint(private.new_order, 1, Security.TRADE, "newClientOrderId")
-CANCEL_ORDER = Endpoint(private.cancel_order, 1, Security.TRADE, "origClientOrderId")
-CANCEL_ALL = Endpoint(private.cancel_all, 1, Security.TRADE)
-
-ENDPOINTS: dict[tuple[str, str], Endpoint] = {
-    ("GET", "/api/v3/ping"): PING,
-    ("GET", "/api/v3/time"): TIME,
-    ("GET", "/api/v3/exchangeInfo"): EXCHANGE_INFO,
-    ("GET", "/api/v3/depth"): DEPTH,
-    ("GET", "/api/v3/trades"): TRADES,
-    ("GET", "/api/v3/klines"): KLINES,
-    ("GET", "/api/v3/ticker/price"): TICKER_PRICE,
-    ("GET", "/api/v3/ticker/bookTicker"): BOOK_TICKER,
-    ("GET", "/api/v3/account"): ACCOUNT,
-    ("GET", "/api/v3/order"): QUERY_ORDER,
-    ("GET", "/api/v3/openOrders"): OPEN_ORDERS,
-    ("GET", "/api/v3/myTrades"): MY_TRADES,
-    ("POST", "/api/v3/order"): NEW_ORDER,
-    ("DELETE", "/api/v3/order"): CANCEL_ORDER,
-    ("DELETE", "/api/v3/openOrders"): CANCEL_ALL,
-}
+ENDPOINTS = {row.rest: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.rest}
 UNAUTHORISED = frozenset({-2014, -2015})
 NOT_SUPPORTED = Refused(-1020, "This operation is not supported.")
 
@@ -104,7 +49,7 @@ NOT_SUPPORTED = Refused(-1020, "This operation is not supported.")
 def answer(session: Session, call: Call) -> Reply:
     """Answer one REST request."""
     session.catch_up()
-    endpoint = ENDPOINTS.get((call.method, call.path))
+    endpoint = ENDPOINTS.get(f"{call.method} {call.path}")
     if endpoint is None:
         return Reply(404, error_body(NOT_SUPPORTED), {})
 
@@ -117,7 +62,7 @@ def answer(session: Session, call: Call) -> Reply:
         return call.api_key, rest_payload(call.query, call.body)
 
     outcome, account = run(session, endpoint, params, signed, seen_as=(call.method, call.path))
-    return _reply(session, outcome, account if endpoint is NEW_ORDER else None)
+    return _reply(session, outcome, account if endpoint.counts_orders else None)
 
 
 def run(

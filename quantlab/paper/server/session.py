@@ -24,8 +24,9 @@ from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market
 from quantlab.paper.server.hub import Hub
 from quantlab.paper.server.limits import Limits
-from quantlab.paper.server.publisher import STP, TICK_MS, Publisher
+from quantlab.paper.server.publisher import TICK_MS, Publisher
 from quantlab.paper.server.security import Keyring
+from quantlab.paper.server.userfeed import STP, UserFeed
 
 __all__ = ["STP", "OrderRequestSeen", "Session"]
 
@@ -84,7 +85,8 @@ class Session:
         self._cancels = itertools.count(1)
         self._next_tick = self.time_ms - self.time_ms % TICK_MS + TICK_MS
         self._failure = ""  # what ended the market
-        self.publisher = Publisher(self.exchange, self.hub, market, self.time_ms, self._filled)
+        self.users = UserFeed(self.hub, self._filled)
+        self.publisher = Publisher(self.exchange, self.hub, market, self.time_ms, self.users)
         for account in accounts:
             self.exchange.open_account(account, balances, commission=commission)
         market.open(self.exchange, self.time_ms)

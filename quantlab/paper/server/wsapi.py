@@ -16,7 +16,8 @@ import msgspec
 from aiohttp import web
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import rest
+from quantlab.paper.server import private, public, rest
+from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL, report
 from quantlab.paper.server.hub import Outlet
 from quantlab.paper.server.limits import Overspent
@@ -28,23 +29,7 @@ CONNECTING_WEIGHT = 2
 SESSION_WEIGHT = 2
 MOST_ACTIVE = 1_000
 MOST_EVER = 65_535
-METHODS: dict[str, rest.Endpoint] = {
-    "ping": rest.PING,
-    "time": rest.TIME,
-    "exchangeInfo": rest.EXCHANGE_INFO,
-    "depth": rest.DEPTH,
-    "trades.recent": rest.TRADES,
-    "klines": rest.KLINES,
-    "ticker.price": rest.TICKER_PRICE,
-    "ticker.book": rest.BOOK_TICKER,
-    "account.status": rest.ACCOUNT,
-    "order.place": rest.NEW_ORDER,
-    "order.cancel": rest.CANCEL_ORDER,
-    "order.status": rest.QUERY_ORDER,
-    "openOrders.status": rest.OPEN_ORDERS,
-    "openOrders.cancelAll": rest.CANCEL_ALL,
-    "myTrades": rest.MY_TRADES,
-}
+METHODS = {row.ws: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.ws}
 
 
 class _Request(msgspec.Struct):
@@ -74,13 +59,13 @@ class Connection:
         self._connected_ms = session.clock.now_ms()
         self._subscriptions: dict[int, str] = {}
         self._next_subscription = 0
-        self._own: dict[str, rest.Endpoint] = {
-            "userDataStream.subscribe.signature": rest.Endpoint(
-                self._subscribe, SESSION_WEIGHT, rest.Security.USER_DATA
+        self._own: dict[str, Endpoint] = {
+            "userDataStream.subscribe.signature": Endpoint(
+                self._subscribe, SESSION_WEIGHT, Security.USER_DATA
             ),
-            "userDataStream.unsubscribe": rest.Endpoint(self._unsubscribe, SESSION_WEIGHT),
-            "session.status": rest.Endpoint(self._status, SESSION_WEIGHT),
-            "session.subscriptions": rest.Endpoint(self._list, SESSION_WEIGHT),
+            "userDataStream.unsubscribe": Endpoint(self._unsubscribe, SESSION_WEIGHT),
+            "session.status": Endpoint(self._status, SESSION_WEIGHT),
+            "session.subscriptions": Endpoint(self._list, SESSION_WEIGHT),
         }
 
     def hear(self, text: str) -> None:
@@ -110,7 +95,7 @@ class Connection:
         outcome, account = rest.run(
             self._session, endpoint, params, lambda params: _signed(params, texts), ("WS", method)
         )
-        return outcome, account if endpoint is rest.NEW_ORDER else None
+        return outcome, account if endpoint.counts_orders else None
 
     def _send(self, request_id: Any, outcome: Any, account: str | None, *, show_limits: bool) -> None:
         reply: dict[str, Any] = {"id": request_id, "status": 200}

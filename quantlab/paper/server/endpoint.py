@@ -1,0 +1,45 @@
+"""What an endpoint is: one row for the REST API and the WebSocket API alike.
+
+The modules of handlers list their rows as `ENDPOINTS`; `rest` and `wsapi` look them up by their names.
+
+Source: Binance spot REST API, "General Information on Endpoints" and "Request Security".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple
+
+from quantlab.paper.server.params import Params
+
+Weight = int | Callable[[Params], int]
+
+
+class Security(Enum):
+    """Who may call. Source: Binance spot REST API, "Request Security"."""
+
+    NONE = "NONE"
+    USER_DATA = "USER_DATA"
+    TRADE = "TRADE"
+
+
+class Endpoint(NamedTuple):
+    """One endpoint, by REST and by the WebSocket API.
+
+    Attributes:
+        handler: Of the session and the request, and between them the account where it is signed.
+        weight: The documented one. A TRADE endpoint costs it only when refused.
+        rest: Method and path, "GET /api/v3/ping"; "" where only the WebSocket API has it.
+        ws: The WebSocket API's method, "order.place"; "" where only REST has it.
+        client_id: The parameter that names the order, for the log of requests.
+        counts_orders: The reply tells how many unfilled orders the account has placed.
+    """
+
+    handler: Callable[..., Any]
+    weight: Weight
+    security: Security = Security.NONE
+    rest: str = ""
+    ws: str = ""
+    client_id: str = ""
+    counts_orders: bool = False

@@ -1,0 +1,40 @@
+"""From the exchange's events to an account's own: reports of orders, balances.
+
+Source: Binance spot "User Data Streams".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quantlab.paper.exchange import BalanceChange, Event, Execution
+from quantlab.paper.server import render_orders as render
+from quantlab.paper.server.hub import Hub
+
+STP = "EXPIRE_MAKER"  # what the exchange does when an account would meet itself
+
+
+class UserFeed:
+    """Publishes what happens to accounts.
+
+    Args:
+        on_fill: Called with the account and the time at each order's first fill.
+
+    Attributes:
+        balance_ms: When each account's balances last changed.
+    """
+
+    def __init__(self, hub: Hub, on_fill: Callable[[str, int], None]) -> None:
+        self._hub = hub
+        self._on_fill = on_fill
+        self.balance_ms: dict[str, int] = {}
+
+    def take(self, event: Event, now_ms: int) -> None:
+        """Publish one event, where it is an account's."""
+        if type(event) is Execution:
+            if event.last_quantity and event.order.executed_quantity == event.last_quantity:
+                self._on_fill(event.account, now_ms)
+            self._hub.publish_user(event.account, render.execution_report(event, STP))
+        elif type(event) is BalanceChange:
+            self.balance_ms[event.account] = event.time_ms
+            self._hub.publish_user(event.account, render.account_position(event))
