@@ -126,7 +126,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradePrint(msgspec.Struct, frozen=True, gc=False):
-    """One public trade. `buyer_is_maker` True means that the seller was the aggressor."""
+    """One public trade. `buyer_is_maker` True means that the seller was the aggressor.
+
+    `taker_order_id` is not public: fills of one taker at one price are one aggregate trade. It is
+    0 on a tape, which does not tell.
+    """
 
     symbol: str
     trade_id: int
@@ -134,6 +138,7 @@ class TradePrint(msgspec.Struct, frozen=True, gc=False):
     quantity: Decimal
     buyer_is_maker: bool
     time_ms: int
+    taker_order_id: int = 0
 
 
 class LevelChange(msgspec.Struct, frozen=True, gc=False):

@@ -100,7 +100,12 @@ class Floor:
             if maker is not None and taker is not None:
                 buyer_is_maker = maker.side is Side.BUY
                 printed = listing.print(
-                    trade_id, price, taken.quantity, buyer_is_maker=buyer_is_maker, now_ms=now_ms
+                    trade_id,
+                    price,
+                    taken.quantity,
+                    buyer_is_maker=buyer_is_maker,
+                    now_ms=now_ms,
+                    taker_order_id=taker.order_id,
                 )
                 self.events.append(printed)
             trades.append(taken)

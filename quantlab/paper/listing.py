@@ -131,11 +131,20 @@ class Listing:
         return found
 
     def print(
-        self, trade_id: int, price: int, quantity: Decimal, *, buyer_is_maker: bool, now_ms: int
+        self,
+        trade_id: int,
+        price: int,
+        quantity: Decimal,
+        *,
+        buyer_is_maker: bool,
+        now_ms: int,
+        taker_order_id: int = 0,
     ) -> TradePrint:
         """A public trade, remembered."""
         self.last = price
-        printed = TradePrint(self.symbol, trade_id, self.grid.price(price), quantity, buyer_is_maker, now_ms)
+        printed = TradePrint(
+            self.symbol, trade_id, self.grid.price(price), quantity, buyer_is_maker, now_ms, taker_order_id
+        )
         self.prints.append(printed)
         return printed
 

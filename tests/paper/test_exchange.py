@@ -510,6 +510,16 @@ def test_the_events_of_a_trade_come_in_a_fixed_order(exchange: Exchange) -> None
     assert exchange.drain_events() == []
 
 
+def test_prints_of_one_taker_name_one_order(exchange: Exchange) -> None:
+    """Every fill of a taker carries its order id, another taker's another: that makes aggregate trades."""
+    for _ in range(2):
+        exchange.place("ada", limit(SELL, 60000, "0.1"), 1)
+    takers = [exchange.place("bob", limit(BUY, 60000, lots), 2).order.order_id for lots in ("0.15", "0.05")]
+    prints = [event for event in exchange.drain_events() if isinstance(event, TradePrint)]
+
+    assert [each.taker_order_id for each in prints] == [takers[0], takers[0], takers[1]]
+
+
 def test_a_cancel_reports_its_own_id_beside_the_orders(exchange: Exchange) -> None:
     """The order keeps its id; the cancel's stands in its own field."""
     exchange.place("ada", limit(BUY, 50000, 1, client_order_id="order"), 1)
