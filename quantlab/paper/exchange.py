@@ -32,6 +32,8 @@ from quantlab.paper.events import (
 from quantlab.paper.filters import MANDATORY, UNKNOWN_SYMBOL
 from quantlab.paper.floor import Floor
 from quantlab.paper.listing import Levels, Listing, TapeLevels
+from quantlab.paper.matching import Match
+from quantlab.paper.queue import QueueModel
 from quantlab.paper.records import Records
 from quantlab.paper.units import asset_decimals
 
@@ -56,14 +58,22 @@ class Exchange:
     time_in_force GTC and price 0, as Binance answers it; one by quote amount says as quantity
     what it traded.
 
+    Args:
+        instruments: What to list.
+        queue_model: How our resting orders advance in the queues of a mirrored market.
+
     Attributes:
         instruments: The listed instruments by symbol.
     """
 
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
+    def __init__(
+        self, instruments: Iterable[Instrument], *, queue_model: QueueModel = QueueModel.POWER2
+    ) -> None:
         self.instruments: dict[str, Instrument] = {each.symbol: each for each in instruments}
         digits = asset_decimals(self.instruments.values())
-        self._listings = {symbol: Listing(each, digits) for symbol, each in self.instruments.items()}
+        self._listings = {
+            symbol: Listing(each, digits, queue_model) for symbol, each in self.instruments.items()
+        }
         self._ledger = Ledger(digits)
         self._records = Records()
         self._floor = Floor(self._ledger, self._records)
@@ -213,21 +223,26 @@ class Exchange:
 
     # --- a recorded market; see tapebook.py for what it means to trade against it
 
-    def mirror_snapshot(self, symbol: str, last_update_id: int, bids: TapeLevels, asks: TapeLevels) -> None:
-        """Show this book from now on, in place of the symbol's own. No event: the ids go on.
+    def mirror_snapshot(
+        self, symbol: str, last_update_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int = 0
+    ) -> None:
+        """Show this book from now on, in place of the symbol's own.
+
+        The first one is no event. A later one is the diff that it makes, under the ids that follow
+        on; one that is older than the book is nothing.
 
         Raises:
             TapeError: A price or quantity is off the instrument's grid.
         """
         listing = self._listing(symbol)
-        shown = listing.whole_levels(bids), listing.whole_levels(asks)
-        listing.mirror().snapshot(last_update_id, *shown)
+        self._mirrored(listing, *listing.mirror_book(last_update_id, bids, asks, now_ms), now_ms)
 
     def mirror_depth(  # noqa: PLR0917  # the fields of a recorded diff, in its order
         self, symbol: str, first_id: int, final_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int
     ) -> None:
         """Fold one recorded diff in. `TapeError` where a level is off the instrument's grid."""
-        self._floor.events += self._listing(symbol).mirror_diff(first_id, final_id, bids, asks, now_ms)
+        listing = self._listing(symbol)
+        self._mirrored(listing, *listing.mirror_diff(first_id, final_id, bids, asks, now_ms), now_ms)
 
     def mirror_trade(  # noqa: PLR0917  # the fields of a recorded trade, in its order
         self,
@@ -238,7 +253,7 @@ class Exchange:
         buyer_is_maker: bool,  # noqa: FBT001  # the venue's own field
         now_ms: int,
     ) -> None:
-        """Print one recorded trade, and fill from it our orders that rest at its price or better.
+        """Print one recorded trade, and fill from it our orders that its flow reaches (see `queue`).
 
         Our own fills take the symbol's own trade ids, from 1, and print nothing public.
         """
@@ -247,7 +262,13 @@ class Exchange:
         tape, shown = listing.mirror(), listing.grid.base(units)
         printed = listing.print(trade_id, ticks, shown, buyer_is_maker=buyer_is_maker, now_ms=now_ms)
         self._floor.events.append(printed)
-        self._floor.fill_from_tape(tape.print(ticks, units), listing, now_ms)
+        filled = tape.print(ticks, units, buyer_is_maker=buyer_is_maker)
+        self._floor.fill_from_tape(filled, listing, now_ms)
+
+    def _mirrored(self, listing: Listing, changes: list[LevelChange], filled: Match, now_ms: int) -> None:
+        self._floor.events += changes
+        if filled.fills:
+            self._floor.fill_from_tape(filled, listing, now_ms)
 
     def _account(self, account: str) -> Account:
         found = self._ledger.accounts.get(account)

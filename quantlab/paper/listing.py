@@ -18,6 +18,7 @@ from quantlab.errors import TapeError
 from quantlab.paper.events import LevelChange, TradePrint
 from quantlab.paper.filters import Filters
 from quantlab.paper.matching import Match, Order, OrderBook
+from quantlab.paper.queue import QueueModel
 from quantlab.paper.tapebook import Diff, TapeBook, UnitLevels
 from quantlab.paper.units import Grid
 
@@ -31,11 +32,16 @@ class Listing:
     """One symbol's market. `last` is the price of the last public trade, in ticks."""
 
     __slots__ = (
-        "_book", "_first_id", "_tape", "_trade_id", "_update_id", "filters", "grid", "last", "prints",
-        "symbol",
+        "_book", "_first_id", "_queue_model", "_tape", "_trade_id", "_update_id", "filters", "grid",
+        "last", "prints", "symbol",
     )  # fmt: skip
 
-    def __init__(self, instrument: Instrument, digits: dict[str, int]) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        digits: dict[str, int],
+        queue_model: QueueModel = QueueModel.POWER2,
+    ) -> None:
         self.symbol = instrument.symbol
         self.grid = Grid(instrument, digits)
         self.filters = Filters(self.grid)
@@ -43,6 +49,7 @@ class Listing:
         self.prints: deque[TradePrint] = deque(maxlen=PRINTS_KEPT)
         self._book = OrderBook()
         self._tape: TapeBook | None = None
+        self._queue_model = queue_model
         self._trade_id = 0
         self._update_id = 0
         self._first_id: int | None = None
@@ -156,31 +163,45 @@ class Listing:
         Orders that rest at that moment keep resting, and from then on fill from the tape.
         """
         if self._tape is None:
-            self._tape = TapeBook(self.grid.lot_units)
+            self._tape = TapeBook(self.grid.lot_units, self._queue_model)
             for order in self._book.orders():
                 self._tape.rest(order)
             self._book = OrderBook()
         return self._tape
 
+    def mirror_book(
+        self, last_update_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int
+    ) -> tuple[list[LevelChange], Match]:
+        """Begin with a whole book, without any public change, or go on with it as `mirror_diff` does."""
+        tape = self.mirror()
+        whole = self.whole_levels(bids), self.whole_levels(asks)
+        if not tape.update_id:
+            return [], tape.begin(last_update_id, *whole)
+        if last_update_id <= tape.update_id:
+            return [], Match()
+        return self._fold(tape.difference(last_update_id, *whole), now_ms)
+
     def mirror_diff(
         self, first_id: int, final_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int
-    ) -> list[LevelChange]:
-        """Fold a recorded diff in; its levels as public changes under the tape's ids.
+    ) -> tuple[list[LevelChange], Match]:
+        """Fold a recorded diff in; its levels as public changes under the tape's ids, and our fills.
 
         A diff without levels lends its first id to the next one, so that the ids given out
         have no gap that the tape has not.
         """
-        tape = self.mirror()
-        diff = Diff(first_id, final_id, self.whole_levels(bids), self.whole_levels(asks))
-        tape.apply(diff)
-        first = self._first_id if self._first_id is not None else first_id
+        return self._fold(Diff(first_id, final_id, self.whole_levels(bids), self.whole_levels(asks)), now_ms)
+
+    def _fold(self, diff: Diff, now_ms: int) -> tuple[list[LevelChange], Match]:
+        filled = self.mirror().apply(diff)
+        first = self._first_id if self._first_id is not None else diff.first_id
         self._first_id = None if diff.bids or diff.asks else first
-        ids = (first, final_id)
-        return [
+        ids = (first, diff.final_id)
+        changes = [
             self._change(side, price, self.grid.base(units), now_ms, ids)
             for side, levels in ((Side.BUY, diff.bids), (Side.SELL, diff.asks))
             for price, units in levels
         ]
+        return changes, filled
 
     def whole_levels(self, levels: TapeLevels) -> UnitLevels:
         return [self.whole_level(price, quantity) for price, quantity in levels]

@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--speed", type=float, default=1.0, help="how fast the market runs, 1 is real time")
     add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
     add("--symbols", metavar="A,B", help="list only these of the synthetic market's symbols")
+    add("--queue-model", default="power2", metavar="MODEL",
+        help="how orders wait in a tape's queues: risk-averse, proportional, power2 or power3")  # fmt: skip
     add("--clock", choices=("real", "manual"), default="real", help="manual: time moves only on request")
     add("--hold", action="store_true", help="the market waits for the control endpoint's play")
     add("--json", action="store_true", help="accepted for symmetry: the ready line is always JSON")
@@ -67,6 +69,7 @@ async def serve(settings: argparse.Namespace) -> None:
         clock=settings.clock,
         symbols=_names(settings.symbols),
         hold=settings.hold,
+        queue_model=settings.queue_model,
     )
     if settings.die_with_parent:
         _watch_stdin(loop, done)

@@ -1,4 +1,4 @@
-"""A recorded market as a book to trade against: displayed by the tape, never changed by users.
+"""A mirrored market as a book to trade against: displayed by the tape, never changed by users.
 
 The model, and what it cannot say:
 
@@ -7,13 +7,12 @@ The model, and what it cannot say:
 - Orders of our accounts never alter it, so displayed quantity that an order took is there for
   the next order too, until the tape changes it.
 - A marketable order takes the displayed quantity level by level, at each level's price.
-- A resting limit order fills only from the tape's trades: a BUY at P when one prints at P or
-  below (a SELL: at P or above), at its own price P, up to the trade's quantity on each side.
-  Among our orders the better price goes first, then the older. Where in the public queue it
-  would have stood is not modelled: it fills with the first trade at its price.
+- A resting limit order has a place in the queue of its price (`queue`): the tape's trades, its
+  cancels and what goes through our price bring it forward. It fills at its own price.
 - Orders of our accounts never meet each other, so there is no self-trade to prevent.
 - Update ids and public trade ids are the tape's. Diffs before the first snapshot are kept and
-  those newer than it are applied on top; a snapshot older than the book changes nothing.
+  those newer than it are applied on top; a snapshot older than the book changes nothing, a newer
+  one is the diff that it amounts to.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from quantlab.domain.orders import Side
-from quantlab.paper.matching import ANY_PRICE, Match, Order, OrderBook
+from quantlab.paper.matching import ANY_PRICE, Match, Order
+from quantlab.paper.queue import QueueModel, QueueSide
 
 DIFFS_KEPT = 10_000  # before the first snapshot: 1000 s of a 100 ms stream
 
@@ -56,6 +56,13 @@ class PublicSide:
         self.units = {price * self.sign: units for price, units in levels if units}
         self.keys = sorted(self.units)
 
+    def difference(self, levels: UnitLevels) -> UnitLevels:
+        """The totals that change where these levels and no others are displayed; 0 for those that go."""
+        wanted = dict(levels)
+        gone = [(key * self.sign, 0) for key in self.keys if not wanted.get(key * self.sign)]
+        changed = [each for each in wanted.items() if self.units.get(each[0] * self.sign, 0) != each[1]]
+        return gone + changed
+
 
 class Diff:
     """One recorded change of the public book."""
@@ -78,36 +85,59 @@ class TapeBook:
         update_id: The tape's last update id in the book; 0 before the first snapshot.
     """
 
-    __slots__ = ("_asks", "_bids", "_early", "_lot_units", "_resting", "update_id")
+    __slots__ = ("_asks", "_bids", "_early", "_lot_units", "_our_asks", "_our_bids", "update_id")
 
-    def __init__(self, lot_units: int = 1) -> None:
+    def __init__(self, lot_units: int = 1, model: QueueModel = QueueModel.POWER2) -> None:
         self.update_id = 0
         self._lot_units = lot_units
         self._bids = PublicSide(1)
         self._asks = PublicSide(-1)
-        self._resting = OrderBook()
+        self._our_bids = QueueSide(1, lot_units, model)
+        self._our_asks = QueueSide(-1, lot_units, model)
         self._early: deque[Diff] = deque(maxlen=DIFFS_KEPT)
 
-    def snapshot(self, last_update_id: int, bids: UnitLevels, asks: UnitLevels) -> None:
-        """Begin with this book; diffs seen before and newer than it are applied on top."""
-        if last_update_id <= self.update_id:
-            return
+    def begin(self, last_update_id: int, bids: UnitLevels, asks: UnitLevels) -> Match:
+        """Start with this book; diffs seen before and newer than it are applied on top.
+
+        Orders that rest already join behind what it displays.
+        """
+        result = Match()
         self._bids.fill(bids)
         self._asks.fill(asks)
         self.update_id = last_update_id
+        for ours, public in ((self._our_bids, self._bids), (self._our_asks, self._asks)):
+            ours.rejoin(public.units)
         early, self._early = self._early, deque(maxlen=DIFFS_KEPT)
         for diff in early:
-            self.apply(diff)
+            result.fills += self.apply(diff).fills
+        return result
 
-    def apply(self, diff: Diff) -> None:
-        """Fold one diff in; one that the book already contains changes nothing."""
+    def apply(self, diff: Diff) -> Match:
+        """Fold one diff in; the fills of orders of ours that it goes through.
+
+        One that the book already contains changes nothing.
+        """
+        result = Match()
         if not self.update_id:
             self._early.append(diff)
         elif diff.final_id > self.update_id:
-            for side, levels in ((self._bids, diff.bids), (self._asks, diff.asks)):
-                for price, units in levels:
-                    side.put(price, units)
+            added = [
+                (ours, price, units)
+                for public, own, ours, levels in (
+                    (self._bids, self._our_bids, self._our_asks, diff.bids),
+                    (self._asks, self._our_asks, self._our_bids, diff.asks),
+                )
+                for price, units in _set(public, own, levels)
+                if ours.reaches(price)
+            ]
+            for ours, price, units in added:
+                ours.cross(price, units, result)
             self.update_id = diff.final_id
+        return result
+
+    def difference(self, final_id: int, bids: UnitLevels, asks: UnitLevels) -> Diff:
+        """The diff that makes this book the one with these levels."""
+        return Diff(self.update_id + 1, final_id, self._bids.difference(bids), self._asks.difference(asks))
 
     def match(self, taker: Order) -> Match:
         """Take displayed quantity, best price first, and lower `taker.remaining`; no maker is named."""
@@ -120,23 +150,24 @@ class TapeBook:
             result.fills.append((None, price, traded))
         return result
 
-    def print(self, price: int, units: int) -> Match:
-        """What one public trade of `units` fills of our resting bids, and as much of our asks.
-
-        Each fill is at the resting order's own price.
-        """
-        lots = units // self._lot_units
-        result = self._resting.match(Order(0, None, Side.SELL, price, lots))
-        result.fills += self._resting.match(Order(0, None, Side.BUY, price, lots)).fills
+    def print(self, price: int, units: int, *, buyer_is_maker: bool) -> Match:
+        """What one public trade of `units` fills of our orders on the side that was hit."""
+        result = Match()
+        (self._our_bids if buyer_is_maker else self._our_asks).trade(price, units, result)
         return result
 
     def rest(self, order: Order) -> None:
-        """Queue one of our orders, invisibly."""
-        self._resting.rest(order)
+        """Queue one of our orders, invisibly, behind all that its price displays."""
+        ours, public = self._sides(order.side)
+        ours.join(order, public.units.get((order.price or 0) * public.sign, 0))
 
     def remove(self, order: Order) -> None:
         """Take one of our resting orders out; its `remaining` becomes 0."""
-        self._resting.remove(order)
+        self._sides(order.side)[0].leave(order)
+
+    def ahead(self, order: Order) -> int | None:
+        """Units of the public ahead of one of our resting orders; None where it does not rest."""
+        return self._sides(order.side)[0].ahead(order)
 
     def offers(self, taker_side: Side, limit: int | None, owner: object) -> Iterator[tuple[int, int]]:  # noqa: ARG002  # nobody owns the public's quantity
         """(price, whole lots) displayed within a taker's limit (None: market), best first."""
@@ -150,7 +181,7 @@ class TapeBook:
 
     def depth(self, side: Side, limit: int) -> UnitLevels:
         """(price, units) of the best `limit` displayed prices, best first."""
-        wanted = self._bids if side is Side.BUY else self._asks
+        wanted = self._sides(side)[1]
         keys = wanted.keys[: -limit - 1 : -1] if limit > 0 else []
         return [(key * wanted.sign, wanted.units[key]) for key in keys]
 
@@ -158,3 +189,19 @@ class TapeBook:
         """(price, units) of the best displayed price; None where that side is empty."""
         top = self.depth(side, 1)
         return top[0] if top else None
+
+    def _sides(self, side: Side) -> tuple[QueueSide, PublicSide]:
+        return (self._our_bids, self._bids) if side is Side.BUY else (self._our_asks, self._asks)
+
+
+def _set(public: PublicSide, own: QueueSide, levels: UnitLevels) -> UnitLevels:
+    """Display these totals; (price, units) of what came to be displayed by that."""
+    added = []
+    for price, units in levels:
+        key = price * public.sign
+        before = public.units.get(key, 0)
+        public.put(price, units)
+        own.shown(key, before, units)
+        if units > before:
+            added.append((price, units - before))
+    return added

@@ -17,6 +17,7 @@ from quantlab.endpoints import check_port
 from quantlab.errors import ConfigError
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market, NoMarket
+from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.app import HOST, Server
 from quantlab.paper.server.limits import Limits
 from quantlab.paper.server.session import OrderRequestSeen, Session
@@ -51,6 +52,7 @@ class PaperVenue:
         symbols: Which of the synthetic market's symbols to list; None for all.
         hold: The market waits for the control endpoint's `play`.
         orders_10s: Unfilled orders that an account may place in ten seconds.
+        queue_model: How users' orders advance in the queues of a mirrored market: a `QueueModel`.
 
     Attributes:
         rest, ws, ws_api: Base addresses, known inside `async with`; clients add /ws or /stream to `ws`.
@@ -79,6 +81,7 @@ class PaperVenue:
         symbols: Sequence[str] | None = None,
         hold: bool = False,
         orders_10s: int = 100,
+        queue_model: str = QueueModel.POWER2,
     ) -> None:
         self._port = check_port(port)
         time: Clock = ManualClock() if clock == "manual" else SystemClock()
@@ -90,6 +93,7 @@ class PaperVenue:
             limits=Limits(orders_10s=orders_10s),
             hold=hold,
             speed=speed,
+            queue_model=_queue_model(queue_model),
         )
         self._server = Server(self.session)
         self.accounts = self.session.keyring.pairs()
@@ -124,6 +128,13 @@ class PaperVenue:
     async def advance(self, milliseconds: int) -> int:
         """As POST /control/advance, for a venue in one's own process; the venue's new time."""
         return await self.session.advance(milliseconds)
+
+
+def _queue_model(name: str) -> QueueModel:
+    try:
+        return QueueModel(name)
+    except ValueError:
+        raise ConfigError(f"no queue model {name!r}", f"choose {', '.join(QueueModel)}") from None
 
 
 def _market(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quantlab.errors import ConfigError, TapeError
+from quantlab.paper.queue import QueueModel
 from quantlab.paper.venue import PaperVenue
 
 STREAMS = "btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms"
@@ -114,8 +116,25 @@ async def test_orders_meet_the_tape(tape: Path, client_of) -> None:
         assert [fill["price"] for fill in bought["fills"]] == [best["askPrice"]]
         await client.limit("BUY", "0.01", best["bidPrice"].rstrip("0"), newClientOrderId="rest")
         await venue.advance(60_000)
-        (_, trade) = (await client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).json()
-        assert (trade["price"], trade["isMaker"]) == (best["bidPrice"], True)
+        (_, *trades) = (await client.signed("GET", "/api/v3/myTrades", symbol="BTCUSDT")).json()
+        assert {(trade["price"], trade["isMaker"]) for trade in trades} == {(best["bidPrice"], True)}
+        assert sum(Decimal(trade["qty"]) for trade in trades) == Decimal("0.01")
+
+
+async def test_the_queue_model_is_a_setting(tape: Path, client_of) -> None:
+    """The venue's queues follow the model that it was given; a name that is none is refused."""
+    for model in QueueModel:
+        async with (
+            PaperVenue(market="tape", tape=tape, clock="manual", queue_model=model) as venue,
+            client_of(venue) as client,
+        ):
+            best = await client.get("/api/v3/ticker/bookTicker", symbol="BTCUSDT")
+            order = await client.limit("BUY", "0.01", best["bidPrice"].rstrip("0"))
+            await venue.advance(3_000)
+            answer = await client.signed("GET", "/api/v3/order", symbol="BTCUSDT", orderId=order["orderId"])
+            assert answer.json()["status"] == "NEW"  # 2.7 BTC are before it
+    with pytest.raises(ConfigError, match="risk-averse"):
+        PaperVenue(queue_model="lucky")
 
 
 async def test_the_clock_of_the_tape_is_the_venues(tape: Path, connect) -> None:

@@ -54,10 +54,10 @@ def market(side: Side, quantity: object) -> NewOrder:
     return NewOrder(symbol="BTCUSDT", side=side, type=OrderType.MARKET, quantity=Decimal(str(quantity)))
 
 
-def tape_prints(exchange: Exchange, price: str, quantity: str, trade_id: int = 1) -> list[Execution]:
-    """Executions that one recorded trade causes."""
+def tape_prints(exchange: Exchange, price: str, quantity: str, hits: Side = BUY) -> list[Execution]:
+    """Executions that one recorded trade causes; it hits the bids unless said."""
     exchange.drain_events()
-    exchange.mirror_trade("BTCUSDT", trade_id, price, quantity, buyer_is_maker=True, now_ms=5)
+    exchange.mirror_trade("BTCUSDT", 1, price, quantity, buyer_is_maker=hits is BUY, now_ms=5)
     return [each for each in exchange.drain_events() if isinstance(each, Execution)]
 
 
@@ -100,12 +100,17 @@ def test_diffs_before_the_first_snapshot_are_applied_on_top_of_it() -> None:
 
 
 def test_a_snapshot_older_than_the_book_changes_nothing(exchange: Exchange) -> None:
-    """And a newer one replaces it whole."""
+    """And a newer one replaces it whole, by the diff that it makes."""
     exchange.mirror_snapshot("BTCUSDT", 9, [], [])
     assert exchange.depth("BTCUSDT", 9)[0] == 10
 
-    exchange.mirror_snapshot("BTCUSDT", 20, [("90", "1")], [])
-    assert exchange.depth("BTCUSDT", 9) == (20, [(Decimal(90), Decimal(1))], [])
+    exchange.mirror_snapshot("BTCUSDT", 20, [("100", "1"), ("90", "1")], [], 7)
+    assert exchange.depth("BTCUSDT", 9) == (20, [(Decimal(each), Decimal(1)) for each in (100, 90)], [])
+    changes = exchange.drain_events()
+    assert [(each.first_id, each.update_id, each.price, each.quantity) for each in changes] == [
+        (11, 20, Decimal(99), ZERO), (11, 20, Decimal(90), Decimal(1)),
+        (11, 20, Decimal(102), ZERO), (11, 20, Decimal(101), ZERO),
+    ]  # fmt: skip
 
 
 def test_a_diff_without_levels_leaves_no_gap_in_the_ids_given_out(exchange: Exchange) -> None:
@@ -213,13 +218,14 @@ def test_time_in_force_holds_against_a_tape(
 def test_a_resting_order_fills_when_the_tape_trades_at_its_price(
     exchange: Exchange, order: NewOrder, misses: str, hits: str
 ) -> None:
-    """One tick short of it nothing happens; our order is the maker, and stays invisible till then."""
+    """One tick short of it nothing happens, nor where its own side was the aggressor; it is the maker."""
     before = exchange.depth("BTCUSDT", 9)
     exchange.place("ada", order, 1)
     assert exchange.depth("BTCUSDT", 9) == before
 
-    assert tape_prints(exchange, misses, "9") == []
-    (fill,) = tape_prints(exchange, hits, "9")
+    assert tape_prints(exchange, misses, "9", order.side) == []
+    assert tape_prints(exchange, hits, "9", SELL if order.side is BUY else BUY) == []
+    (fill,) = tape_prints(exchange, hits, "9", order.side)
 
     assert (fill.last_price, fill.last_quantity, fill.is_maker) == (Decimal("100.50"), Decimal("0.4"), True)
     assert fill.order.status == "FILLED"
@@ -235,7 +241,7 @@ def test_a_fill_from_the_tape_is_at_the_orders_own_price(
     """Also when the tape trades through it."""
     exchange.place("ada", order, 1)
 
-    (fill,) = tape_prints(exchange, printed, "1")
+    (fill,) = tape_prints(exchange, printed, "1", order.side)
 
     assert fill.last_price == Decimal("100.50")
 
@@ -264,7 +270,8 @@ def test_our_own_orders_never_meet_each_other_on_a_tape(exchange: Exchange) -> N
     exchange.place("ada", limit(SELL, "100.40", 1), 3)
 
     assert len(exchange.open_orders("ada")) == 2
-    assert len(tape_prints(exchange, "100.50", "2")) == 3
+    assert len(tape_prints(exchange, "100.50", "2")) == 1
+    assert len(tape_prints(exchange, "100.50", "2", SELL)) == 2
 
 
 def test_a_resting_order_can_be_cancelled_on_a_tape(exchange: Exchange) -> None:
@@ -294,7 +301,8 @@ def test_what_our_accounts_win_the_tapes_public_loses(exchange: Exchange) -> Non
     before = exchange.totals()
     exchange.place("ada", limit(BUY, "101.50", "1.7"), 1)
     exchange.place("bob", limit(SELL, "100.50", 1), 1)
-    tape_prints(exchange, "101", "0.3")
+    tape_prints(exchange, "101", "0.3", SELL)
+    exchange.mirror_depth("BTCUSDT", 11, 11, [], [("101.25", "0.2")], 6)
 
     assert exchange.balances("ada")["BTC"].free > FUNDS["BTC"]
     assert exchange.balances("bob")["USDT"].free > FUNDS["USDT"]
@@ -305,7 +313,7 @@ def test_what_our_accounts_win_the_tapes_public_loses(exchange: Exchange) -> Non
 def test_the_book_alone_forgets_nothing_it_was_given_in_order() -> None:
     """The pure part: a diff that the book contains is not applied again."""
     book = TapeBook()
-    book.snapshot(5, [(100, 1)], [])
+    book.begin(5, [(100, 1)], [])
     book.apply(Diff(4, 5, [(100, 9)], []))
     book.apply(Diff(6, 6, [(101, 2)], []))
 

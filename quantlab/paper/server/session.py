@@ -22,6 +22,7 @@ from quantlab.clock import Clock, ManualClock
 from quantlab.errors import EngineError
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market
+from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.hub import Hub
 from quantlab.paper.server.limits import Limits
 from quantlab.paper.server.publisher import TICK_MS, Publisher
@@ -57,6 +58,7 @@ class Session:
         market: Where public trading comes from; opened here, and playing unless `hold`.
         balances: What each account starts with, by asset.
         commission: Fraction of what each trade brings in.
+        queue_model: How users' orders advance in the queues of a mirrored market.
     """
 
     def __init__(
@@ -70,12 +72,13 @@ class Session:
         hold: bool,
         speed: float,
         commission: Decimal = Decimal("0.001"),
+        queue_model: QueueModel = QueueModel.POWER2,
     ) -> None:
         self.clock = clock
         self.market = market
         self.speed = speed
         self.commission = commission
-        self.exchange = Exchange(market.instruments)
+        self.exchange = Exchange(market.instruments, queue_model=queue_model)
         self.hub = Hub()
         self.limits = limits
         self.keyring = Keyring(accounts)
