@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from quantlab.errors import ConfigError, TapeError
-from quantlab.paper.queue import QueueModel
 from quantlab.paper.venue import PaperVenue
 
 STREAMS = "btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms"
@@ -121,19 +120,49 @@ async def test_orders_meet_the_tape(tape: Path, client_of) -> None:
         assert sum(Decimal(trade["qty"]) for trade in trades) == Decimal("0.01")
 
 
-async def test_the_queue_model_is_a_setting(tape: Path, client_of) -> None:
-    """The venue's queues follow the model that it was given; a name that is none is refused."""
-    for model in QueueModel:
-        async with (
-            PaperVenue(market="tape", tape=tape, clock="manual", queue_model=model) as venue,
-            client_of(venue) as client,
-        ):
-            best = await client.get("/api/v3/ticker/bookTicker", symbol="BTCUSDT")
-            order = await client.limit("BUY", "0.01", best["bidPrice"].rstrip("0"))
-            await venue.advance(3_000)
-            answer = await client.signed("GET", "/api/v3/order", symbol="BTCUSDT", orderId=order["orderId"])
-            assert answer.json()["status"] == "NEW"  # 2.7 BTC are before it
-    with pytest.raises(ConfigError, match="risk-averse"):
+def small_tape() -> str:
+    """Bid 1 at 10.00; after a second 4, after two 2, and after three 0.95 of it are sold."""
+    event = {"e": "depthUpdate", "E": 10**12, "s": "ABCUSDT", "a": []}
+    sold = {"t": 9, "p": "10.00", "q": "0.95", "T": 10**12, "m": True, "M": True}
+    messages = [
+        {"lastUpdateId": 1, "bids": [["10.00", "1.00"]], "asks": [["10.10", "1.00"]]},
+        {"stream": "abcusdt@depth", "data": event | {"U": 2, "u": 2, "b": [["9.90", "1.00"]]}},
+        {"stream": "abcusdt@depth", "data": event | {"U": 3, "u": 3, "b": [["10.00", "4.00"]]}},
+        {"stream": "abcusdt@depth", "data": event | {"U": 4, "u": 4, "b": [["10.00", "2.00"]]}},
+        {"stream": "abcusdt@trade", "data": event | sold | {"e": "trade"}},
+    ]
+    seconds = (0, 0, 1, 2, 3)
+    lines = zip(seconds, messages, strict=True)
+    return "\n".join(f"{(10**9 + second) * 10**9} {json.dumps(message)}" for second, message in lines)
+
+
+@pytest.mark.parametrize(
+    ("model", "executed"),
+    [("risk-averse", "0"), ("proportional", "0.45"), ("power2", "0.15"), ("power3", "0.02"), (None, "0.15")],
+)
+async def test_the_queue_model_is_a_setting(
+    tmp_path: Path, client_of, model: str | None, executed: str
+) -> None:
+    """1 ahead, 3 join behind, 2 are cancelled, 0.95 trades: what is left for us is the model's."""
+    path = tmp_path / "small.txt"
+    path.write_text(small_tape())
+    chosen = {} if model is None else {"queue_model": model}
+    async with (
+        PaperVenue(
+            market="tape", tape=path, clock="manual", balances={"USDT": Decimal(100)}, **chosen
+        ) as venue,
+        client_of(venue) as client,
+    ):
+        await venue.advance(500)
+        order = await client.limit("BUY", "5", "10", symbol="ABCUSDT")
+        await venue.advance(3_000)
+        answer = await client.signed("GET", "/api/v3/order", symbol="ABCUSDT", orderId=order["orderId"])
+    assert Decimal(answer.json()["executedQty"]) == Decimal(executed)
+
+
+def test_a_queue_model_that_is_none_is_refused_by_name() -> None:
+    """With the names that there are."""
+    with pytest.raises(ConfigError, match="'lucky'.*risk-averse"):
         PaperVenue(queue_model="lucky")
 
 
