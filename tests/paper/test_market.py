@@ -20,7 +20,8 @@ from quantlab.domain.instrument import on_grid
 from quantlab.domain.orders import OrderType, Side, TimeInForce
 from quantlab.errors import InvalidField, TapeError, UnknownSymbol
 from quantlab.paper.exchange import Exchange, LevelChange, NewOrder, TradePrint
-from quantlab.paper.market.candles import INTERVALS, MINUTE, Candles, closing, opening
+from quantlab.paper.market.candles import Candles
+from quantlab.paper.market.intervals import INTERVALS, MINUTE, closing, opening
 from quantlab.paper.market.pace import Pace
 from quantlab.paper.market.synthetic import SyntheticMarket
 from quantlab.paper.market.tape import TapeMarket

@@ -1,37 +1,32 @@
-"""Candles from trades: what klines, by REST and by stream, are made of.
+"""Candles from trades: what klines and tickers, by REST and by stream, are made of.
 
-Pure and exact. One symbol's trades are kept as minutes (and, for the interval 1s, as seconds);
-every longer interval is added up from minutes when it is asked for. Time without a trade makes flat
-candles at the last close; before the first trade there are none.
+Pure and exact. One symbol's trades are kept as minutes, added up to hours, and (for the interval 1s)
+as seconds; everything longer is added up when it is asked for. Time without a trade makes flat
+candles at the last close; before the first trade there are none. What is kept is bounded.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain, islice, pairwise
 
 from quantlab.paper.events import TradePrint
+from quantlab.paper.market.intervals import DAY, HOUR, INTERVALS, MINUTE, SECOND, opening
 
-SECOND = 1_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-WEEK = 7 * DAY
-MONDAY = 4 * DAY  # 1970-01-05, the first Monday
-MONTHS = "1M"
-INTERVALS: dict[str, int] = {
-    "1s": SECOND, "1m": MINUTE, "3m": 3 * MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE,
-    "30m": 30 * MINUTE, "1h": HOUR, "2h": 2 * HOUR, "4h": 4 * HOUR, "6h": 6 * HOUR, "8h": 8 * HOUR,
-    "12h": 12 * HOUR, "1d": DAY, "3d": 3 * DAY, "1w": WEEK, MONTHS: 31 * DAY,
-}  # fmt: skip
-KEEP = 4_000  # minutes and seconds kept for each symbol
+KEEP_SECONDS = 4_000
+KEEP_MINUTES = 7 * DAY // MINUTE + 120  # the longest rolling window, and a little
+KEEP_HOURS = 400 * DAY // HOUR
+SLACK = 1_000  # dropped at once
 ZERO = Decimal(0)
 
 
 class Candle:
-    """Open, high, low, close and what was traded from `open_ms` on. Exact; times in UTC ms."""
+    """Open, high, low, close and what was traded from `open_ms` on. Exact; times in UTC ms.
+
+    `first_id` and `last_id` are -1 where no trade of the venue's own is in it.
+    """
 
     __slots__ = (
         "close", "first_id", "high", "last_id", "low", "open", "open_ms", "quote_volume",
@@ -65,7 +60,9 @@ class Candle:
         if later.trades == 0:
             return
         if self.trades == 0:
-            self.open, self.high, self.low, self.first_id = later.open, later.high, later.low, later.first_id
+            self.open, self.high, self.low = later.open, later.high, later.low
+        if self.first_id < 0:
+            self.first_id = later.first_id
         self.high, self.low = max(self.high, later.high), min(self.low, later.low)
         self.close, self.last_id = later.close, later.last_id
         self.volume += later.volume
@@ -75,36 +72,61 @@ class Candle:
         self.trades += later.trades
 
 
-def opening(interval: str, time_ms: int) -> int:
-    """When the candle of `interval` that holds `time_ms` opened (weeks on Monday, months on the 1st)."""
-    if interval == MONTHS:
-        day = datetime.fromtimestamp(time_ms // 1000, UTC)
-        return int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp()) * 1000
-    origin = MONDAY if interval == "1w" else 0
-    return time_ms - (time_ms - origin) % INTERVALS[interval]
+class Series:
+    """Candles of one length, oldest first and without a gap from the first trade on; the newest `keep`."""
 
+    __slots__ = ("_keep", "_length", "pieces")
 
-def closing(interval: str, open_ms: int) -> int:
-    """The last millisecond of the candle that opened at `open_ms`."""
-    if interval == MONTHS:
-        return opening(interval, open_ms + INTERVALS[interval]) - 1
-    return open_ms + INTERVALS[interval] - 1
+    def __init__(self, length: int, keep: int, pieces: Iterable[Candle] = ()) -> None:
+        self._length = length
+        self._keep = keep
+        self.pieces = list(pieces)
+
+    def roll(self, now_ms: int) -> None:
+        """Flat candles at the last close, until the one that holds `now_ms`."""
+        if not self.pieces:
+            return
+        last, length = self.pieces[-1], self._length
+        wanted = now_ms - now_ms % length
+        if wanted <= last.open_ms:
+            return
+        first = max(last.open_ms + length, wanted - (self._keep - 1) * length)
+        self.pieces.extend(Candle(opened, last.close) for opened in range(first, wanted + 1, length))
+        if len(self.pieces) > self._keep + SLACK:
+            del self.pieces[: -self._keep]
+
+    def at(self, time_ms: int, price: Decimal) -> Candle:
+        """The newest candle, which holds `time_ms`; the first one begins at `price`."""
+        self.roll(time_ms)
+        if not self.pieces:
+            self.pieces.append(Candle(time_ms - time_ms % self._length, price))
+        return self.pieces[-1]
+
+    def index(self, time_ms: int) -> int:
+        """Of the first candle that opened at `time_ms` or later."""
+        return bisect_left(self.pieces, time_ms, key=lambda piece: piece.open_ms)
 
 
 class Candles:
-    """One symbol's candles. `history` (oldest first) may hold pieces of any length up to an hour."""
+    """One symbol's candles.
+
+    Args:
+        history: The time before, oldest first, in pieces of a minute to an hour; the newest is a minute.
+    """
 
     def __init__(self, history: Iterable[Candle] = ()) -> None:
-        self._minutes = list(history)
-        self._seconds: list[Candle] = []
+        self._minutes = Series(MINUTE, KEEP_MINUTES, history)
+        self._seconds = Series(SECOND, KEEP_SECONDS)
+        self._hours = Series(HOUR, KEEP_HOURS)  # of all minutes but the newest
+        self._coarse = _coarse(self._minutes.pieces)
+        for piece in self._minutes.pieces[:-1]:
+            self._hours.at(piece.open_ms, piece.open).extend(piece)
 
     def add(self, trade: TradePrint) -> None:
         """Count one trade. Trades come in the order of their times."""
-        for pieces, length in ((self._minutes, MINUTE), (self._seconds, SECOND)):
-            _roll(pieces, length, trade.time_ms)
-            if not pieces:
-                pieces.append(Candle(trade.time_ms - trade.time_ms % length, trade.price))
-            pieces[-1].add(trade)
+        self._roll(trade.time_ms)
+        self._minutes.at(trade.time_ms, trade.price).add(trade)
+        self._seconds.at(trade.time_ms, trade.price).add(trade)
 
     def rows(
         self,
@@ -114,56 +136,91 @@ class Candles:
         limit: int,
         start_ms: int | None = None,
         end_ms: int | None = None,
+        offset_ms: int = 0,
     ) -> list[Candle]:
         """Candles of `interval`, oldest first: the last `limit`, or the first from `start_ms` on."""
-        if start_ms is not None and start_ms > now_ms:
+        end_ms = now_ms if end_ms is None else min(end_ms, now_ms)
+        if end_ms < 0 or (start_ms is not None and start_ms > end_ms):
             return []  # also no calendar has a month for every number
-        pieces = self._rolled(interval, now_ms)
+        if start_ms is None:
+            begin_ms = end_ms - limit * INTERVALS[interval]
+        else:
+            begin_ms = opening(interval, start_ms, offset_ms)
+        self._roll(now_ms)
         rows: list[Candle] = []
-        for piece in pieces[_skip(pieces, interval, start_ms) :]:
-            _extend_rows(rows, interval, piece)
-        rows = [
-            row
-            for row in rows
-            if (start_ms is None or row.open_ms >= start_ms) and (end_ms is None or row.open_ms <= end_ms)
-        ]
-        return rows[:limit] if start_ms is not None else rows[-limit:]
+        for piece in self._pieces(interval, begin_ms, offset_ms):
+            opened = opening(interval, piece.open_ms, offset_ms)
+            if opened > end_ms or (start_ms is not None and len(rows) > limit):
+                break
+            if not rows or rows[-1].open_ms != opened:
+                rows.append(Candle(opened, piece.open))
+            rows[-1].extend(piece)
+        whole = [row for row in rows if row.open_ms >= (begin_ms if start_ms is None else start_ms)]
+        return whole[:limit] if start_ms is not None else whole[-limit:]
 
-    def at(self, interval: str, time_ms: int, now_ms: int) -> Candle | None:
+    def at(self, interval: str, time_ms: int, now_ms: int, offset_ms: int = 0) -> Candle | None:
         """The candle of `interval` that holds `time_ms`; None before the first trade."""
-        opened = opening(interval, time_ms)
-        rows = self.rows(interval, now_ms, limit=1, start_ms=opened, end_ms=opened)
+        opened = opening(interval, time_ms, offset_ms)
+        rows = self.rows(interval, now_ms, limit=1, start_ms=opened, end_ms=opened, offset_ms=offset_ms)
         return rows[0] if rows else None
 
-    def _rolled(self, interval: str, now_ms: int) -> Sequence[Candle]:
-        pieces, length = (self._seconds, SECOND) if interval == "1s" else (self._minutes, MINUTE)
-        if pieces:
-            _roll(pieces, length, now_ms)
-        return pieces
+    def since(self, start_ms: int, now_ms: int) -> tuple[Candle, Decimal] | None:
+        """All from the minute of `start_ms` until now as one candle, and the last price before it.
+
+        Where nothing is known from before, that price is the first one; None before the first trade.
+        """
+        self._roll(now_ms)
+        minutes = self._minutes.pieces
+        if not minutes:
+            return None
+        start_ms = min(start_ms, now_ms)
+        start_ms -= start_ms % MINUTE
+        hour_ms = start_ms + -start_ms % HOUR
+        first, whole = self._minutes.index(start_ms), self._minutes.index(hour_ms)
+        parts = [*minutes[first:whole], *self._hours.pieces[self._hours.index(hour_ms) :]]
+        if whole < len(minutes):
+            parts.append(minutes[-1])
+        total = Candle(parts[0].open_ms, parts[0].open)
+        for part in parts:
+            total.extend(part)
+        return total, minutes[first - 1].close if first else total.open
+
+    def average(self, window_ms: int, now_ms: int) -> Decimal | None:
+        """What a unit cost on average in the last `window_ms`, to the second; the last price where
+        nothing traded, None before the first trade.
+
+        Source: Binance spot CHANGELOG, "Explanation for the average price calculation".
+        """
+        self._roll(now_ms)
+        pieces = self._seconds.pieces[self._seconds.index(now_ms - window_ms + 1) :]
+        volume = sum((piece.volume for piece in pieces), ZERO)
+        if volume:
+            return sum((piece.quote_volume for piece in pieces), ZERO) / volume
+        return self._minutes.pieces[-1].close if self._minutes.pieces else None
+
+    def _roll(self, now_ms: int) -> None:
+        """Close what is over. A minute goes into its hour when it is closed."""
+        minutes = self._minutes.pieces
+        if minutes and now_ms >= minutes[-1].open_ms + MINUTE:
+            closed = minutes[-1]
+            self._hours.at(closed.open_ms, closed.open).extend(closed)
+            self._minutes.roll(now_ms)
+            self._hours.roll(now_ms)
+        self._seconds.roll(now_ms)
+
+    def _pieces(self, interval: str, begin_ms: int, offset_ms: int) -> Iterator[Candle]:
+        """The largest pieces, from `begin_ms` on, that make up candles of `interval` without being cut."""
+        length = INTERVALS[interval]
+        if length % HOUR == 0 and offset_ms % HOUR == 0:
+            hours = islice(self._hours.pieces, self._hours.index(begin_ms), None)
+            return chain(hours, self._minutes.pieces[-1:])
+        if interval == "1s":
+            return islice(self._seconds.pieces, self._seconds.index(begin_ms), None)
+        coarse_ms = max((until for piece, until in self._coarse.items() if length % piece), default=0)
+        return islice(self._minutes.pieces, self._minutes.index(max(begin_ms, coarse_ms)), None)
 
 
-def _skip(pieces: Sequence[Candle], interval: str, start_ms: int | None) -> int:
-    """Where to begin: pieces of an earlier candle need not be added up."""
-    if start_ms is None:
-        return 0
-    return bisect_left(pieces, opening(interval, start_ms), key=lambda piece: piece.open_ms)
-
-
-def _extend_rows(rows: list[Candle], interval: str, piece: Candle) -> None:
-    opened = opening(interval, piece.open_ms)
-    if not rows or rows[-1].open_ms != opened:
-        row = Candle(opened, piece.open)
-        rows.append(row)
-    rows[-1].extend(piece)
-
-
-def _roll(pieces: list[Candle], length: int, now_ms: int) -> None:
-    """Close what is over: flat pieces at the last close until the one that holds `now_ms`."""
-    if not pieces:
-        return
-    last = pieces[-1]
-    wanted = now_ms - now_ms % length
-    first = max(last.open_ms + length, wanted - (KEEP - 1) * length)
-    pieces.extend(Candle(opened, last.close) for opened in range(first, wanted + 1, length))
-    if len(pieces) > 2 * KEEP:
-        del pieces[: len(pieces) - KEEP]
+def _coarse(history: list[Candle]) -> dict[int, int]:
+    """The lengths of pieces longer than a minute, and until when they come."""
+    spans = {later.open_ms - piece.open_ms: later.open_ms for piece, later in pairwise(history)}
+    return {length: until for length, until in spans.items() if length > MINUTE}

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from quantlab.domain.instrument import Instrument, round_quantity
-from quantlab.paper.market.candles import MINUTE, Candle
+from quantlab.paper.market.candles import Candle
+from quantlab.paper.market.intervals import MINUTE
 
 MINUTES, FIVES, HOURS = 720, 168, 336  # pieces of each length: 12 h, then 14 h, then 14 days
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.market.candles import INTERVALS
+from quantlab.paper.market.intervals import INTERVALS
 from quantlab.paper.server import render
 from quantlab.paper.server.endpoint import Endpoint
 from quantlab.paper.server.params import Params

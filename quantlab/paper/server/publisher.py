@@ -14,7 +14,8 @@ import msgspec
 from quantlab.domain.orders import Side
 from quantlab.paper.exchange import Event, Exchange, LevelChange, TradePrint
 from quantlab.paper.market import Frame, Market
-from quantlab.paper.market.candles import INTERVALS, Candles, opening
+from quantlab.paper.market.candles import Candles
+from quantlab.paper.market.intervals import INTERVALS, opening
 from quantlab.paper.server import render
 from quantlab.paper.server.hub import Hub
 from quantlab.paper.server.userfeed import UserFeed

@@ -14,7 +14,8 @@ from typing import Any
 
 from quantlab.domain.instrument import Instrument
 from quantlab.paper.exchange import TradePrint
-from quantlab.paper.market.candles import Candle, closing
+from quantlab.paper.market.candles import Candle
+from quantlab.paper.market.intervals import closing
 
 Json = dict[str, Any]
 ORDER_TYPES = ("LIMIT", "MARKET")
