@@ -42,6 +42,10 @@ def not_required(name: str) -> Refusal:
     return -1106, f"Parameter '{name}' sent when not required."
 
 
+def too_precise(name: str) -> str:
+    return f"Parameter '{name}' has too much precision."
+
+
 def malformed(name: str, kind: str) -> tuple[str, Refusal]:
     """A value that no parameter of this kind may have, and the answer to it."""
     ranges = {"symbol": SYMBOL, "int": INTEGER, "decimal": DECIMAL, "id": CLIENT_ID, "symbols": SYMBOLS}

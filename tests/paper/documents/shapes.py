@@ -59,6 +59,22 @@ NULL = exactly(None)
 TRUE = exactly(True)
 
 
+MICROSECONDS = ("MICROSECOND", "microsecond")  # how the unit is asked for
+
+
+def in_microseconds(shape: Any) -> Any:
+    """The same shape with every time in microseconds."""
+    if shape is TIME:
+        return Leaf("microseconds", lambda value: _number(value) and len(str(value)) == 16)
+    if isinstance(shape, dict):
+        return {name: in_microseconds(each) for name, each in shape.items()}
+    if isinstance(shape, Rows):
+        return Rows(in_microseconds(shape.each), shape.least)
+    if isinstance(shape, Leaf | OneOf):
+        return shape
+    return tuple(in_microseconds(each) for each in shape)
+
+
 def mismatches(value: Any, shape: Any, where: str = "answer") -> list[str]:
     """Every place where `value` differs from `shape`; none where it fits."""
     if isinstance(shape, Leaf):
