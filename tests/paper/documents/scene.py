@@ -53,6 +53,10 @@ async def offer(scene: Scene) -> None:
     await scene.bob.limit("SELL", "1", "60000")
 
 
+async def own_offer(scene: Scene) -> None:
+    await scene.alice.limit("SELL", "0.01", "70000")
+
+
 async def bid(scene: Scene) -> None:
     await scene.bob.limit("BUY", "1", "60000")
 
@@ -117,6 +121,7 @@ async def prevented(scene: Scene) -> None:
 
 
 GIVENS: dict[str, Callable[[Scene], Awaitable[None]]] = {
-    "price": price, "offer": offer, "bid": bid, "open": opened, "expired": expired, "filled": filled,
-    "stop": stop, "trailing": trailing, "oco": oco, "oto": oto, "amended": amended, "prevented": prevented,
+    "price": price, "offer": offer, "own offer": own_offer, "bid": bid, "open": opened, "expired": expired,
+    "filled": filled, "stop": stop, "trailing": trailing, "oco": oco, "oto": oto, "amended": amended,
+    "prevented": prevented,
 }  # fmt: skip
