@@ -16,7 +16,7 @@ from aiohttp.http import HttpVersion11
 
 from quantlab.errors import EngineError, PortTaken, QuantlabError
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import rest, streams, wsapi
+from quantlab.paper.server import rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.session import Session
@@ -109,7 +109,8 @@ class Server:
         if path.startswith("/api/"):
             query, key = request.rel_url.raw_query_string, request.headers.get("X-MBX-APIKEY")
             async with self.session.hub.turn:
-                call = rest.Call(method, path, query, body.decode(errors="replace"), key)
+                unit = request.headers.get(timeunit.HEADER)
+                call = rest.Call(method, path, query, body.decode(errors="replace"), key, unit)
                 return rest.answer(self.session, call)
         if path.startswith("/control/"):
             status, value = await self.control.answer(method, path, body, request.headers)

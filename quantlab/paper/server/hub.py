@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from quantlab.paper.server import timeunit
+
 MOST_UNSENT = 8 * 1024 * 1024
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
@@ -33,16 +35,18 @@ class Outlet:
 
     Attributes:
         combined: Whether stream messages are wrapped as {"stream": ..., "data": ...}.
+        micro: Whether times are told in microseconds.
         streams: What it is subscribed to, in the order of asking.
         heard_s: Loop time of the last pong, or of the connection.
     """
 
-    __slots__ = ("_pending", "_transport", "combined", "heard_s", "open", "streams")
+    __slots__ = ("_pending", "_transport", "combined", "heard_s", "micro", "open", "streams")
 
     def __init__(self, transport: asyncio.WriteTransport, *, combined: bool = False) -> None:
         self._transport = transport
         self._pending: list[bytes] = []
         self.combined = combined
+        self.micro = False
         self.streams: dict[str, None] = {}
         self.open = True
         self.heard_s = asyncio.get_running_loop().time()
@@ -79,10 +83,12 @@ class Hub:
 
     Attributes:
         turn: Held while a manual clock moves, and while a request is answered: never both.
+        changes: How often a stream has got its first listener or lost its last one.
     """
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self.changes = 0
         self.outlets: dict[Outlet, None] = {}
         self._streams: dict[str, dict[Outlet, None]] = {}
         self._users: dict[str, dict[tuple[Outlet, int], None]] = {}
@@ -103,15 +109,18 @@ class Hub:
     def subscribe(self, outlet: Outlet, names: Iterator[str] | tuple[str, ...]) -> None:
         for name in names:
             outlet.streams[name] = None
-            self._streams.setdefault(name, {})[outlet] = None
+            if name not in self._streams:
+                self._streams[name] = {}
+                self.changes += 1
+            self._streams[name][outlet] = None
 
     def unsubscribe(self, outlet: Outlet, names: tuple[str, ...]) -> None:
         for name in names:
             outlet.streams.pop(name, None)
             listeners = self._streams.get(name, {})
             listeners.pop(outlet, None)
-            if not listeners:
-                self._streams.pop(name, None)
+            if not listeners and self._streams.pop(name, None) is not None:
+                self.changes += 1
 
     def listen(self, account: str, outlet: Outlet, subscription: int) -> None:
         """Push the account's events to this socket under its subscription id."""
@@ -129,14 +138,12 @@ class Hub:
 
     def publish(self, stream: str, payload: bytes) -> None:
         """Keep one message for every socket subscribed to `stream` (sent by `flush`)."""
-        raw = wrapped = b""
+        frames: dict[tuple[bool, bool], bytes] = {}
         for outlet in self._streams.get(stream, ()):
-            if outlet.combined:
-                wrapped = wrapped or encode(b'{"stream":"%s","data":%s}' % (stream.encode(), payload))
-                outlet.put(wrapped)
-            else:
-                raw = raw or encode(payload)
-                outlet.put(raw)
+            form = (outlet.combined, outlet.micro)
+            if form not in frames:
+                frames[form] = _frame(stream, payload, combined=form[0], micro=form[1])
+            outlet.put(frames[form])
             self._dirty[outlet] = None
 
     def publish_user(self, account: str, event: object) -> None:
@@ -146,7 +153,8 @@ class Hub:
             return
         payload = msgspec.json.encode(event)
         for outlet, subscription in listeners:
-            outlet.put(encode(b'{"subscriptionId":%d,"event":%s}' % (subscription, payload)))
+            told = timeunit.payload(payload) if outlet.micro else payload
+            outlet.put(encode(b'{"subscriptionId":%d,"event":%s}' % (subscription, told)))
             self._dirty[outlet] = None
 
     def flush(self) -> None:
@@ -165,3 +173,9 @@ class Hub:
                     outlet.cut()
                 return
             await asyncio.sleep(0.001)
+
+
+def _frame(stream: str, payload: bytes, *, combined: bool, micro: bool) -> bytes:
+    """One message of a stream as those want it who ask for this form of it."""
+    told = timeunit.payload(payload) if micro else payload
+    return encode(b'{"stream":%s,"data":%s}' % (msgspec.json.encode(stream), told) if combined else told)

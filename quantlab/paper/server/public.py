@@ -76,7 +76,7 @@ def klines(session: Session, params: Params) -> Any:
     interval = params.choice("interval", tuple(INTERVALS), -1120, "Invalid interval.") or ""
     if params.text("timeZone") not in (None, "0"):
         raise Refused(-1130, "Data sent for parameter 'timeZone' is not valid.")
-    rows = session.publisher.candles[symbol].rows(
+    rows = session.publisher.prints[symbol].candles.rows(
         interval,
         session.time_ms,
         limit=params.limit(500, 1_000),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import private, public
+from quantlab.paper.server import private, public, timeunit
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL
 from quantlab.paper.server.limits import Overspent
@@ -24,13 +24,17 @@ from quantlab.paper.server.session import OrderRequestSeen, Session
 
 
 class Call(NamedTuple):
-    """One HTTP request; `query` and `body` are the raw text, as it was signed."""
+    """One HTTP request; `query` and `body` are the raw text, as it was signed.
+
+    `time_unit` is the header of that name: None, or what the reply's times shall be told in.
+    """
 
     method: str
     path: str
     query: str = ""
     body: str = ""
     api_key: str | None = None
+    time_unit: str | None = None
 
 
 class Reply(NamedTuple):
@@ -54,6 +58,7 @@ def answer(session: Session, call: Call) -> Reply:
         return Reply(404, error_body(NOT_SUPPORTED), {})
 
     try:
+        micro = timeunit.is_micro(call.time_unit)
         params = Params(form(call.query, call.body))
     except Refused as refused:
         return _reply(session, refused, None)
@@ -62,6 +67,8 @@ def answer(session: Session, call: Call) -> Reply:
         return call.api_key, rest_payload(call.query, call.body)
 
     outcome, account = run(session, endpoint, params, signed, seen_as=(call.method, call.path))
+    if micro and not isinstance(outcome, Refused):
+        outcome = timeunit.reply(outcome)
     return _reply(session, outcome, account if endpoint.counts_orders else None)
 
 

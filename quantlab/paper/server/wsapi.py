@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import private, public, rest
+from quantlab.paper.server import private, public, rest, timeunit
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL, report
 from quantlab.paper.server.hub import Outlet
@@ -41,9 +41,15 @@ class _Request(msgspec.Struct):
 async def serve(request: web.BaseRequest, session: Session) -> web.StreamResponse:
     """One connection to the WebSocket API, from its handshake to its end."""
     session.limits.weight.add(CONNECTING_WEIGHT, session.time_ms)
-    shown = parse_qs(request.rel_url.raw_query_string).get("returnRateLimits", ["true"])[0] != "false"
+    options = parse_qs(request.rel_url.raw_query_string)
+    shown = options.get("returnRateLimits", ["true"])[0] != "false"
+    try:
+        micro = timeunit.is_micro(options.get("timeUnit", [None])[0])
+    except Refused as refused:
+        return web.Response(status=400, body=rest.error_body(refused), content_type="application/json")
 
     def joined(outlet: Outlet) -> Callable[[str], None]:
+        outlet.micro = micro
         return Connection(session, outlet, show_limits=shown).hear
 
     return await converse(request, session.hub, combined=False, joined=joined)
@@ -106,7 +112,7 @@ class Connection:
                 now_ms = self._session.clock.now_ms()
                 reply["error"]["data"] = {"serverTime": now_ms, "retryAfter": outcome.retry_at_ms}
         else:
-            reply["result"] = outcome
+            reply["result"] = timeunit.reply(outcome) if self._outlet.micro else outcome
         if show_limits:
             limits, now_ms = self._session.limits, self._session.time_ms
             windows = (*(limits.orders(account) if account else ()), limits.weight)
