@@ -30,8 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")
     add("--market", choices=("synthetic", "tape", "none"), default=None, help="where trading comes from")
-    add("--tape", metavar="FILE", help="recorded stream file to play (implies --market tape)")
-    add("--speed", type=float, default=1.0, help="how fast the market runs, 1 is real time")
+    add(
+        "--tape",
+        metavar="FILE",
+        help="recorded stream file, or a .zip or .csv of data.binance.vision (implies --market tape)",
+    )
+    add("--speed", default="1", metavar="X", help="1 is real time, 0.000001 to 10000; max: a tape at once")
     add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
     add("--symbols", metavar="A,B", help="list only these of the synthetic market's symbols")
     add("--queue-model", default="power2", metavar="MODEL",

@@ -16,7 +16,8 @@ from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.endpoints import check_port
 from quantlab.errors import ConfigError
 from quantlab.paper.exchange import Exchange
-from quantlab.paper.market import Market, NoMarket
+from quantlab.paper.market.choose import market_of
+from quantlab.paper.market.pace import speed_of
 from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.app import HOST, Server
 from quantlab.paper.server.limits import Limits
@@ -43,13 +44,16 @@ class PaperVenue:
 
     Args:
         port: 0 for a free one.
-        market: "synthetic" (seeded), "tape" (a recorded stream file), "none" (only users trade).
+        market: "synthetic" (seeded), "tape" (a recorded stream file, or one of Binance's public
+            archive), "none" (only users trade).
         tape: The file, for market="tape".
-        speed: How fast the market runs against the venue's clock.
+        speed: How fast the market runs against the venue's clock; "max" plays a tape as fast as
+            the machine goes (and on a manual clock all of it in the first millisecond).
         seed: Of the synthetic market: equal seeds, equal markets.
         balances: What both accounts start with, by asset.
         clock: "real", or "manual": time and market move only by the control endpoint's `advance`.
-        symbols: Which of the synthetic market's symbols to list; None for all.
+        symbols: Which of the synthetic market's symbols to list; None for all. For an archive
+            file whose name does not say: its symbol.
         hold: The market waits for the control endpoint's `play`.
         orders_10s: Unfilled orders that an account may place in ten seconds.
         queue_model: How users' orders advance in the queues of a mirrored market: a `QueueModel`.
@@ -74,7 +78,7 @@ class PaperVenue:
         *,
         market: Literal["synthetic", "tape", "none"] = "synthetic",
         tape: str | Path | None = None,
-        speed: float = 1.0,
+        speed: float | str = 1.0,
         seed: int = 7,
         balances: Mapping[str, Decimal] | None = None,
         clock: Literal["real", "manual"] = "real",
@@ -85,14 +89,15 @@ class PaperVenue:
     ) -> None:
         self._port = check_port(port)
         time: Clock = ManualClock() if clock == "manual" else SystemClock()
+        pace = speed_of(speed)
         self.session = Session(
-            _market(market, tape, seed=seed, symbols=symbols, speed=speed),
+            market_of(market, tape=tape, seed=seed, symbols=symbols, speed=pace),
             time,
             accounts=ACCOUNTS,
             balances=BALANCES if balances is None else balances,
             limits=Limits(orders_10s=orders_10s),
             hold=hold,
-            speed=speed,
+            speed=pace,
             queue_model=_queue_model(queue_model),
         )
         self._server = Server(self.session)
@@ -135,26 +140,3 @@ def _queue_model(name: str) -> QueueModel:
         return QueueModel(name)
     except ValueError:
         raise ConfigError(f"no queue model {name!r}", f"choose {', '.join(QueueModel)}") from None
-
-
-def _market(
-    kind: str, tape: str | Path | None, *, seed: int, symbols: Sequence[str] | None, speed: float
-) -> Market:
-    if kind == "tape":
-        from quantlab.paper.market.tape import TapeMarket
-        from quantlab.paper.market.tapefile import read
-
-        if tape is None:
-            raise ConfigError("market tape without a file", "name one with --tape FILE")
-        if symbols:
-            raise ConfigError("a tape has its own symbol", "leave out --symbols")
-        return TapeMarket(read(Path(tape)), speed=speed)
-    if tape is not None:
-        raise ConfigError(f"a tape with market {kind}", "choose the market tape with --market tape")
-    from quantlab.paper.market.synthetic import SyntheticMarket, instruments
-
-    if kind == "none":
-        return NoMarket(tuple(each.instrument for each in instruments(symbols)))
-    if kind != "synthetic":
-        raise ConfigError(f"no market {kind!r}", "choose synthetic, tape or none")
-    return SyntheticMarket(seed, symbols, speed=speed)

@@ -15,12 +15,12 @@ import msgspec
 
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import OrderType, Side, TimeInForce
-from quantlab.errors import UnknownSymbol
+from quantlab.errors import InvalidField, UnknownSymbol
 from quantlab.paper.exchange import Exchange, NewOrder, Refused
 from quantlab.paper.market import Frame
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.market.history import backwards
-from quantlab.paper.market.pace import Pace
+from quantlab.paper.market.pace import FASTEST, Pace
 
 LEVELS = 20  # a side
 QUOTE_EVERY_MS = 40  # on average; each quote changes about two levels
@@ -126,6 +126,9 @@ class SyntheticMarket:
         return ()
 
     def play(self, now_ms: int, speed: float) -> None:
+        """Go on; never as fast as possible: this market has no end."""
+        if speed == FASTEST:
+            raise InvalidField("speed", "only a tape has an end to run to", "give a number up to 10000")
         self._pace.play(now_ms, speed)
 
     def stop(self, now_ms: int) -> None:

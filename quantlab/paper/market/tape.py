@@ -6,6 +6,7 @@ moved to the venue's clock. It never invents a message, and never skips one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -61,13 +62,18 @@ class TapeMarket:
         return (Frame(message.stream, TIMES.sub(self._moved, message.raw)),)
 
     def play(self, now_ms: int, speed: float) -> None:
-        self._pace.play(now_ms, speed)
+        self._pace.play(now_ms, speed, self._due())
 
     def stop(self, now_ms: int) -> None:
-        self._pace.stop(now_ms)
+        self._pace.stop(now_ms, self._due())
 
     def slip(self, from_ms: int, to_ms: int) -> None:
-        self._pace.slip(from_ms, to_ms)
+        self._pace.slip(from_ms, to_ms, self._due())
+
+    def _due(self) -> float:
+        """The tape's time of the next message."""
+        left = self._next < len(self._tape.messages)
+        return self._tape.messages[self._next].at_ms if left else math.inf
 
     def _moved(self, match: re.Match[bytes]) -> bytes:
         at_ms = int(match[2]) + self._tape.lead_ms - self._tape.began_ms

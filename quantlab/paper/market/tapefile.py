@@ -141,16 +141,20 @@ def read(path: Path) -> Tape:
     messages.sort(key=lambda message: message.at_ms)
     began_ms = began_ns / NS_PER_MS
     leads = (began_ms + one.at_ms - one.payload.E for one in messages if one.payload.E is not None)
-    instrument = _instrument(path, {one.payload.s for one in messages}, prices.step(), quantities.step())
+    symbol = _symbol(path, {one.payload.s for one in messages})
+    instrument = instrument_of(path, symbol, prices.step(), quantities.step())
     return Tape(instrument, messages, snapshot, began_ms, min(leads, default=0.0))
 
 
-def _instrument(path: Path, symbols: set[str], tick: Decimal, step: Decimal) -> Instrument:
-    """The symbol with the grid that the tape shows: the finest price and quantity that occur."""
+def _symbol(path: Path, symbols: set[str]) -> str:
     if len(symbols) != 1:
         found = ", ".join(sorted(symbols)) or "no message"
         raise TapeError(f"tape {path} holds {found}", "give a tape of exactly one symbol")
-    (symbol,) = symbols
+    return symbols.pop()
+
+
+def instrument_of(path: Path, symbol: str, tick: Decimal, step: Decimal) -> Instrument:
+    """The symbol with the grid that the tape shows: the finest price and quantity that occur."""
     base = next((symbol.removesuffix(quote) for quote in QUOTES if symbol.endswith(quote)), "")
     if not base:
         raise TapeError(f"tape {path} is of {symbol}", f"its quote asset must be one of {', '.join(QUOTES)}")

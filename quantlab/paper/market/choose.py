@@ -1,0 +1,52 @@
+"""Which market a venue has, from the settings it was given; refused at once where they make none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from quantlab.errors import ConfigError
+from quantlab.paper.market import Market, NoMarket
+from quantlab.paper.market.archivefile import SUFFIXES
+from quantlab.paper.market.synthetic import SyntheticMarket, instruments
+
+MARKETS = ("synthetic", "tape", "none")
+
+
+def market_of(
+    kind: str, *, tape: str | Path | None, seed: int, symbols: Sequence[str] | None, speed: float
+) -> Market:
+    """The market that these settings describe; see `PaperVenue` for what they mean.
+
+    Raises:
+        ConfigError: They contradict each other, or name what there is not (also `InvalidField`,
+            `UnknownSymbol` and `TapeError`, which are of its kind).
+    """
+    if kind not in MARKETS:
+        raise ConfigError(f"no market {kind!r}", f"choose {', '.join(MARKETS[:-1])} or {MARKETS[-1]}")
+    if kind == "tape":
+        if tape is None:
+            raise ConfigError("market tape without a file", "name one with --tape FILE")
+        return _tape(Path(tape), symbols, speed)
+    if tape is not None:
+        raise ConfigError(f"a tape with market {kind}", "choose the market tape with --market tape")
+    if kind == "none":
+        return NoMarket(tuple(each.instrument for each in instruments(symbols)))
+    return SyntheticMarket(seed, symbols, speed=speed)
+
+
+def _tape(path: Path, symbols: Sequence[str] | None, speed: float) -> Market:
+    """A recorded stream file, or by its suffix a file of the public archive."""
+    if path.suffix in SUFFIXES:
+        from quantlab.paper.market import archive
+        from quantlab.paper.market.archivetape import ArchiveMarket
+
+        if symbols and len(symbols) != 1:
+            raise ConfigError(f"{path.name} is of one symbol", "name that one alone, or leave out --symbols")
+        return ArchiveMarket(archive.read(path, symbols[0] if symbols else None), speed=speed)
+    from quantlab.paper.market import tapefile
+    from quantlab.paper.market.tape import TapeMarket
+
+    if symbols:
+        raise ConfigError("a recorded tape has its own symbol", "leave out --symbols")
+    return TapeMarket(tapefile.read(path), speed=speed)
