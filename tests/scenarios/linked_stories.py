@@ -1,0 +1,338 @@
+"""Stories of orders that wait or depend: stops, self-trade prevention, lists, cancel and replace."""
+
+from __future__ import annotations
+
+from story import Story, cancel, cancel_all, cancel_list, limit, place, place_list, replace, trade_at
+
+WOULD_TRIGGER = (-2010, "Order would trigger immediately.")
+
+STOPS = (
+    Story(
+        "a sell stop waits until the price has fallen to it, then sells at market",
+        (
+            *trade_at("60000"),
+            limit("bob", "bid", "BUY", "1", "54000"),
+            place("alice", "stop", "SELL", "STOP_LOSS", quantity="1", stopPrice="55000",
+                  orders={"stop": ("NEW", "0")}, holds={"BTC": ("9", "1")}),
+            *trade_at("55001", orders={"stop": ("NEW", "0")}),
+            *trade_at("55000", orders={"stop": ("FILLED", "1"), "bid": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a buy stop waits until the price has risen to it",
+        (
+            *trade_at("60000"),
+            limit("bob", "offer", "SELL", "1", "66000"),
+            place("alice", "stop", "BUY", "STOP_LOSS", quantity="1", stopPrice="65000"),
+            *trade_at("64999", orders={"stop": ("NEW", "0")}),
+            *trade_at("65000", orders={"stop": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a stop-limit goes on the book at its price when it triggers",
+        (
+            *trade_at("60000"),
+            place("alice", "stop", "SELL", "STOP_LOSS_LIMIT", quantity="1", price="56000", stopPrice="55000",
+                  timeInForce="GTC"),
+            *trade_at("55000", orders={"stop": ("NEW", "0")}),
+            limit("bob", "taker", "BUY", "1", "56000", fills=(("56000", "1"),),
+                  orders={"stop": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a take-profit sells when the price has risen to it",
+        (
+            *trade_at("60000"),
+            limit("bob", "bid", "BUY", "1", "59000"),
+            place("alice", "profit", "SELL", "TAKE_PROFIT", quantity="1", stopPrice="65000"),
+            *trade_at("65000", orders={"profit": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a take-profit-limit buys when the price has fallen to it",
+        (
+            *trade_at("60000"),
+            place("alice", "profit", "BUY", "TAKE_PROFIT_LIMIT", quantity="1", price="54000",
+                  stopPrice="55000", timeInForce="GTC", holds={"USDT": ("946000", "54000")}),
+            *trade_at("55000", orders={"profit": ("NEW", "0")}),
+            limit("bob", "seller", "SELL", "1", "54000", orders={"profit": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a stop on the wrong side of the price is refused",
+        (
+            *trade_at("60000"),
+            place("alice", "s", "SELL", "STOP_LOSS", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
+            place("alice", "b", "BUY", "STOP_LOSS", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
+            place("alice", "p", "SELL", "TAKE_PROFIT", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
+            place("alice", "q", "BUY", "TAKE_PROFIT", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER,
+                  holds={"BTC": ("10", "0"), "USDT": ("1000000", "0")}),
+        ),
+    ),
+    Story(
+        "a waiting stop can be cancelled, and never triggers afterwards",
+        (
+            *trade_at("60000"),
+            place("alice", "stop", "SELL", "STOP_LOSS", quantity="1", stopPrice="55000"),
+            cancel("alice", "stop", holds={"BTC": ("10", "0")}, events={"stop": ("CANCELED CANCELED",)}),
+            *trade_at("54000", orders={"stop": ("CANCELED", "0")}),
+        ),
+    ),
+    Story(
+        "a trailing sell follows the price up, and sells when it has fallen by its delta",
+        (
+            *trade_at("40000"),
+            limit("bob", "bid", "BUY", "1", "39000"),
+            place("alice", "trail", "SELL", "STOP_LOSS", quantity="1", trailingDelta=700),
+            *trade_at("42000"),
+            *trade_at("39500", orders={"trail": ("NEW", "0")}),
+            *trade_at("45500"),
+            *trade_at("42316", orders={"trail": ("NEW", "0")}),
+            *trade_at("42315", orders={"trail": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "a trailing buy with a stop price begins to follow when the price has come to it",
+        (
+            *trade_at("40000"),
+            place("alice", "trail", "BUY", "STOP_LOSS_LIMIT", quantity="1", price="45000", stopPrice="44000",
+                  trailingDelta=500, timeInForce="GTC"),
+            *trade_at("37000"),
+            *trade_at("43000", orders={"trail": ("NEW", "0")}),
+            *trade_at("44000"),
+            *trade_at("46000", orders={"trail": ("NEW", "0")}),
+            *trade_at("42000"),
+            limit("bob", "offer", "SELL", "1", "45000"),
+            *trade_at("44099", orders={"trail": ("NEW", "0")}),
+            *trade_at("44100", orders={"trail": ("FILLED", "1")}),
+        ),
+    ),
+)  # fmt: skip
+
+
+def selfish(mode: str, quantity: str = "1", **told: object) -> tuple:
+    """Alice's order for 2 rests at 60000, and she sends one against it in this mode."""
+    return (
+        limit("alice", "maker", "SELL", "2", "60000"),
+        limit("alice", "taker", "BUY", quantity, "60000", selfTradePreventionMode=mode, **told),
+    )
+
+
+PREVENTION = (
+    Story(
+        "in mode NONE an account trades with itself, and pays twice",
+        selfish("NONE", fills=(("60000", "1"),),
+                orders={"taker": ("FILLED", "1"), "maker": ("PARTIALLY_FILLED", "1")},
+                holds={"BTC": ("8.999", "1"), "USDT": ("999940", "0")}),
+    ),
+    Story(
+        "in mode EXPIRE_MAKER the resting order goes, and the new one goes on",
+        selfish("EXPIRE_MAKER", fills=(), orders={"maker": ("EXPIRED_IN_MATCH", "0"), "taker": ("NEW", "0")},
+                events={"maker": ("TRADE_PREVENTION EXPIRED_IN_MATCH",), "taker": ("NEW NEW",)},
+                holds={"BTC": ("10", "0"), "USDT": ("940000", "60000")}),
+    ),
+    Story(
+        "in mode EXPIRE_TAKER the new order goes, and the resting one stays",
+        selfish("EXPIRE_TAKER", fills=(), orders={"maker": ("NEW", "0"), "taker": ("EXPIRED_IN_MATCH", "0")},
+                holds={"BTC": ("8", "2"), "USDT": ("1000000", "0")}),
+    ),
+    Story(
+        "in mode EXPIRE_BOTH both go",
+        selfish("EXPIRE_BOTH", fills=(),
+                orders={"maker": ("EXPIRED_IN_MATCH", "0"), "taker": ("EXPIRED_IN_MATCH", "0")},
+                holds={"BTC": ("10", "0"), "USDT": ("1000000", "0")}),
+    ),
+    Story(
+        "in mode DECREMENT both shrink by the smaller, and the one at nothing goes",
+        selfish("DECREMENT", fills=(), orders={"maker": ("NEW", "0"), "taker": ("EXPIRED_IN_MATCH", "0")},
+                holds={"BTC": ("9", "1"), "USDT": ("1000000", "0")}),
+    ),
+    Story(
+        "prevention comes when the own order is met: what is before it trades",
+        (
+            limit("bob", "his", "SELL", "1", "59000"),
+            limit("alice", "own", "SELL", "1", "60000"),
+            limit("alice", "taker", "BUY", "3", "60000", selfTradePreventionMode="EXPIRE_TAKER",
+                  fills=(("59000", "1"),), orders={"taker": ("EXPIRED_IN_MATCH", "1"), "own": ("NEW", "0")}),
+        ),
+    ),
+)  # fmt: skip
+
+SELL_OCO = {
+    "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "70000",
+    "aboveClientOrderId": "above", "belowType": "STOP_LOSS", "belowStopPrice": "55000",
+    "belowClientOrderId": "below",
+}  # fmt: skip
+WORKING = {
+    "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "60000", "workingQuantity": "1",
+    "workingTimeInForce": "GTC", "workingClientOrderId": "working",
+}  # fmt: skip
+PENDING = {
+    "pendingType": "LIMIT", "pendingSide": "SELL", "pendingPrice": "70000", "pendingQuantity": "0.9",
+    "pendingTimeInForce": "GTC", "pendingClientOrderId": "pending",
+}  # fmt: skip
+PENDING_OCO = {
+    "pendingSide": "SELL", "pendingQuantity": "0.9", "pendingAboveType": "LIMIT_MAKER",
+    "pendingAbovePrice": "70000", "pendingAboveClientOrderId": "above", "pendingBelowType": "STOP_LOSS",
+    "pendingBelowStopPrice": "55000", "pendingBelowClientOrderId": "below",
+}  # fmt: skip
+
+LISTS = (
+    Story(
+        "an OCO locks its quantity once",
+        (
+            *trade_at("60000"),
+            place_list("alice", "pair", "oco", **SELL_OCO, holds={"BTC": ("9", "1")},
+                       orders={"above": ("NEW", "0"), "below": ("NEW", "0")}),
+            cancel_list("alice", "pair", holds={"BTC": ("10", "0")},
+                        orders={"above": ("CANCELED", "0"), "below": ("CANCELED", "0")}),
+        ),
+    ),
+    Story(
+        "when the limit leg of an OCO fills, its stop expires",
+        (
+            *trade_at("60000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            limit("bob", "buyer", "BUY", "1", "70000",
+                  orders={"above": ("FILLED", "1"), "below": ("EXPIRED", "0")},
+                  events={"above": ("TRADE FILLED",), "below": ("EXPIRED EXPIRED",),
+                          "buyer": ("NEW NEW", "TRADE FILLED")}),
+        ),
+    ),
+    Story(
+        "when the stop of an OCO triggers, its limit leg expires",
+        (
+            *trade_at("60000"),
+            limit("bob", "bid", "BUY", "1", "54000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            *trade_at("55000", orders={"above": ("EXPIRED", "0"), "below": ("FILLED", "1")}),
+        ),
+    ),
+    Story(
+        "cancelling one leg of an OCO cancels both",
+        (
+            *trade_at("60000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            cancel("alice", "above", holds={"BTC": ("10", "0")},
+                   orders={"above": ("CANCELED", "0"), "below": ("CANCELED", "0")}),
+        ),
+    ),
+    Story(
+        "the pending order of an OTO is placed when its working order is filled, and not before",
+        (
+            place_list("alice", "chain", "oto", **WORKING, **PENDING, holds={"USDT": ("940000", "60000")},
+                       orders={"working": ("NEW", "0"), "pending": ("PENDING_NEW", "0")}),
+            limit("bob", "half", "SELL", "0.5", "60000",
+                  orders={"working": ("PARTIALLY_FILLED", "0.5"), "pending": ("PENDING_NEW", "0")}),
+            limit("bob", "rest", "SELL", "0.5", "60000",
+                  orders={"working": ("FILLED", "1"), "pending": ("NEW", "0")}),
+            limit("bob", "buyer", "BUY", "0.9", "70000", orders={"pending": ("FILLED", "0.9")}),
+        ),
+    ),
+    Story(
+        "cancelling the working order of an OTO ends the pending one too",
+        (
+            place_list("alice", "chain", "oto", **WORKING, **PENDING),
+            cancel("alice", "working", holds={"USDT": ("1000000", "0"), "BTC": ("10", "0")},
+                   orders={"working": ("CANCELED", "0"), "pending": ("CANCELED", "0")}),
+        ),
+    ),
+    Story(
+        "an OTO whose working order expires is over",
+        (
+            place_list("alice", "chain", "oto", **WORKING | {"workingTimeInForce": "IOC"}, **PENDING,
+                       orders={"working": ("EXPIRED", "0"), "pending": ("EXPIRED", "0")},
+                       holds={"USDT": ("1000000", "0")}),
+        ),
+    ),
+    Story(
+        "an OTOCO becomes an OCO when its working order is filled",
+        (
+            *trade_at("60000"),
+            place_list("alice", "three", "otoco", **WORKING, **PENDING_OCO,
+                       orders={"working": ("NEW", "0"), "above": ("PENDING_NEW", "0"),
+                               "below": ("PENDING_NEW", "0")}),
+            limit("bob", "seller", "SELL", "1", "60000",
+                  orders={"working": ("FILLED", "1"), "above": ("NEW", "0"), "below": ("NEW", "0")}),
+            limit("bob", "buyer", "BUY", "0.9", "70000",
+                  orders={"above": ("FILLED", "0.9"), "below": ("EXPIRED", "0")}),
+        ),
+    ),
+    Story(
+        "cancel all takes lists as well",
+        (
+            *trade_at("60000"),
+            limit("alice", "plain", "BUY", "1", "50000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            cancel_all("alice", holds={"USDT": ("1000000", "0"), "BTC": ("10", "0")},
+                       orders={"plain": ("CANCELED", "0"), "above": ("CANCELED", "0"),
+                               "below": ("CANCELED", "0")}),
+        ),
+    ),
+)  # fmt: skip
+
+
+def new(price: str = "51000", **rest: object) -> object:
+    return limit("alice", "new", "BUY", "1", price, **rest)
+
+
+MAKER_THAT_TAKES = place("alice", "new", "BUY", "LIMIT_MAKER", quantity="1", price="60000")
+REPLACEMENTS = (
+    Story(
+        "cancel and replace: both succeed, 200",
+        (
+            limit("alice", "old", "BUY", "1", "50000"),
+            replace("alice", "old", new(), "STOP_ON_FAILURE", result=(200, "SUCCESS", "SUCCESS"),
+                    orders={"old": ("CANCELED", "0"), "new": ("NEW", "0")},
+                    holds={"USDT": ("949000", "51000")},
+                    events={"old": ("CANCELED CANCELED",), "new": ("NEW NEW",)}),
+        ),
+        wire=True,
+    ),
+    Story(
+        "cancel and replace: nothing to cancel, and nothing is placed, 400",
+        (
+            replace("alice", "old", new(), "STOP_ON_FAILURE", result=(400, "FAILURE", "NOT_ATTEMPTED"),
+                    holds={"USDT": ("1000000", "0")}, events={}),
+        ),
+        wire=True,
+    ),
+    Story(
+        "cancel and replace: nothing to cancel, and the new order is placed all the same, 409",
+        (
+            replace("alice", "old", new(), "ALLOW_FAILURE", result=(409, "FAILURE", "SUCCESS"),
+                    orders={"new": ("NEW", "0")}),
+        ),
+        wire=True,
+    ),
+    Story(
+        "cancel and replace: cancelled, but the new order is refused, 409",
+        (
+            limit("bob", "offer", "SELL", "1", "60000"),
+            limit("alice", "old", "BUY", "1", "50000"),
+            replace("alice", "old", MAKER_THAT_TAKES, "STOP_ON_FAILURE", result=(409, "SUCCESS", "FAILURE"),
+                    orders={"old": ("CANCELED", "0")}, holds={"USDT": ("1000000", "0")}),
+        ),
+        wire=True,
+    ),
+    Story(
+        "cancel and replace: both fail, 400",
+        (
+            limit("bob", "offer", "SELL", "1", "60000"),
+            replace("alice", "old", MAKER_THAT_TAKES, "ALLOW_FAILURE", result=(400, "FAILURE", "FAILURE"),
+                    holds={"USDT": ("1000000", "0")}, events={}),
+        ),
+        wire=True,
+    ),
+    Story(
+        "cancel and replace: the new order can use what the old one had locked, and its name",
+        (
+            limit("alice", "old", "BUY", "1", "900000"),
+            replace("alice", "old", limit("alice", "old", "BUY", "1", "950000"), "STOP_ON_FAILURE",
+                    result=(200, "SUCCESS", "SUCCESS"), holds={"USDT": ("50000", "950000")}),
+        ),
+        wire=True,
+    ),
+)  # fmt: skip
+
+LINKED = (*STOPS, *PREVENTION, *LISTS, *REPLACEMENTS)
