@@ -13,28 +13,34 @@ from decimal import Decimal
 
 from quantlab.domain.position import Balance
 from quantlab.errors import InvalidField
+from quantlab.paper.orders import Fees
 from quantlab.paper.units import DECIMALS, to_decimal, to_units
 
 
 class Account:
-    """One account's funds. `free` can be spent, `locked` stands in resting orders.
+    """One account's funds. `free` can be spent, `locked` stands in open orders.
 
     `silent` accounts (the synthetic market's agents) get no events and leave no history.
     """
 
-    __slots__ = ("_rate", "free", "locked", "name", "silent")
+    __slots__ = ("_fees", "fees", "free", "locked", "may_trade", "name", "silent")
 
-    def __init__(self, name: str, commission: Decimal, *, silent: bool) -> None:
+    def __init__(self, name: str, fees: Fees, *, silent: bool) -> None:
         self.name = name
         self.silent = silent
+        self.may_trade = True
         self.free: defaultdict[str, int] = defaultdict(int)
         self.locked: defaultdict[str, int] = defaultdict(int)
-        self._rate = commission.as_integer_ratio()
+        self.fees = fees
+        self._fees: dict[str, Fees] = {}
 
-    def fee(self, units: int) -> int:
-        """The commission on `units` received, rounded down to whole units."""
-        share, of = self._rate
-        return units * share // of
+    def fees_of(self, symbol: str) -> Fees:
+        """What it pays in this symbol."""
+        return self._fees.get(symbol, self.fees)
+
+    def set_fees(self, symbol: str, fees: Fees) -> None:
+        """Pay these in this symbol, instead of the account's own."""
+        self._fees[symbol] = fees
 
     def lock(self, asset: str, units: int) -> None:
         self.free[asset] -= units
@@ -48,6 +54,8 @@ class Account:
 class Ledger:
     """All accounts, the commission collected from them, and the public behind a tape.
 
+    Only opening an account and `transfer` change what there is in all.
+
     Attributes:
         collected: Commission by asset, in units.
         public: What the public of a mirrored market received from our accounts, in units;
@@ -60,17 +68,13 @@ class Ledger:
         self.public: defaultdict[str, int] = defaultdict(int)
         self._digits = dict(digits)
 
-    def open(
-        self, name: str, balances: Mapping[str, Decimal], *, commission: Decimal, silent: bool
-    ) -> Account:
+    def open(self, name: str, balances: Mapping[str, Decimal], *, fees: Fees, silent: bool) -> Account:
         """A new account with these free balances; `InvalidField` where one is impossible."""
         if name in self.accounts:
             raise InvalidField("account", f"{name!r} is open already", "give another name")
-        if not (commission.is_finite() and 0 <= commission < 1):
-            raise InvalidField("commission", f"{commission} is no rate", "give a fraction from 0 to below 1")
-        account = Account(name, commission, silent=silent)
+        account = Account(name, checked(fees), silent=silent)
         for asset, amount in balances.items():
-            units = to_units(amount, self._digits_of(asset), f"balances[{asset!r}]")
+            units = to_units(amount, self.digits_of(asset), f"balances[{asset!r}]")
             if units < 0:
                 raise InvalidField(f"balances[{asset!r}]", f"{amount} is negative", "give zero or more")
             account.free[asset] = units
@@ -79,45 +83,52 @@ class Ledger:
 
     def settle(
         self, taker: Account | None, maker: Account | None, gives: tuple[str, int], gets: tuple[str, int]
-    ) -> tuple[int, int]:
-        """Move one trade's two amounts and collect commission in what each side received.
+    ) -> None:
+        """Move one trade's two amounts; commission is taken apart (`charge`).
 
         The taker gives from its free funds, the maker from its locked ones. None is the public
-        of a tape, which pays no commission to us.
+        of a tape.
 
         Args:
             taker: Who crossed.
             maker: Who rested.
             gives: Asset and units that go from taker to maker.
             gets: Asset and units that go from maker to taker.
-
-        Returns:
-            The taker's commission (units of what it gets) and the maker's (of what it is given).
         """
         given, given_units = gives
         got, got_units = gets
-        taker_fee = maker_fee = 0
         if taker is None:
             self.public[given] -= given_units
             self.public[got] += got_units
         else:
-            taker_fee = taker.fee(got_units)
             taker.free[given] -= given_units
-            taker.free[got] += got_units - taker_fee
-            self.collected[got] += taker_fee
+            taker.free[got] += got_units
         if maker is None:
             self.public[got] -= got_units
             self.public[given] += given_units
         else:
-            maker_fee = maker.fee(given_units)
             maker.locked[got] -= got_units
-            maker.free[given] += given_units - maker_fee
-            self.collected[given] += maker_fee
-        return taker_fee, maker_fee
+            maker.free[given] += given_units
+
+    def charge(self, account: Account, asset: str, units: int) -> None:
+        """Collect commission from an account's free funds."""
+        account.free[asset] -= units
+        self.collected[asset] += units
+
+    def transfer(self, account: Account, asset: str, amount: Decimal) -> None:
+        """Bring an amount in, or take it out where it is negative.
+
+        Raises:
+            InvalidField: It is too fine, or more than is free.
+        """
+        units = to_units(amount, self.digits_of(asset), "amount")
+        if account.free[asset] + units < 0:
+            raise InvalidField("amount", f"{-amount} {asset} is more than is free", "take out less")
+        account.free[asset] += units
 
     def balance(self, account: Account, asset: str) -> Balance:
         """One asset of one account."""
-        digits = self._digits_of(asset)
+        digits = self.digits_of(asset)
         return Balance(
             asset=asset,
             free=to_decimal(account.free.get(asset, 0), digits),
@@ -138,7 +149,18 @@ class Ledger:
         for part in parts:
             for asset, amount in part.items():
                 units[asset] += amount
-        return {asset: to_decimal(amount, self._digits_of(asset)) for asset, amount in units.items()}
+        return {asset: to_decimal(amount, self.digits_of(asset)) for asset, amount in units.items()}
 
-    def _digits_of(self, asset: str) -> int:
+    def digits_of(self, asset: str) -> int:
         return self._digits.get(asset, DECIMALS)
+
+
+def checked(fees: Fees) -> Fees:
+    """`fees`, or `InvalidField` where a trade could cost more than it brings in."""
+    for field in ("maker", "taker", "buyer", "seller", "discount"):
+        rate: Decimal = getattr(fees, field)
+        if not (rate.is_finite() and 0 <= rate < 1):
+            raise InvalidField("commission", f"{rate} is no rate", "give a fraction from 0 to below 1")
+    if max(fees.maker, fees.taker) + max(fees.buyer, fees.seller) >= 1:
+        raise InvalidField("commission", "the rates add up to all of a trade", "give smaller fractions")
+    return fees

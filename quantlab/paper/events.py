@@ -1,4 +1,4 @@
-"""What goes into the paper exchange and what comes out of it: orders, executions, prints, levels.
+"""What comes out of the paper exchange: executions, lists, balances, prints, levels.
 
 Values only: frozen, exact, no behaviour and no wire format (the server folder encodes them).
 Prices are in the quote asset, quantities in the base asset, times in UTC milliseconds. Structs of
@@ -12,8 +12,10 @@ from enum import StrEnum
 
 import msgspec
 
-from quantlab.domain.orders import OrderSnapshot, OrderType, Side, TimeInForce
+from quantlab.domain.instrument import ZERO
+from quantlab.domain.orders import Side
 from quantlab.domain.position import Balance
+from quantlab.paper.orders import CancelledList, ListState, OrderState, Placed
 
 NO_TRADE = -1
 
@@ -38,6 +40,7 @@ class Status(StrEnum):
     """Where an order stands. Source: Binance spot "Enums", order status."""
 
     NEW = "NEW"
+    PENDING_NEW = "PENDING_NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -54,67 +57,38 @@ class ExecutionType(StrEnum):
     NEW = "NEW"
     TRADE = "TRADE"
     CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
     TRADE_PREVENTION = "TRADE_PREVENTION"
 
 
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as an account sends it. An empty `client_order_id` lets the venue make one.
+class Replaced(msgspec.Struct, frozen=True):
+    """What became of a cancel and of the order in its place; `placed` None: it was not attempted.
 
-    LIMIT takes `quantity`, `price` and `time_in_force`; MARKET takes `quantity` or
-    `quote_quantity` (the amount of the quote asset to spend or to receive).
+    Source: Binance spot REST API, "Cancel an Existing Order and Send a New Order (TRADE)".
     """
 
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce | None = None
-    quantity: Decimal | None = None
-    quote_quantity: Decimal | None = None
-    price: Decimal | None = None
-    client_order_id: str = ""
-
-    def __post_init__(self) -> None:
-        """Take the venue's text for an enum ("BUY"); `ValueError` where it is none.
-
-        The book tells sides apart by identity: unnoticed text would trade the wrong way.
-        """
-        for field, kind in (("side", Side), ("type", OrderType), ("time_in_force", TimeInForce)):
-            value = getattr(self, field)
-            if type(value) is not kind and value is not None:
-                msgspec.structs.force_setattr(self, field, kind(value))
-
-
-class PlacedTrade(msgspec.Struct, frozen=True, gc=False):
-    """One fill of an order that was just placed, as the FULL response lists it."""
-
-    price: Decimal
-    quantity: Decimal
-    commission: Decimal
-    commission_asset: str
-    trade_id: int
-
-
-class Placed(msgspec.Struct, frozen=True):
-    """The order as it stands after it was placed, and the trades it made at once."""
-
-    order: OrderSnapshot
-    trades: tuple[PlacedTrade, ...]
+    cancelled: OrderState | CancelledList | Refused
+    placed: Placed | Refused | None
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """One change of one order of one account; `order` is as it stands after the change.
 
-    `cancel_client_order_id` is the cancel's own id, "" where none was given. `trade_id` is
+    `cancel_client_order_id` is the cancel's own id, "" where none was given;
+    `original_client_order_id` is the order's id before it was amended. `trade_id` is
     -1, the amounts 0 and `commission_asset` None where nothing traded. `execution_id` grows
-    by one with each execution of the exchange.
+    by one with each execution of the exchange. After a prevented trade, `last_prevented` is what the
+    order lost by it, and the three after that say with whom and what would have traded.
     """
 
     account: str
-    order: OrderSnapshot
+    order: OrderState
     execution_type: ExecutionType
     cancel_client_order_id: str
+    original_client_order_id: str = ""
+    reject_reason: str = "NONE"
     last_quantity: Decimal
     last_price: Decimal
     commission: Decimal
@@ -123,6 +97,10 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     execution_id: int
     is_maker: bool
     time_ms: int
+    last_prevented: Decimal = ZERO
+    counter_order_id: int | None = None
+    prevented_price: Decimal = ZERO
+    prevented_execution: Decimal = ZERO
 
 
 class TradePrint(msgspec.Struct, frozen=True, gc=False):
@@ -166,4 +144,21 @@ class BalanceChange(msgspec.Struct, frozen=True):
     time_ms: int
 
 
-Event = Execution | TradePrint | LevelChange | BalanceChange
+class BalanceDelta(msgspec.Struct, frozen=True):
+    """What came into an account, or left it, other than by trading."""
+
+    account: str
+    asset: str
+    delta: Decimal
+    time_ms: int
+
+
+class ListChange(msgspec.Struct, frozen=True):
+    """A list of orders of one account, as it stands after a change."""
+
+    account: str
+    order_list: ListState
+    time_ms: int
+
+
+Event = Execution | ListChange | TradePrint | LevelChange | BalanceChange | BalanceDelta

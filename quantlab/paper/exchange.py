@@ -11,52 +11,72 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.orders import AccountTrade, OrderSnapshot, Side
-from quantlab.domain.position import Balance
 from quantlab.paper.accounts import Account, Ledger
-from quantlab.paper.admission import admit
+from quantlab.paper.admission import Gate, require_entry, unfit
+from quantlab.paper.aftermath import Aftermath
+from quantlab.paper.amending import Amending
+from quantlab.paper.cancelling import Cancelling
 from quantlab.paper.events import (
     BalanceChange,
+    BalanceDelta,
     Event,
     Execution,
     ExecutionType,
     LevelChange,
-    NewOrder,
-    Placed,
-    PlacedTrade,
+    ListChange,
     Refused,
+    Replaced,
     Status,
     TradePrint,
 )
-from quantlab.paper.filters import MANDATORY, UNKNOWN_SYMBOL
-from quantlab.paper.floor import Floor
+from quantlab.paper.filters import ORDER_REJECTED, Ticket
+from quantlab.paper.floor import Floor, Met
 from quantlab.paper.listing import Levels, Listing, TapeLevels
-from quantlab.paper.matching import Match
+from quantlab.paper.lists import parts
+from quantlab.paper.mirroring import Mirroring
+from quantlab.paper.orders import (
+    Amended,
+    CancelledList,
+    Contingency,
+    Fees,
+    NewList,
+    NewOrder,
+    OrderState,
+    Placed,
+    PlacedList,
+    PlacedTrade,
+)
 from quantlab.paper.queue import QueueModel
 from quantlab.paper.records import Records
+from quantlab.paper.reports import assets_of
+from quantlab.paper.rules import ExchangeRules, Rules
 from quantlab.paper.units import asset_decimals
+from quantlab.paper.venueorder import OrderList
 
 __all__ = [
-    "BalanceChange", "Event", "Exchange", "Execution", "ExecutionType", "LevelChange", "Levels", "NewOrder",
-    "Placed", "PlacedTrade", "Refused", "Status", "TapeLevels", "TradePrint",
+    "BalanceChange", "BalanceDelta", "Event", "Exchange", "Execution", "ExecutionType", "LevelChange",
+    "Levels", "ListChange", "NewOrder", "Placed", "PlacedTrade", "Refused", "Replaced", "Status",
+    "TapeLevels", "TradePrint",
 ]  # fmt: skip
 
-UNKNOWN_KEY = -2015
-CANCEL_REJECTED = -2011
-NO_SUCH_ORDER = -2013
 
-
-class Exchange:
+class Exchange(Mirroring):
     """A spot exchange for any number of symbols and accounts, with price-time priority.
 
-    Own orders of one account never trade with each other. The mode is EXPIRE_MAKER, one of the
-    spot venue's (a fixed one here): the resting order goes, as EXPIRED_IN_MATCH, and the taker
-    trades on. Commission is taken from the asset received.
+    Own orders of one account meet as the taker's self-trade prevention says. Commission is taken
+    from the asset received, or from the account's discount asset.
 
-    Snapshots, trades and balances are the domain's. A MARKET order's snapshot says
-    time_in_force GTC and price 0, as Binance answers it; one by quote amount says as quantity
-    what it traded.
+    A MARKET order's state says time_in_force GTC and price 0, as Binance answers it; one by quote
+    amount says as quantity what it traded.
+
+    Args:
+        instruments: What is listed, each under the usual `Rules` (see `set_rules`).
+        limits: What one account may have open on the whole exchange.
+        queue_model: How our resting orders advance in the queues of a mirrored market.
+        records: An empty one, where the past is to be remembered longer or shorter than usual.
 
     Args:
         instruments: What to list.
@@ -67,7 +87,12 @@ class Exchange:
     """
 
     def __init__(
-        self, instruments: Iterable[Instrument], *, queue_model: QueueModel = QueueModel.POWER2
+        self,
+        instruments: Iterable[Instrument],
+        *,
+        limits: ExchangeRules | None = None,
+        records: Records | None = None,
+        queue_model: QueueModel = QueueModel.POWER2,
     ) -> None:
         self.instruments: dict[str, Instrument] = {each.symbol: each for each in instruments}
         digits = asset_decimals(self.instruments.values())
@@ -75,9 +100,20 @@ class Exchange:
             symbol: Listing(each, digits, queue_model) for symbol, each in self.instruments.items()
         }
         self._ledger = Ledger(digits)
-        self._records = Records()
-        self._floor = Floor(self._ledger, self._records)
+        self._records = Records() if records is None else records
+        self._gate = Gate(self._records, limits or ExchangeRules())
+        self._floor = Floor(self._ledger, self._records, self._listings)
+        self._aftermath = Aftermath(self._floor, self._records, self._listings)
+        self._amending = Amending(self._floor, self._records, self._gate)
+        self._cancelling = Cancelling(self._floor, self._records)
         self._last_order_id = 0
+        self._last_list_id = -1
+
+    @property
+    def limits(self) -> ExchangeRules:
+        return self._gate.limits
+
+    # --- accounts and symbols
 
     def open_account(
         self,
@@ -85,6 +121,7 @@ class Exchange:
         balances: Mapping[str, Decimal],
         *,
         commission: Decimal = Decimal("0.001"),
+        fees: Fees | None = None,
         silent: bool = False,
     ) -> None:
         """Fund a new account.
@@ -92,31 +129,105 @@ class Exchange:
         Args:
             account: Any name not in use.
             balances: Free amount by asset.
-            commission: Fraction of what each trade brings in.
-            silent: For the synthetic market's agents: the account gets no `Execution` and no
-                `BalanceChange`, and its closed orders and trades are not remembered.
+            commission: Fraction of what each trade brings in; `fees` says more, instead.
+            silent: For the synthetic market's agents: the account gets no events, its closed orders and
+                trades are not remembered, and only the filters of price and quantity look at its orders.
 
         Raises:
             InvalidField: The name is taken, or an amount is negative or too fine.
         """
-        self._ledger.open(account, balances, commission=commission, silent=silent)
+        fees = fees or Fees(maker=commission, taker=commission)
+        self._ledger.open(account, balances, fees=fees, silent=silent)
+
+    def set_fees(self, account: str, symbol: str, fees: Fees) -> None:
+        """What the account pays in this symbol from now on."""
+        self._account(account).set_fees(self._listing(symbol).symbol, fees)
+
+    def set_may_trade(self, account: str, *, may_trade: bool) -> None:
+        """Let the account place orders, or not; what it has open stays."""
+        self._account(account).may_trade = may_trade
+
+    def transfer(self, account: str, asset: str, amount: Decimal, now_ms: int) -> None:
+        """Bring an amount into an account, or take it out where it is negative; the account is told.
+
+        Raises:
+            InvalidField: The amount is too fine, or more than is free.
+        """
+        owner = self._account(account)
+        self._ledger.transfer(owner, asset, amount)
+        self._floor.events.append(BalanceDelta(account, asset, amount, now_ms))
+        self._floor.reports.balances([owner], [asset], now_ms)
+
+    def set_rules(self, symbol: str, rules: Rules) -> None:
+        """Let orders in by these filters from now on; open orders stay.
+
+        Raises:
+            InvalidField: A tick or step is no multiple of the one the symbol was listed with.
+        """
+        self._listing(symbol).set_rules(rules)
+        self.instruments[symbol] = rules.instrument
+
+    def set_status(self, symbol: str, status: str) -> None:
+        """TRADING, HALT, BREAK, CANCEL_ONLY: new orders only while TRADING, cancels always."""
+        rules = self.rules(symbol)
+        instrument = msgspec.structs.replace(rules.instrument, status=status)
+        self.set_rules(symbol, msgspec.structs.replace(rules, instrument=instrument))
 
     # --- orders
 
+    def check(self, account: str, order: NewOrder, now_ms: int) -> None:
+        """Refuse what `place` would refuse before an order reaches the matching engine; place nothing."""
+        self._gate.examine(self._account(account), self._listing(order.symbol), [order], now_ms)
+
     def place(self, account: str, order: NewOrder, now_ms: int) -> Placed:
-        """Take an order: trade what crosses, then rest or expire what is left.
+        """Take an order: it trades what crosses, then rests or expires; or it waits for its trigger.
 
         Returns:
-            The order as it then stands, and the trades it made at once.
+            The order as it then stands, and what it met at once.
 
         Raises:
             Refused: A filter, a parameter, the balance or a duplicate id; nothing changed.
         """
         owner, listing = self._account(account), self._listing(order.symbol)
-        taker = admit(owner, listing, self._records, order, order_id=self._last_order_id + 1, now_ms=now_ms)
-        self._last_order_id = taker.order_id
-        trades = self._floor.take(taker, listing, now_ms)
-        return Placed(taker.snapshot(), trades)
+        (ticket,) = self._gate.examine(owner, listing, [order], now_ms)
+        taken = self._gate.build(
+            owner, listing, order, ticket, order_id=self._last_order_id + 1, now_ms=now_ms
+        )
+        require_entry(taken, listing, self._records)
+        self._last_order_id = taken.order_id
+        met = self._floor.enter(taken, listing, now_ms)
+        placed = Placed(taken.snapshot(), *met)
+        self._aftermath.settle_down(listing, now_ms)
+        return placed
+
+    def place_list(self, account: str, asked: NewList, now_ms: int) -> PlacedList:
+        """Take orders that depend on each other. A pending order shows as such, whatever happens at once.
+
+        Raises:
+            Refused: One of the orders may not come in, or they do not fit together; nothing changed.
+        """
+        working, legs = parts(asked)
+        owner, listing = self._account(account), self._listing(asked.symbol)
+        orders = legs if working is None else (working, *legs)
+        tickets = self._gate.examine(owner, listing, orders, now_ms)
+        self._gate.require_list_room(owner, listing)
+        group = self._group(owner, asked, zip(orders, tickets, strict=True), now_ms)
+        entry = group.working
+        if entry is not None:
+            require_entry(entry, listing, self._records)
+        elif (objection := unfit(group, listing, self._records)) is not None:
+            raise Refused(ORDER_REJECTED, objection)
+        self._last_order_id = max(each.order_id for each in group.orders)
+        self._last_list_id = group.order_list_id
+        self._records.listed(group)
+        self._floor.reports.list_changed(group, now_ms)
+        met = self._enter_list(group, listing, now_ms)
+        state = group.state()
+        placed = tuple(
+            Placed(each.snapshot(), *(met if each is entry else ((), ()))) for each in group.orders
+        )
+        self._aftermath.settle_down(listing, now_ms)
+        return PlacedList(state, placed)
 
     def cancel(
         self,
@@ -126,165 +237,148 @@ class Exchange:
         order_id: int | None = None,
         client_order_id: str | None = None,
         cancel_client_order_id: str = "",
+        restriction: str | None = None,
         now_ms: int,
-    ) -> OrderSnapshot:
-        """Cancel one open order, named by either id or by both.
+    ) -> OrderState | CancelledList:
+        """Cancel one open order, named by either id or by both; the whole list where it is of one.
+
+        Args:
+            restriction: "ONLY_NEW" or "ONLY_PARTIALLY_FILLED": -2011 where it stands otherwise.
 
         Raises:
             Refused: -2011, no such open order; -1102, no id; -1121, no such symbol.
         """
-        self._account(account)
-        listing = self._listing(symbol)
-        _require_id(order_id, client_order_id)
-        found = self._records.find_open(account, symbol, order_id, client_order_id)
-        if found is None:
-            raise Refused(CANCEL_REJECTED, "Unknown order sent.")
-        self._floor.cancel(found, listing, cancel_client_order_id, now_ms)
-        return found.snapshot()
+        owner, listing = self._account(account), self._listing(symbol)
+        found = self._cancelling.find(owner, symbol, order_id, client_order_id, restriction)
+        cancelled = self._cancelling.cancel(found, listing, cancel_client_order_id, now_ms)
+        self._aftermath.settle_down(listing, now_ms)
+        return cancelled.answer()
 
-    def cancel_all(self, account: str, symbol: str, now_ms: int) -> list[OrderSnapshot]:
-        """Cancel every open order of the account in one symbol, oldest first; -2011 where none is."""
-        self._account(account)
-        listing = self._listing(symbol)
-        found = self._records.open_orders(account, symbol)
-        if not found:
-            raise Refused(CANCEL_REJECTED, "Unknown order sent.")
-        for order in found:
-            self._floor.cancel(order, listing, "", now_ms)
-        return [order.snapshot() for order in found]
-
-    # --- queries
-
-    def order(
-        self, account: str, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None
-    ) -> OrderSnapshot:
-        """One order, open or closed; of equal client ids the open one, else the latest; else -2013."""
-        self._account(account)
-        self._listing(symbol)
-        _require_id(order_id, client_order_id)
-        found = self._records.find(account, symbol, order_id, client_order_id)
-        if found is None:
-            raise Refused(NO_SUCH_ORDER, "Order does not exist.")
-        return found.snapshot()
-
-    def open_orders(self, account: str, symbol: str | None = None) -> list[OrderSnapshot]:
-        """The account's open orders, oldest first; of every symbol where `symbol` is None."""
-        self._account(account)
-        if symbol is not None:
-            self._listing(symbol)
-        return [order.snapshot() for order in self._records.open_orders(account, symbol)]
-
-    def trades(
+    def cancel_list(
         self,
         account: str,
         symbol: str,
         *,
-        from_id: int | None = None,
+        order_list_id: int | None = None,
+        list_client_order_id: str | None = None,
+        cancel_client_order_id: str = "",
+        now_ms: int,
+    ) -> CancelledList:
+        """Cancel every open order of a list; -2011 where there is no such open list."""
+        owner, listing = self._account(account), self._listing(symbol)
+        group = self._cancelling.find_list(owner, symbol, order_list_id, list_client_order_id)
+        cancelled = self._cancelling.cancel(group.orders[0], listing, cancel_client_order_id, now_ms)
+        self._aftermath.settle_down(listing, now_ms)
+        return cancelled.as_list()
+
+    def cancel_all(
+        self, account: str, symbol: str, now_ms: int, cancel_client_order_id: str = ""
+    ) -> list[OrderState | CancelledList]:
+        """Cancel every open order of the account in one symbol, oldest first; -2011 where none is."""
+        owner, listing = self._account(account), self._listing(symbol)
+        cancelled = self._cancelling.cancel_all(owner, listing, cancel_client_order_id, now_ms)
+        self._aftermath.settle_down(listing, now_ms)
+        return [each.answer() for each in cancelled]
+
+    def replace(
+        self,
+        account: str,
+        symbol: str,
+        order: NewOrder,
+        *,
         order_id: int | None = None,
-        limit: int = 500,
-    ) -> list[AccountTrade]:
-        """The account's trades, oldest first: `limit` from `from_id` on, or else the last `limit`."""
-        self._account(account)
-        self._listing(symbol)
-        return self._records.trades(account, symbol, from_id=from_id, order_id=order_id, limit=limit)
+        client_order_id: str | None = None,
+        cancel_client_order_id: str = "",
+        restriction: str | None = None,
+        stop_on_failure: bool = True,
+        over_limit: Refused | None = None,
+        now_ms: int,
+    ) -> Replaced:
+        """Cancel an order and place another of the same symbol.
 
-    def balances(self, account: str) -> dict[str, Balance]:
-        """Every asset the account was funded with or has traded."""
-        return self._ledger.balances(self._account(account))
+        Args:
+            stop_on_failure: Without a cancel, no order.
+            over_limit: Too many orders have been placed already: cancel only, and refuse the order by this.
 
-    def totals(self) -> dict[str, Decimal]:
-        """By asset everything there is: accounts, commission, and a tape's public (see `Ledger`)."""
-        return self._ledger.totals()
+        Raises:
+            Refused: A filter or a parameter of the new order; then nothing is cancelled either.
+        """
+        self.check(account, order, now_ms)
+        cancelled: OrderState | CancelledList | Refused
+        try:
+            cancelled = self.cancel(
+                account, symbol, order_id=order_id, client_order_id=client_order_id,
+                cancel_client_order_id=cancel_client_order_id, restriction=restriction, now_ms=now_ms,
+            )  # fmt: skip
+        except Refused as refused:
+            if stop_on_failure:
+                return Replaced(refused, None)
+            cancelled = refused
+        if over_limit is not None:
+            return Replaced(cancelled, over_limit)
+        try:
+            return Replaced(cancelled, self.place(account, order, now_ms))
+        except Refused as refused:
+            return Replaced(cancelled, refused)
 
-    def depth(self, symbol: str, limit: int) -> tuple[int, Levels, Levels]:
-        """Last update id, bids, asks: (price, quantity) of the best `limit` prices, best first."""
-        listing = self._listing(symbol)
-        return listing.update_id, listing.depth(Side.BUY, limit), listing.depth(Side.SELL, limit)
+    def amend(
+        self,
+        account: str,
+        symbol: str,
+        quantity: Decimal,
+        *,
+        order_id: int | None = None,
+        client_order_id: str | None = None,
+        new_client_order_id: str = "",
+        now_ms: int,
+    ) -> Amended:
+        """Make an open order smaller; it keeps its place. An order of a pair takes the other with it.
 
-    def recent_trades(self, symbol: str, limit: int) -> list[TradePrint]:
-        """The last public trades, oldest first; the last 1000 are kept."""
-        prints = self._listing(symbol).prints
-        return list(prints)[-limit:] if limit > 0 else []
-
-    def best(self, symbol: str) -> tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]:
-        """Bid, its quantity, ask, its quantity; None where a side is empty."""
-        listing = self._listing(symbol)
-        return (*listing.best(Side.BUY), *listing.best(Side.SELL))
-
-    def last_price(self, symbol: str) -> Decimal | None:
-        """The price of the last public trade; None before the first."""
-        listing = self._listing(symbol)
-        return None if listing.last is None else listing.grid.price(listing.last)
+        Raises:
+            Refused: -2038 where it cannot be, or the filter that the new quantity does not pass.
+        """
+        owner, listing = self._account(account), self._listing(symbol)
+        order = self._amending.find(owner, symbol, order_id, client_order_id)
+        return self._amending.amend(order, listing, quantity, new_client_order_id, now_ms)
 
     def drain_events(self) -> list[Event]:
         """Everything that happened since the last call, in order."""
-        events, self._floor.events = self._floor.events, []
-        return events
+        return self._floor.reports.drain()
 
-    # --- a recorded market; see tapebook.py for what it means to trade against it
-
-    def mirror_snapshot(
-        self, symbol: str, last_update_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int = 0
-    ) -> None:
-        """Show this book from now on, in place of the symbol's own.
-
-        The first one is no event. A later one is the diff that it makes, under the ids that follow
-        on; one that is older than the book is nothing.
-
-        Raises:
-            TapeError: A price or quantity is off the instrument's grid.
-        """
-        listing = self._listing(symbol)
-        self._mirrored(listing, *listing.mirror_book(last_update_id, bids, asks, now_ms), now_ms)
-
-    def mirror_depth(  # noqa: PLR0917  # the fields of a recorded diff, in its order
-        self, symbol: str, first_id: int, final_id: int, bids: TapeLevels, asks: TapeLevels, now_ms: int
-    ) -> None:
-        """Fold one recorded diff in. `TapeError` where a level is off the instrument's grid."""
-        listing = self._listing(symbol)
-        self._mirrored(listing, *listing.mirror_diff(first_id, final_id, bids, asks, now_ms), now_ms)
-
-    def mirror_trade(  # noqa: PLR0917  # the fields of a recorded trade, in its order
-        self,
-        symbol: str,
-        trade_id: int,
-        price: Decimal | str,
-        quantity: Decimal | str,
-        buyer_is_maker: bool,  # noqa: FBT001  # the venue's own field
-        now_ms: int,
-    ) -> None:
-        """Print one recorded trade, and fill from it our orders that its flow reaches (see `queue`).
-
-        Our own fills take the symbol's own trade ids, from 1, and print nothing public.
-        """
-        listing = self._listing(symbol)
-        ticks, units = listing.whole_level(price, quantity)
-        tape, shown = listing.mirror(), listing.grid.base(units)
-        printed = listing.print(trade_id, ticks, shown, buyer_is_maker=buyer_is_maker, now_ms=now_ms)
-        self._floor.events.append(printed)
-        filled = tape.print(ticks, units, buyer_is_maker=buyer_is_maker)
-        self._floor.fill_from_tape(filled, listing, now_ms)
-
-    def _mirrored(self, listing: Listing, changes: list[LevelChange], filled: Match, now_ms: int) -> None:
-        self._floor.events += changes
-        if filled.fills:
-            self._floor.fill_from_tape(filled, listing, now_ms)
-
-    def _account(self, account: str) -> Account:
-        found = self._ledger.accounts.get(account)
-        if found is None:
-            raise Refused(UNKNOWN_KEY, "Invalid API-key, IP, or permissions for action.")
-        return found
-
-    def _listing(self, symbol: str) -> Listing:
-        found = self._listings.get(symbol)
-        if found is None:
-            raise Refused(UNKNOWN_SYMBOL, "Invalid symbol.")
-        return found
-
-
-def _require_id(order_id: int | None, client_order_id: str | None) -> None:
-    if order_id is None and client_order_id is None:
-        raise Refused(
-            MANDATORY, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+    def _group(
+        self, owner: Account, asked: NewList, orders: Iterable[tuple[NewOrder, Ticket]], now_ms: int
+    ) -> OrderList:
+        """The list as it will be, its orders not in yet; `Refused` where an id is taken."""
+        listing = self._listing(asked.symbol)
+        number, name = self._last_list_id + 1, asked.list_client_order_id
+        if any(each.list_client_order_id == name for each in self._records.open_lists(owner.name)):
+            raise Refused(ORDER_REJECTED, "Duplicate order sent.")
+        built = [
+            self._gate.build(owner, listing, order, ticket, order_id=order_id, now_ms=now_ms)
+            for order_id, (order, ticket) in enumerate(orders, start=self._last_order_id + 1)
+        ]
+        if len({each.client_order_id for each in built}) < len(built):
+            raise Refused(ORDER_REJECTED, "Duplicate order sent.")
+        working = None if asked.contingency is Contingency.OCO else built[0]
+        return OrderList(
+            order_list_id=number,
+            list_client_order_id=name or f"auto-list-{number}",
+            account=owner,
+            symbol=asked.symbol,
+            contingency=asked.contingency,
+            working=working,
+            legs=tuple(built if working is None else built[1:]),
+            now_ms=now_ms,
         )
+
+    def _enter_list(self, group: OrderList, listing: Listing, now_ms: int) -> Met:
+        """A list's first step: its pair comes in, or its working order does; what that met at once."""
+        if group.working is None:
+            self._aftermath.bring_in_pair(group, listing, now_ms)
+            self._floor.reports.balances([group.account], assets_of(listing), now_ms)
+            return (), ()
+        for leg in group.legs:
+            leg.status = Status.PENDING_NEW
+            self._records.opened(leg)
+            self._floor.reports.changed(leg, ExecutionType.NEW, now_ms)
+        return self._floor.enter(group.working, listing, now_ms)

@@ -1,82 +1,148 @@
-"""What happens to admitted orders: they match, settle, rest, end, and every step is reported.
+"""What happens to admitted orders: they wait, match, settle, rest, end, and every step is reported.
 
 Refuses nothing: by now an order is known to be good and paid for (`admission`). The events of
-one request come in this order: NEW; for each fill the maker's TRADE, the taker's, the public
-print; TRADE_PREVENTION; book levels; the taker's end; balances.
+one step come in this order: NEW; for each fill the maker's TRADE, the taker's, the public
+print; TRADE_PREVENTION; book levels; the taker's end; balances. What a trade sets off (a stop that
+triggers, a pending order that comes in) happens after the step, in the order in which it was set off.
 """
 
 from __future__ import annotations
 
-from quantlab.domain.instrument import ZERO
-from quantlab.domain.orders import AccountTrade, OrderType, Side, TimeInForce
+from collections import deque
+from collections.abc import Mapping
+
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.paper.accounts import Account, Ledger
-from quantlab.paper.admission import fills_whole
-from quantlab.paper.events import (
-    NO_TRADE,
-    BalanceChange,
-    Event,
-    Execution,
-    ExecutionType,
-    PlacedTrade,
-    Status,
-)
+from quantlab.paper.events import Event, ExecutionType, Status
 from quantlab.paper.listing import Listing
 from quantlab.paper.matching import Match
-from quantlab.paper.records import Records, VenueOrder
-from quantlab.paper.units import EXACT
-
-NO_FILL = PlacedTrade(ZERO, ZERO, ZERO, "", NO_TRADE)
+from quantlab.paper.orders import OrderKind, PlacedTrade, PreventedMatch
+from quantlab.paper.records import Records
+from quantlab.paper.reports import Reports, assets_of
+from quantlab.paper.settlement import Settlement, Trade
+from quantlab.paper.venueorder import OrderList, VenueOrder
 
 Touched = dict[Account, None]  # accounts whose balances moved, in the order in which they did
+Met = tuple[tuple[PlacedTrade, ...], tuple[PreventedMatch, ...]]  # by an order, at once
+RESTING = (OrderKind.LIMIT, OrderKind.LIMIT_MAKER, OrderKind.STOP_LOSS_LIMIT, OrderKind.TAKE_PROFIT_LIMIT)
 
 
 class Floor:
-    """The one writer of funds, records and events."""
+    """The one writer of funds, records and events.
 
-    def __init__(self, ledger: Ledger, records: Records) -> None:
-        self.events: list[Event] = []
-        self._ledger = ledger
+    `due` holds what trades have set off and nobody has done yet: triggered orders, filled lists.
+    """
+
+    def __init__(self, ledger: Ledger, records: Records, listings: Mapping[str, Listing]) -> None:
+        self.reports = Reports(ledger, records)
         self._records = records
-        self._execution_id = 0
+        self._listings = listings
+        self._settlement = Settlement(ledger, listings)
+        self.due: deque[VenueOrder | OrderList] = deque()
 
-    def take(self, taker: VenueOrder, listing: Listing, now_ms: int) -> tuple[PlacedTrade, ...]:
-        """Play one new order through: trade what crosses, then rest or expire what is left."""
-        self._report(taker, ExecutionType.NEW, now_ms)
+    @property
+    def events(self) -> list[Event]:
+        return self.reports.events
+
+    def enter(self, order: VenueOrder, listing: Listing, now_ms: int) -> Met:
+        """An order's first step: it waits for its trigger, or goes to work."""
+        if order.type.is_contingent:
+            self.hold(order)
+            self._records.opened(order)
+            listing.triggers.add(order, listing.last, now_ms)
+            self.reports.changed(order, ExecutionType.NEW, now_ms)
+            self.reports.balances({order.account: None}, assets_of(listing), now_ms)
+            return (), ()
+        order.working_ms = now_ms
+        self.reports.changed(order, ExecutionType.NEW, now_ms)
+        return self.work(order, listing, now_ms)
+
+    def work(self, taker: VenueOrder, listing: Listing, now_ms: int) -> Met:
+        """Play an order that holds no funds through: trade what crosses, then rest or expire what is left."""
         touched: Touched = {taker.account: None}
         trades: list[PlacedTrade] = []
-        if taker.time_in_force is not TimeInForce.FOK or fills_whole(taker, listing, self._records):
+        prevented: list[PreventedMatch] = []
+        result = None
+        if taker.time_in_force is not TimeInForce.FOK or listing.fills_whole(taker):
             result = listing.match(taker)
             if result.fills:
                 trades = self._settle_all(result, taker, listing, touched, now_ms)
             if result.prevented:
-                self._expire_prevented(result, now_ms)
+                prevented = self._prevent_all(result, taker, listing, touched, now_ms)
             if result.levels:
                 maker_side = Side.SELL if taker.side is Side.BUY else Side.BUY
-                self.events += listing.changes(maker_side, result.levels, now_ms)
-        if not taker.remaining and not taker.unspent:
-            self._records.closed(taker)
-        elif taker.type is OrderType.LIMIT and taker.time_in_force is TimeInForce.GTC:
-            taker.account.lock(*taker.reserved())
+                self.reports.events += listing.changes(maker_side, result.levels, now_ms)
+        if result is not None and result.stopped:
+            self.end(taker, Status.EXPIRED_IN_MATCH, None, listing, now_ms)
+        elif not taker.remaining and not taker.unspent:
+            self._finished(taker)
+        elif taker.type in RESTING and taker.time_in_force is TimeInForce.GTC:
+            self.hold(taker)
+            taker.booked = True
             self._records.opened(taker)
-            self.events += listing.rest(taker, now_ms)
+            self.reports.events += listing.rest(taker, now_ms)
         else:
-            self._end(taker, Status.EXPIRED, ExecutionType.EXPIRED, now_ms)
-        self._report_balances(listing, touched, now_ms)
-        return tuple(trades)
-
-    def cancel(self, order: VenueOrder, listing: Listing, cancel_client_order_id: str, now_ms: int) -> None:
-        """Take a resting order off the book and free its funds."""
-        order.account.unlock(*order.reserved())
-        changes = listing.remove(order, now_ms)
-        self._end(order, Status.CANCELED, ExecutionType.CANCELED, now_ms, cancel_client_order_id)
-        self.events += changes
-        self._report_balances(listing, {order.account: None}, now_ms)
+            taker.expiry_reason = _reason(taker)
+            self.end(taker, Status.EXPIRED, ExecutionType.EXPIRED, listing, now_ms)
+        self.reports.balances(touched, assets_of(listing), now_ms)
+        return tuple(trades), tuple(prevented)
 
     def fill_from_tape(self, result: Match, listing: Listing, now_ms: int) -> None:
         """Settle our resting orders' fills with the public of a tape."""
         touched: Touched = {}
         self._settle_all(result, None, listing, touched, now_ms)
-        self._report_balances(listing, touched, now_ms)
+        self.reports.balances(touched, assets_of(listing), now_ms)
+
+    def end(
+        self,
+        order: VenueOrder,
+        status: Status,
+        execution_type: ExecutionType | None,
+        listing: Listing,
+        now_ms: int,
+        *,
+        cancel_client_order_id: str = "",
+    ) -> None:
+        """Close an order that will trade no more, wherever it stands, and free its funds.
+
+        `execution_type` None: it has been reported already.
+        """
+        self.release(order)
+        changes = []
+        if order.waiting:
+            listing.triggers.remove(order)
+        elif order.booked and order.remaining:
+            changes = listing.remove(order, now_ms)
+        order.booked = False
+        order.status = status
+        order.updated_ms = now_ms
+        if execution_type is not None:
+            self.reports.changed(order, execution_type, now_ms, cancel_client_order_id=cancel_client_order_id)
+        self.reports.events += changes
+        self._finished(order)
+
+    # --- funds that open orders hold
+
+    def hold(self, order: VenueOrder) -> None:
+        """Lock what the open rest of an order may cost."""
+        price = order.price
+        if price is None and order.type.is_contingent:
+            price = order.stop if order.stop is not None else order.extreme
+            price = price if price is not None else self._listings[order.symbol].last
+        order.held = order.cost(price, order.remaining)
+        order.account.lock(order.asset, order.held)
+
+    def release(self, order: VenueOrder) -> None:
+        """Free what an order holds, and what its pair holds for both: the pair is none from now on."""
+        group = order.order_list
+        if group is not None and group.paired and order is not group.working:
+            group.paired = False
+            order.account.unlock(order.asset, group.held)
+            group.held = 0
+        order.account.unlock(order.asset, order.held)
+        order.held = 0
+
+    # --- trades
 
     def _settle_all(
         self, result: Match, taker: VenueOrder | None, listing: Listing, touched: Touched, now_ms: int
@@ -88,133 +154,96 @@ class Floor:
         trades = []
         for resting, price, lots in result.fills:
             maker = resting if isinstance(resting, VenueOrder) else None
-            trade_id = listing.next_trade_id()
-            taken, made = self._settle(taker, maker, listing, price=price, lots=lots, trade_id=trade_id)
-            for order, trade, is_maker in ((maker, made, True), (taker, taken, False)):
+            if maker is not None and maker.order_list is not None:
+                self.decide_pair(maker, listing, now_ms)
+            trade = Trade(taker, maker, price, lots, listing.next_trade_id())
+            taken, made = self._settlement.settle(trade, listing)
+            for order, seen, is_maker in ((maker, made, True), (taker, taken, False)):
                 if order is not None:
                     touched[order.account] = None
                     order.fill(lots, price * lots * listing.grid.tick_lot_units, now_ms)
-                    self._report_trade(order, trade, now_ms, is_maker=is_maker)
-            if maker is not None and not maker.remaining:
-                self._records.closed(maker)
+                    self.reports.traded(order, seen, now_ms, is_maker=is_maker)
+            if maker is not None and maker.status is Status.FILLED:
+                maker.booked = False
+                self._finished(maker)
             if maker is not None and taker is not None:
-                buyer_is_maker = maker.side is Side.BUY
+                bought = maker.side is Side.BUY
                 printed = listing.print(
-                    trade_id,
-                    price,
-                    taken.quantity,
-                    buyer_is_maker=buyer_is_maker,
-                    now_ms=now_ms,
-                    taker_order_id=taker.order_id,
-                )
-                self.events.append(printed)
+                    trade.trade_id, price, taken.quantity,
+                    buyer_is_maker=bought, now_ms=now_ms, taker_order_id=taker.order_id,
+                )  # fmt: skip
+                self.reports.events.append(printed)
             trades.append(taken)
         return trades
 
-    def _settle(
-        self,
-        taker: VenueOrder | None,
-        maker: VenueOrder | None,
-        listing: Listing,
-        *,
-        price: int,
-        lots: int,
-        trade_id: int,
-    ) -> tuple[PlacedTrade, PlacedTrade]:
-        """Move one fill's funds; the trade as the taker and as the maker sees it."""
-        grid = listing.grid
-        base = (grid.instrument.base, lots * grid.lot_units)
-        quote = (grid.instrument.quote, lots * price * grid.tick_lot_units)
-        taker_buys = taker.side is Side.BUY if taker else maker is not None and maker.side is Side.SELL
-        gives, gets = (quote, base) if taker_buys else (base, quote)
-        taker_fee, maker_fee = self._ledger.settle(
-            taker.account if taker else None, maker.account if maker else None, gives, gets
-        )
-        if not taker_buys:
-            taker_paid, maker_paid = grid.quote(taker_fee), grid.base(maker_fee)
-        else:
-            taker_paid, maker_paid = grid.base(taker_fee), grid.quote(maker_fee)
-        at, quantity = grid.price(price), grid.quantity(lots)
-        return (
-            PlacedTrade(at, quantity, taker_paid, gets[0], trade_id),
-            PlacedTrade(at, quantity, maker_paid, gives[0], trade_id),
-        )
+    def _prevent_all(
+        self, result: Match, taker: VenueOrder, listing: Listing, touched: Touched, now_ms: int
+    ) -> list[PreventedMatch]:
+        """Self-trades that did not happen: what each side lost is reported, its funds are freed."""
+        found = []
+        for what in result.prevented:
+            maker = what.maker
+            if not isinstance(maker, VenueOrder):
+                continue
+            number = listing.next_prevented_id()
+            found.append(self.reports.match_prevented(taker, maker, what, number, now_ms))
+            if what.maker_lots:
+                self._lose(maker, what.maker_lots, number, listing, now_ms)
+                self.reports.prevented(maker, taker, what, what.maker_lots, now_ms)
+                if not maker.remaining:
+                    maker.booked = False
+                    self._finished(maker)
+            if what.taker_lots:
+                taker.prevented += what.taker_lots
+                taker.prevented_match_id = number
+                taker.updated_ms = now_ms
+                if result.stopped and what is result.prevented[-1]:
+                    taker.status = Status.EXPIRED_IN_MATCH
+                self.reports.prevented(taker, maker, what, what.taker_lots, now_ms)
+        touched[taker.account] = None
+        return found
 
-    def _expire_prevented(self, result: Match, now_ms: int) -> None:
-        for own in result.prevented:
-            if isinstance(own, VenueOrder):
-                own.account.unlock(*own.reserved())
-                self._end(own, Status.EXPIRED_IN_MATCH, ExecutionType.TRADE_PREVENTION, now_ms)
+    def _lose(self, maker: VenueOrder, lots: int, number: int, listing: Listing, now_ms: int) -> None:
+        """Count what a resting order lost to prevention; its funds for it are free again."""
+        if maker.order_list is not None:
+            self.decide_pair(maker, listing, now_ms)
+        freed = maker.cost(maker.price, lots)
+        maker.account.unlock(maker.asset, freed)
+        maker.held -= freed
+        maker.prevented += lots
+        maker.prevented_match_id = number
+        maker.updated_ms = now_ms
+        if not maker.remaining:
+            maker.status = Status.EXPIRED_IN_MATCH
 
-    def _end(
-        self,
-        order: VenueOrder,
-        status: Status,
-        execution_type: ExecutionType,
-        now_ms: int,
-        cancel_client_order_id: str = "",
-    ) -> None:
-        """Close an order that will trade no more."""
-        order.status = status
-        order.updated_ms = now_ms
+    # --- lists
+
+    def decide_pair(self, order: VenueOrder, listing: Listing, now_ms: int) -> None:
+        """`order`, of a pair, begins to trade: its other order expires, and it holds its own funds.
+
+        What it is just trading is not counted yet, and still needs its funds.
+        """
+        group = order.order_list
+        if group is None or not group.paired or order is group.working:
+            return
+        other = group.other(order)
+        self.release(order)
+        other.expiry_reason = "OCO_TRIGGER"
+        self.end(other, Status.EXPIRED, ExecutionType.EXPIRED, listing, now_ms)
+        order.held = order.cost(order.price, order.lots - order.executed - order.prevented)
+        order.account.lock(order.asset, order.held)
+
+    def _finished(self, order: VenueOrder) -> None:
+        """Nothing more happens to the order itself; its list may go on."""
         self._records.closed(order)
-        self._report(order, execution_type, now_ms, cancel_client_order_id=cancel_client_order_id)
+        if order.order_list is not None:
+            self.due.append(order.order_list)
 
-    # --- reports
 
-    def _report_trade(self, order: VenueOrder, trade: PlacedTrade, now_ms: int, *, is_maker: bool) -> None:
-        """One fill of one order: its execution, and a line in the account's own trades."""
-        self._report(order, ExecutionType.TRADE, now_ms, trade, is_maker=is_maker)
-        if order.account.silent:
-            return
-        row = AccountTrade(
-            symbol=order.symbol,
-            trade_id=trade.trade_id,
-            order_id=order.order_id,
-            side=order.side,
-            price=trade.price,
-            quantity=trade.quantity,
-            quote_quantity=EXACT.multiply(trade.price, trade.quantity),
-            commission=trade.commission,
-            commission_asset=trade.commission_asset,
-            is_maker=is_maker,
-            time_ms=now_ms,
-        )
-        self._records.traded(order.account.name, row)
-
-    def _report(
-        self,
-        order: VenueOrder,
-        execution_type: ExecutionType,
-        now_ms: int,
-        trade: PlacedTrade = NO_FILL,
-        *,
-        cancel_client_order_id: str = "",
-        is_maker: bool = False,
-    ) -> None:
-        self._execution_id += 1
-        if order.account.silent:
-            return
-        self.events.append(
-            Execution(
-                account=order.account.name,
-                order=order.snapshot(),
-                execution_type=execution_type,
-                cancel_client_order_id=cancel_client_order_id,
-                last_quantity=trade.quantity,
-                last_price=trade.price,
-                commission=trade.commission,
-                commission_asset=trade.commission_asset or None,
-                trade_id=trade.trade_id,
-                execution_id=self._execution_id,
-                is_maker=is_maker,
-                time_ms=now_ms,
-            )
-        )
-
-    def _report_balances(self, listing: Listing, touched: Touched, now_ms: int) -> None:
-        assets = (listing.grid.instrument.base, listing.grid.instrument.quote)
-        for account in touched:
-            if not account.silent:
-                balances = tuple(self._ledger.balance(account, asset) for asset in assets)
-                self.events.append(BalanceChange(account.name, balances, now_ms))
+def _reason(taker: VenueOrder) -> str:
+    """Why an order that did not trade in full expires. Source: "User Data Streams", Order Expiry Reason."""
+    if taker.type in (OrderKind.MARKET, OrderKind.STOP_LOSS, OrderKind.TAKE_PROFIT):
+        return "INSUFFICIENT_LIQUIDITY"
+    if taker.time_in_force is TimeInForce.FOK:
+        return "UNFILLED_FOK_ORDER_EXPIRED"
+    return "UNFILLED_IOC_QUANTITY_EXPIRED"

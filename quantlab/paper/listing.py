@@ -15,11 +15,14 @@ from quantlab.domain.decimals import plain
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import Side
 from quantlab.errors import TapeError
+from quantlab.paper.average import Average
 from quantlab.paper.events import LevelChange, TradePrint
-from quantlab.paper.filters import Filters
+from quantlab.paper.filters import Filters, Ratio
 from quantlab.paper.matching import Match, Order, OrderBook
 from quantlab.paper.queue import QueueModel
+from quantlab.paper.rules import Rules
 from quantlab.paper.tapebook import Diff, TapeBook, UnitLevels
+from quantlab.paper.triggers import Triggers
 from quantlab.paper.units import Grid
 
 PRINTS_KEPT = 1000  # what `GET /api/v3/trades` may ask for at most
@@ -29,11 +32,17 @@ TapeLevels = Iterable[tuple[Decimal | str, Decimal | str]]
 
 
 class Listing:
-    """One symbol's market. `last` is the price of the last public trade, in ticks."""
+    """One symbol's market.
+
+    Attributes:
+        last: The price of the last public trade, in ticks; None before the first.
+        triggers: The orders that wait for a price.
+        printed: Prices of public trades that the waiting orders have not been told of yet.
+    """
 
     __slots__ = (
-        "_book", "_first_id", "_queue_model", "_tape", "_trade_id", "_update_id", "filters", "grid",
-        "last", "prints", "symbol",
+        "_average", "_book", "_first_id", "_prevented_id", "_queue_model", "_tape", "_trade_id",
+        "_update_id", "filters", "grid", "last", "printed", "prints", "symbol", "triggers",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +55,10 @@ class Listing:
         self.grid = Grid(instrument, digits)
         self.filters = Filters(self.grid)
         self.last: int | None = None
+        self.triggers = Triggers()
+        self.printed: list[int] = []
+        self._average = Average(self.rules.average_minutes)
+        self._prevented_id = -1
         self.prints: deque[TradePrint] = deque(maxlen=PRINTS_KEPT)
         self._book = OrderBook()
         self._tape: TapeBook | None = None
@@ -53,6 +66,15 @@ class Listing:
         self._trade_id = 0
         self._update_id = 0
         self._first_id: int | None = None
+
+    @property
+    def rules(self) -> Rules:
+        return self.filters.rules
+
+    def set_rules(self, rules: Rules) -> None:
+        """Let orders in by these from now on; `InvalidField` where they do not fit the book's grid."""
+        self.filters = Filters(self.grid, rules)
+        self._average = Average(rules.average_minutes)
 
     # --- orders of our accounts
 
@@ -73,11 +95,31 @@ class Listing:
             return []
         return self.changes(order.side, [(order.price or 0, self._book.remove(order))], now_ms)
 
+    def reduce(self, order: Order, lots: int, now_ms: int) -> list[LevelChange]:
+        """Take `lots` off a resting order, which keeps its place; the public change (none on a tape)."""
+        if self._tape is not None:
+            self._tape.reduce(order, lots)
+            return []
+        return self.changes(order.side, [(order.price or 0, self._book.reduce(order, lots))], now_ms)
+
     def next_trade_id(self) -> int:
         self._trade_id += 1
         return self._trade_id
 
+    def next_prevented_id(self) -> int:
+        self._prevented_id += 1
+        return self._prevented_id
+
     # --- what a taker would meet
+
+    def fills_whole(self, taker: Order) -> bool:
+        """True where all of `taker` would trade at once."""
+        return (self._tape or self._book).fills_whole(taker)
+
+    def crosses(self, side: Side, price: int) -> bool:
+        """True where an order at `price` would take."""
+        best = (self._tape or self._book).best(Side.SELL if side is Side.BUY else Side.BUY)
+        return best is not None and (price >= best[0] if side is Side.BUY else price <= best[0])
 
     def available(self, side: Side, limit: int | None, lots: int, owner: object) -> tuple[int, int]:
         """Lots up to `lots` that a taker would get within its limit, and their cost in quote units."""
@@ -105,12 +147,22 @@ class Listing:
                 return found, False
         return found, budget > 0
 
-    def reference(self, taker_side: Side) -> int | None:
-        """The price in ticks that values a market order: the last trade's, else the best offer's."""
+    def reference(self, now_ms: int) -> Ratio | None:
+        """The filters' average price, in ticks; without one the last price, or else the best offer."""
+        if self.rules.average_minutes and (average := self._average.ratio(now_ms)) is not None:
+            return average
         if self.last is not None:
-            return self.last
-        best = (self._tape or self._book).best(Side.SELL if taker_side is Side.BUY else Side.BUY)
-        return best[0] if best else None
+            return self.last, 1
+        book = self._tape or self._book
+        best = book.best(Side.SELL) or book.best(Side.BUY)
+        return (best[0], 1) if best else None
+
+    def average_price(self, now_ms: int) -> Decimal | None:
+        """The volume-weighted average of the filters' minutes, else the last price, else None."""
+        average = self._average.price(self.grid.tick, now_ms)
+        if average is None and self.last is not None:
+            return self.grid.price(self.last)
+        return average
 
     # --- what the public sees
 
@@ -149,6 +201,9 @@ class Listing:
     ) -> TradePrint:
         """A public trade, remembered."""
         self.last = price
+        self._average.add(price, self.grid.base_units(quantity) or 0, now_ms)
+        if self.triggers:
+            self.printed.append(price)
         printed = TradePrint(
             self.symbol, trade_id, self.grid.price(price), quantity, buyer_is_maker, now_ms, taker_order_id
         )

@@ -13,8 +13,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from quantlab.domain.orders import Side
+from quantlab.paper.orders import Prevention
 
 ANY_PRICE = -(1 << 200)  # below every key: a market order crosses everything
 SWEEP_AFTER = 64  # cancelled orders that a price may keep before they are swept out
@@ -23,17 +25,36 @@ SWEEP_AFTER = 64  # cancelled orders that a price may keep before they are swept
 class Order:
     """One order in a book. `price` in ticks (None at market), `remaining` in lots.
 
-    Two orders of the same `owner` never trade with each other; None belongs to nobody.
+    What happens when a taker meets an order of its own `owner` is the taker's `prevention`; an
+    order of None belongs to nobody.
     """
 
-    __slots__ = ("order_id", "owner", "price", "remaining", "side")
+    __slots__ = ("order_id", "owner", "prevention", "price", "remaining", "side")
 
-    def __init__(self, order_id: int, owner: object, side: Side, price: int | None, remaining: int) -> None:
+    def __init__(  # noqa: PLR0917  # by the million: keywords cost more
+        self,
+        order_id: int,
+        owner: object,
+        side: Side,
+        price: int | None,
+        remaining: int,
+        prevention: Prevention = Prevention.EXPIRE_MAKER,
+    ) -> None:
         self.order_id = order_id
         self.owner = owner
         self.side = side
         self.price = price
         self.remaining = remaining
+        self.prevention = prevention
+
+
+class Prevented(NamedTuple):
+    """One trade of an owner with itself that did not happen: the lots that each side lost by it."""
+
+    maker: Order
+    price: int
+    taker_lots: int
+    maker_lots: int
 
 
 Fill = tuple[Order | None, int, int]  # the maker (None: the public of a tape), price in ticks, lots
@@ -44,16 +65,18 @@ class Match:
 
     Attributes:
         fills: In the order in which they happened.
-        prevented: Makers of the taker's own owner, taken off the book untraded; `remaining` of
-            each still says how much was standing there.
+        prevented: Self-trades that did not happen, in their order. A maker that lost all by it is off
+            the book; where the taker did, its `remaining` is 0 or must not rest (`stopped`).
+        stopped: Prevention ended the taker: what it has left over expires.
         levels: (price, new total) of each price that changed, best first.
     """
 
-    __slots__ = ("fills", "levels", "prevented")
+    __slots__ = ("fills", "levels", "prevented", "stopped")
 
     def __init__(self) -> None:
         self.fills: list[Fill] = []
-        self.prevented: list[Order] = []
+        self.prevented: list[Prevented] = []
+        self.stopped = False
         self.levels: list[tuple[int, int]] = []
 
 
@@ -100,17 +123,17 @@ class OrderBook:
     def match(self, taker: Order) -> Match:
         """Trade `taker` against the other side and lower its `remaining`.
 
-        A maker of the same owner met on the way is taken off the book and does not trade:
-        EXPIRE_MAKER, one of the spot venue's self-trade prevention modes.
+        Where it meets an order of its own owner, its `prevention` says who goes on.
         """
         makers = self._asks if taker.side is Side.BUY else self._bids
         keys, levels, worst = makers.keys, makers.levels, makers.worst_key(taker.price)
         result = Match()
-        while taker.remaining and keys and (key := keys[-1]) >= worst:
+        while taker.remaining and keys and (key := keys[-1]) >= worst and not result.stopped:
             level = levels[key]
-            price = key * makers.sign
+            price, before = key * makers.sign, level.total
             _trade_level(level, price, taker, result)
-            result.levels.append((price, level.total))
+            if level.total != before:
+                result.levels.append((price, level.total))
             if not level.total:
                 del levels[key]
                 keys.pop()
@@ -147,6 +170,32 @@ class OrderBook:
             level.queue = deque(each for each in level.queue if each.remaining)
             level.dead = 0
         return level.total
+
+    def reduce(self, order: Order, lots: int) -> int:
+        """Take `lots` off a resting order, less than it has; it keeps its place. Its price's new total."""
+        side = self._side(order.side)
+        level = side.levels[(order.price or 0) * side.sign]
+        order.remaining -= lots
+        level.total -= lots
+        return level.total
+
+    def fills_whole(self, taker: Order) -> bool:
+        """True where `taker` would trade all it has, without meeting its own owner's quantity first."""
+        side = self._asks if taker.side is Side.BUY else self._bids
+        worst, wanted = side.worst_key(taker.price), taker.remaining
+        for key in reversed(side.keys):
+            if key < worst:
+                return False
+            for maker in side.levels[key].queue:
+                if maker.owner is taker.owner and taker.owner is not None and maker.remaining:
+                    if taker.prevention is Prevention.EXPIRE_MAKER:
+                        continue
+                    if taker.prevention is not Prevention.NONE:
+                        return False
+                wanted -= maker.remaining
+                if wanted <= 0:
+                    return True
+        return False
 
     def offers(self, taker_side: Side, limit: int | None, owner: object) -> Iterator[tuple[int, int]]:
         """(price, lots) that a taker of this owner would meet, best first; its own orders left out.
@@ -195,7 +244,8 @@ class OrderBook:
 
 def _trade_level(level: Level, price: int, taker: Order, result: Match) -> None:
     """Trade `taker` with one price's queue, oldest first, until one of them is used up."""
-    queue, owner, wanted = level.queue, taker.owner, taker.remaining
+    queue, wanted = level.queue, taker.remaining
+    owner = None if taker.prevention is Prevention.NONE else taker.owner
     while wanted and queue:
         maker = queue[0]
         offered = maker.remaining
@@ -203,9 +253,9 @@ def _trade_level(level: Level, price: int, taker: Order, result: Match) -> None:
             queue.popleft()
             level.dead -= 1
         elif maker.owner is owner and owner is not None:
-            queue.popleft()
-            level.total -= offered
-            result.prevented.append(maker)
+            wanted = _prevent(level, price, taker, wanted, result)
+            if result.stopped:
+                break
         elif offered > wanted:
             maker.remaining = offered - wanted
             level.total -= wanted
@@ -218,3 +268,30 @@ def _trade_level(level: Level, price: int, taker: Order, result: Match) -> None:
             result.fills.append((maker, price, offered))
             wanted -= offered
     taker.remaining = wanted
+
+
+def _prevent(level: Level, price: int, taker: Order, wanted: int, result: Match) -> int:
+    """Keep `taker` from the first of the queue, which is its own; what it then still wants.
+
+    Source: Binance spot "Self Trade Prevention (STP) FAQ".
+    """
+    maker, mode = level.queue[0], taker.prevention
+    offered = maker.remaining
+    taker_lots, maker_lots = wanted, offered
+    if mode is Prevention.DECREMENT:
+        taker_lots = maker_lots = min(wanted, offered)
+    elif mode is Prevention.EXPIRE_TAKER:
+        maker_lots = 0
+    elif mode is Prevention.EXPIRE_MAKER:
+        taker_lots = 0
+    result.prevented.append(Prevented(maker, price, taker_lots, maker_lots))
+    level.total -= maker_lots
+    maker.remaining -= maker_lots
+    if not maker.remaining:
+        level.queue.popleft()
+    if mode is Prevention.DECREMENT:
+        wanted -= taker_lots
+        result.stopped = not wanted
+    else:
+        result.stopped = taker_lots > 0
+    return wanted

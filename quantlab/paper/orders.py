@@ -14,7 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from quantlab.domain.instrument import ZERO
-from quantlab.domain.orders import OrderSnapshot, Side, TimeInForce
+from quantlab.domain.orders import AccountTrade, OrderSnapshot, Side, TimeInForce
 
 NO_LIST = -1
 
@@ -116,6 +116,10 @@ class NewList(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[NewOrder, ...]
     list_client_order_id: str = ""
 
+    def __post_init__(self) -> None:
+        """As of an order: the venue's text is taken for the enum."""
+        msgspec.structs.force_setattr(self, "contingency", Contingency(self.contingency))
+
 
 class OrderState(OrderSnapshot, frozen=True, kw_only=True):
     """One order of one account, as it stands.
@@ -148,6 +152,12 @@ class PlacedTrade(msgspec.Struct, frozen=True, gc=False):
     commission: Decimal
     commission_asset: str
     trade_id: int
+
+
+class OwnTrade(AccountTrade, frozen=True, kw_only=True):
+    """One of an account's own trades, with the list that its order is of."""
+
+    order_list_id: int = NO_LIST
 
 
 class PreventedMatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -232,13 +242,16 @@ class Amended(msgspec.Struct, frozen=True):
 class Fees(msgspec.Struct, frozen=True, kw_only=True):
     """What an account pays in one symbol: fractions of what a trade brings in.
 
-    With `discount_asset`, the commission is taken from that asset instead while the account has enough
-    of it, and is less by `discount`.
+    A trade costs the maker's or the taker's rate, plus the buyer's or the seller's. With
+    `discount_asset`, the commission is taken from that asset instead while the account has enough of
+    it and its price is known, and is less by `discount`.
 
     Source: Binance spot REST API, "Query Commission Rates (USER_DATA)"; "Commissions FAQ".
     """
 
     maker: Decimal
     taker: Decimal
+    buyer: Decimal = ZERO
+    seller: Decimal = ZERO
     discount_asset: str | None = None
     discount: Decimal = ZERO

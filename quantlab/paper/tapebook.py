@@ -169,6 +169,19 @@ class TapeBook:
         """Units of the public ahead of one of our resting orders; None where it does not rest."""
         return self._sides(order.side)[0].ahead(order)
 
+    def reduce(self, order: Order, lots: int) -> None:
+        """Take `lots` off one of our resting orders, less than it has; it keeps its place."""
+        order.remaining -= lots
+
+    def fills_whole(self, taker: Order) -> bool:
+        """True where enough is displayed within the taker's price."""
+        wanted = taker.remaining
+        for _, lots in self.offers(taker.side, taker.price, None):
+            wanted -= lots
+            if wanted <= 0:
+                return True
+        return False
+
     def offers(self, taker_side: Side, limit: int | None, owner: object) -> Iterator[tuple[int, int]]:  # noqa: ARG002  # nobody owns the public's quantity
         """(price, whole lots) displayed within a taker's limit (None: market), best first."""
         side = self._asks if taker_side is Side.BUY else self._bids

@@ -91,6 +91,10 @@ class Grid:
         """The quantity in units of the base asset; None where it is finer than they are."""
         return whole(quantity, self._unit)
 
+    def quote_units(self, amount: Decimal) -> int:
+        """An amount of the quote asset in units; `InvalidField` where it is finer than they are."""
+        return to_units(amount, self.quote_digits, "quote amount")
+
     def price(self, ticks: int) -> Decimal:
         return EXACT.multiply(self.tick, ticks)
 

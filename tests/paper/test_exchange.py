@@ -13,20 +13,19 @@ import msgspec
 import pytest
 
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.orders import OrderType, Side, TimeInForce
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.paper.events import (
     BalanceChange,
     Event,
     Execution,
     ExecutionType,
     LevelChange,
-    NewOrder,
-    Placed,
     Refused,
     Status,
     TradePrint,
 )
 from quantlab.paper.exchange import Exchange
+from quantlab.paper.orders import NewOrder, OrderKind, Placed
 from quantlab.paper.records import Records
 
 BUY, SELL = Side
@@ -56,7 +55,7 @@ def limit(side: Side, price: object, quantity: object, force: TimeInForce = GTC,
     return NewOrder(
         symbol=more.pop("symbol", "BTCUSDT"),
         side=side,
-        type=OrderType.LIMIT,
+        type=OrderKind.LIMIT,
         time_in_force=force,
         price=Decimal(str(price)),
         quantity=Decimal(str(quantity)),
@@ -68,7 +67,7 @@ def market(side: Side, quantity: object = None, *, quote: object = None, symbol:
     return NewOrder(
         symbol=symbol,
         side=side,
-        type=OrderType.MARKET,
+        type=OrderKind.MARKET,
         quantity=None if quantity is None else Decimal(str(quantity)),
         quote_quantity=None if quote is None else Decimal(str(quote)),
     )
@@ -100,9 +99,9 @@ def picture(exchange: Exchange) -> str:
                 for each in exchange.instruments
             ],
             [exchange.trades(each, symbol) for each in accounts for symbol in exchange.instruments],
-            (exchange._last_order_id, exchange._floor._execution_id, exchange._floor.events),
+            (exchange._last_order_id, exchange._floor.reports.execution_id, exchange._floor.events),
             [(each._trade_id, each.update_id) for each in exchange._listings.values()],
-            (sorted(exchange._records._closed), exchange.totals()),
+            ([sorted(each) for each in exchange._records._closed.values()], exchange.totals()),
         ]
     )
 
@@ -461,10 +460,11 @@ def test_trades_are_found_by_trade_id_and_by_order(exchange: Exchange) -> None:
     assert [each.trade_id for each in exchange.recent_trades("BTCUSDT", 2)] == [4, 5]
 
 
-def test_the_memory_of_closed_orders_is_bounded(exchange: Exchange) -> None:
+def test_the_memory_of_closed_orders_is_bounded() -> None:
     """The oldest is forgotten, by both of its ids; an id used again means the later order."""
-    exchange._records = records = Records(closed_kept=3, trades_kept=3)
-    exchange._floor._records = records
+    records = Records(closed_kept=3, trades_kept=3)
+    exchange = Exchange([BTC], records=records)
+    exchange.open_account("ada", FUNDS)
     for client_id in ("a", "b", "a", "c", "d"):
         exchange.place("ada", limit(BUY, 50000, "0.1", client_order_id=client_id), 1)
         exchange.cancel("ada", "BTCUSDT", client_order_id=client_id, now_ms=2)
@@ -473,7 +473,8 @@ def test_the_memory_of_closed_orders_is_bounded(exchange: Exchange) -> None:
         with pytest.raises(Refused, match="-2013"):
             exchange.order("ada", "BTCUSDT", **gone)
     assert exchange.order("ada", "BTCUSDT", client_order_id="a").order_id == 3
-    assert len(records._closed) == len(records._closed_client) == len(records._oldest) == 3
+    (closed,) = records._closed.values()
+    assert len(closed) == len(records._closed_client) == len(records._oldest) == 3
 
 
 # --- events

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.orders import OrderType, Side, TimeInForce
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField
-from quantlab.paper.events import NewOrder, Refused
+from quantlab.paper.events import Refused
 from quantlab.paper.filters import Filters, Ticket
+from quantlab.paper.orders import NewOrder, OrderKind
 from quantlab.paper.units import Grid, asset_decimals
 
 LISTED = Instrument(
@@ -30,13 +31,13 @@ LISTED = Instrument(
 LIMIT = NewOrder(
     symbol="BTCUSDT",
     side=Side.BUY,
-    type=OrderType.LIMIT,
+    type=OrderKind.LIMIT,
     time_in_force=TimeInForce.GTC,
     price=Decimal(100),
     quantity=Decimal(1),
 )
-MARKET = NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET, quantity=Decimal(1))
-QUOTE = NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET, quote_quantity=Decimal(50))
+MARKET = NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderKind.MARKET, quantity=Decimal(1))
+QUOTE = NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderKind.MARKET, quote_quantity=Decimal(50))
 
 
 def filters(**changes: object) -> Filters:
@@ -47,7 +48,7 @@ def filters(**changes: object) -> Filters:
 def refusal(order: NewOrder, reference: int | None = None, **changes: object) -> tuple[int, str] | None:
     """The code and text with which the order is refused; None where it is admitted."""
     try:
-        filters(**changes).admit(order, reference)
+        filters(**changes).admit(order, None if reference is None else (reference, 1))
     except Refused as refused:
         return refused.code, refused.message
     return None

@@ -17,15 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantlab.domain.instrument import on_grid
-from quantlab.domain.orders import OrderType, Side, TimeInForce
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField, TapeError, UnknownSymbol
-from quantlab.paper.exchange import Exchange, LevelChange, NewOrder, TradePrint
+from quantlab.paper.exchange import Exchange, LevelChange, TradePrint
 from quantlab.paper.market.candles import Candles
 from quantlab.paper.market.intervals import INTERVALS, MINUTE, closing, opening
 from quantlab.paper.market.pace import Pace
 from quantlab.paper.market.synthetic import SyntheticMarket
 from quantlab.paper.market.tape import TapeMarket
 from quantlab.paper.market.tapefile import Tape, read
+from quantlab.paper.orders import NewOrder, OrderKind
 
 START_MS = 1_767_225_600_000
 
@@ -376,11 +377,11 @@ def test_users_trade_against_the_recorded_market(shared: Path) -> None:
     _, bids, asks = exchange.depth("BTCUSDT", 1)
     lot = Decimal("0.01")
     at_market = exchange.place(
-        "me", NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderType.MARKET, quantity=lot), START_MS
+        "me", NewOrder(symbol="BTCUSDT", side=Side.BUY, type=OrderKind.MARKET, quantity=lot), START_MS
     )
     assert [fill.price for fill in at_market.trades] == [asks[0][0]]
     waiting = NewOrder(
-        symbol="BTCUSDT", side=Side.BUY, type=OrderType.LIMIT, time_in_force=TimeInForce.GTC,
+        symbol="BTCUSDT", side=Side.BUY, type=OrderKind.LIMIT, time_in_force=TimeInForce.GTC,
         price=bids[0][0], quantity=lot,
     )  # fmt: skip
     resting = exchange.place("me", waiting, START_MS)

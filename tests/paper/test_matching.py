@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from quantlab.domain.orders import Side
 from quantlab.paper.matching import SWEEP_AFTER, Match, Order, OrderBook
+from quantlab.paper.orders import Prevention
 
 BUY, SELL = Side
+NONE, EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT = Prevention
+MODES_THAT_PREVENT = (EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT)
 
 
 class NaiveBook:
@@ -21,27 +25,61 @@ class NaiveBook:
     def __init__(self) -> None:
         self.resting: list[Order] = []
 
-    def match(self, taker: Order) -> tuple[list[tuple[int, int, int]], list[int]]:
-        sign = 1 if taker.side is BUY else -1
-        fills, prevented = [], []
-        for maker in sorted(
-            (each for each in self.resting if each.side is not taker.side),
-            key=lambda each: (sign * each.price, each.order_id),
-        ):
-            crosses = taker.price is None or sign * maker.price <= sign * taker.price
-            if not crosses or not taker.remaining:
+    def match(self, taker: Order) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]], bool]:
+        """Fills; (maker, what the taker lost, what the maker lost) of prevented trades; taker ended?"""
+        fills: list[tuple[int, int, int]] = []
+        prevented: list[tuple[int, int, int]] = []
+        for maker in self.makers(taker):
+            if not taker.remaining:
                 break
-            if maker.owner == taker.owner:
-                prevented.append(maker.order_id)
-                self.resting.remove(maker)
+            if maker.owner == taker.owner and taker.prevention is not NONE:
+                stopped = self.prevent(taker, maker, prevented)
+                if stopped:
+                    return fills, prevented, True
                 continue
             lots = min(maker.remaining, taker.remaining)
             maker.remaining -= lots
             taker.remaining -= lots
             fills.append((maker.order_id, maker.price, lots))
-            if not maker.remaining:
-                self.resting.remove(maker)
-        return fills, prevented
+            self.tidy()
+        return fills, prevented, False
+
+    def prevent(self, taker: Order, maker: Order, prevented: list[tuple[int, int, int]]) -> bool:
+        lost = {
+            EXPIRE_TAKER: (taker.remaining, 0),
+            EXPIRE_MAKER: (0, maker.remaining),
+            EXPIRE_BOTH: (taker.remaining, maker.remaining),
+            DECREMENT: (min(taker.remaining, maker.remaining),) * 2,
+        }[taker.prevention]
+        prevented.append((maker.order_id, *lost))
+        maker.remaining -= lost[1]
+        self.tidy()
+        if taker.prevention is DECREMENT:
+            taker.remaining -= lost[0]
+            return not taker.remaining
+        return bool(lost[0])
+
+    def makers(self, taker: Order) -> list[Order]:
+        """Whom the taker would meet, in that order."""
+        sign = 1 if taker.side is BUY else -1
+        return sorted(
+            (
+                each
+                for each in self.resting
+                if each.side is not taker.side
+                and (taker.price is None or sign * each.price <= sign * taker.price)
+            ),
+            key=lambda each: (sign * each.price, each.order_id),
+        )
+
+    def fills_whole(self, taker: Order) -> bool:
+        """Tried on a copy: all of it traded."""
+        trial = copy.deepcopy(self)
+        fills, _, _ = trial.match(copy.copy(taker))
+        return sum(lots for _, _, lots in fills) == taker.remaining
+
+    def tidy(self) -> None:
+        self.resting = [each for each in self.resting if each.remaining]
 
     def depth(self, side: Side) -> list[tuple[int, int]]:
         totals: Counter[int] = Counter()
@@ -51,9 +89,10 @@ class NaiveBook:
         return sorted(totals.items(), reverse=side is BUY)
 
 
-def flat(result: Match) -> tuple[list[tuple[int, int, int]], list[int]]:
+def flat(result: Match) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]], bool]:
     fills = [(maker.order_id, price, lots) for maker, price, lots in result.fills if maker]
-    return fills, [each.order_id for each in result.prevented]
+    prevented = [(each.maker.order_id, each.taker_lots, each.maker_lots) for each in result.prevented]
+    return fills, prevented, result.stopped
 
 
 def rest(book: OrderBook, order_id: int, side: Side, price: int, lots: int, owner: str = "x") -> Order:
@@ -62,42 +101,44 @@ def rest(book: OrderBook, order_id: int, side: Side, price: int, lots: int, owne
     return order
 
 
-SIDES, OWNERS = st.sampled_from(Side), st.sampled_from("abcd")
-LIMITS = st.tuples(st.just("limit"), SIDES, st.integers(1, 8), st.integers(1, 9), OWNERS)
-MARKETS = st.tuples(st.just("market"), SIDES, st.none(), st.integers(5, 30), OWNERS)
+SIDES, OWNERS, MODES = st.sampled_from(Side), st.sampled_from("abcd"), st.sampled_from(Prevention)
+LIMITS = st.tuples(st.just("limit"), SIDES, st.integers(1, 8), st.integers(1, 9), OWNERS, MODES)
+MARKETS = st.tuples(st.just("market"), SIDES, st.none(), st.integers(5, 30), OWNERS, MODES)
 CANCELS = st.tuples(st.just("cancel"), st.integers(0, 1000))
-OPERATIONS = st.lists(LIMITS | LIMITS | LIMITS | MARKETS | CANCELS, min_size=40, max_size=60)
+CUTS = st.tuples(st.just("cut"), st.integers(0, 1000), st.integers(1, 8))
+OPERATIONS = st.lists(LIMITS | LIMITS | LIMITS | MARKETS | CANCELS | CUTS, min_size=40, max_size=60)
 
 
 def test_the_book_equals_a_naive_list_on_any_flow() -> None:
-    """Fills, prevented makers and depth of both are the same after every operation; never crossed."""
+    """Fills, prevented trades and depth of both are the same after every operation; never crossed."""
     met: Counter[str] = Counter()
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(operations=OPERATIONS)
     def equal(operations: list[tuple]) -> None:
         book, naive = OrderBook(), NaiveBook()
         mine: dict[int, Order] = {}
         for order_id, operation in enumerate(operations):
-            if operation[0] == "cancel":
-                if not naive.resting:
-                    continue
-                gone = naive.resting.pop(operation[1] % len(naive.resting))
-                book.remove(mine[gone.order_id])
-                met["cancel"] += 1
+            if operation[0] in ("cancel", "cut"):
+                if naive.resting:
+                    met[operation[0]] += change(book, naive, mine, operation)
             else:
-                _, side, price, lots, owner = operation
-                one, other = (Order(order_id, owner, side, price, lots) for _ in range(2))
-                fills, prevented = naive.match(other)
-                assert flat(book.match(one)) == (fills, prevented)
+                _, side, price, lots, owner, mode = operation
+                one, other = (Order(order_id, owner, side, price, lots, mode) for _ in range(2))
+                whole = naive.fills_whole(other)
+                assert book.fills_whole(one) is whole
+                expected = naive.match(other)
+                assert flat(book.match(one)) == expected
                 assert one.remaining == other.remaining
-                if one.remaining and price is not None:
+                fills, prevented, stopped = expected
+                if one.remaining and price is not None and not stopped:
                     mine[order_id] = one
                     book.rest(one)
                     naive.resting.append(other)
                     met["rest"] += 1
                 met["fill"] += bool(fills)
-                met["prevented"] += bool(prevented)
+                met["whole"] += whole
+                met[mode] += bool(prevented)
                 met["several levels"] += len({at for _, at, _ in fills}) > 1
             assert book.depth(BUY, 100) == naive.depth(BUY)
             assert book.depth(SELL, 100) == naive.depth(SELL)
@@ -109,7 +150,23 @@ def test_the_book_equals_a_naive_list_on_any_flow() -> None:
 
     equal()
 
-    assert min(met[name] for name in ("cancel", "rest", "fill", "prevented", "several levels")) > 20, met
+    names = ("cancel", "cut", "rest", "fill", "whole", "several levels", *MODES_THAT_PREVENT)
+    assert min(met[name] for name in names) > 20, met
+    assert met[NONE] == 0
+
+
+def change(book: OrderBook, naive: NaiveBook, mine: dict[int, Order], operation: tuple) -> bool:
+    """Cancel or cut one resting order in both; False where it is too small to be cut."""
+    chosen = naive.resting[operation[1] % len(naive.resting)]
+    if operation[0] == "cancel":
+        naive.resting.remove(chosen)
+        book.remove(mine[chosen.order_id])
+        return True
+    if chosen.remaining <= operation[2]:
+        return False
+    chosen.remaining -= operation[2]
+    book.reduce(mine[chosen.order_id], operation[2])
+    return True
 
 
 def test_the_better_price_trades_first_and_then_the_older_order() -> None:
@@ -119,7 +176,7 @@ def test_the_better_price_trades_first_and_then_the_older_order() -> None:
     rest(book, 2, SELL, 101, 5)
     rest(book, 3, SELL, 101, 5)
 
-    fills, _ = flat(book.match(Order(9, "y", BUY, 102, 12)))
+    fills, _, _ = flat(book.match(Order(9, "y", BUY, 102, 12)))
 
     assert fills == [(2, 101, 5), (3, 101, 5), (1, 102, 2)]
     assert book.depth(SELL, 5) == [(102, 3)]
@@ -132,7 +189,7 @@ def test_a_partly_filled_maker_keeps_its_place() -> None:
     rest(book, 2, BUY, 100, 5)
     book.match(Order(8, "y", SELL, 100, 3))
 
-    fills, _ = flat(book.match(Order(9, "y", SELL, 100, 3)))
+    fills, _, _ = flat(book.match(Order(9, "y", SELL, 100, 3)))
 
     assert fills == [(1, 100, 2), (2, 100, 1)]
 
@@ -156,9 +213,38 @@ def test_an_order_of_the_same_owner_is_taken_off_and_does_not_trade() -> None:
     rest(book, 2, SELL, 100, 5, owner="b")
     result = book.match(Order(9, "a", BUY, 100, 3))
 
-    assert flat(result) == ([(2, 100, 3)], [1])
-    assert own.remaining == 5
+    assert flat(result) == ([(2, 100, 3)], [(1, 0, 5)], False)
+    assert own.remaining == 0
     assert result.levels == [(100, 2)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "lost", "left"),
+    [
+        (Prevention.EXPIRE_TAKER, (3, 0), [(1, 5), (2, 5)]),
+        (Prevention.EXPIRE_BOTH, (3, 5), [(2, 5)]),
+        (Prevention.DECREMENT, (3, 3), [(1, 2), (2, 5)]),
+    ],
+)
+def test_a_taker_that_prevention_ends_trades_no_more(
+    mode: Prevention, lost: tuple[int, int], left: list[tuple[int, int]]
+) -> None:
+    """The younger order of another owner is not reached; what each side lost is said."""
+    book = OrderBook()
+    rest(book, 1, SELL, 100, 5, owner="a")
+    rest(book, 2, SELL, 100, 5, owner="b")
+    result = book.match(Order(9, "a", BUY, 100, 3, mode))
+
+    assert flat(result) == ([], [(1, *lost)], True)
+    assert [(each.order_id, each.remaining) for each in book.orders()] == left
+
+
+def test_without_prevention_an_owner_trades_with_itself() -> None:
+    """NONE: owners are not compared."""
+    book = OrderBook()
+    rest(book, 1, SELL, 100, 5, owner="a")
+
+    assert flat(book.match(Order(9, "a", BUY, 100, 3, Prevention.NONE))) == ([(1, 100, 3)], [], False)
 
 
 def test_orders_of_nobody_trade_with_each_other() -> None:

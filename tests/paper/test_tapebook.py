@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.orders import OrderType, Side, TimeInForce
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import TapeError
-from quantlab.paper.events import BalanceChange, Execution, LevelChange, NewOrder, TradePrint
+from quantlab.paper.events import BalanceChange, Execution, LevelChange, TradePrint
 from quantlab.paper.exchange import Exchange
+from quantlab.paper.orders import NewOrder, OrderKind
 from quantlab.paper.tapebook import Diff, TapeBook
 
 BUY, SELL = Side
@@ -43,7 +44,7 @@ def limit(side: Side, price: object, quantity: object, force: TimeInForce = GTC)
     return NewOrder(
         symbol="BTCUSDT",
         side=side,
-        type=OrderType.LIMIT,
+        type=OrderKind.LIMIT,
         time_in_force=force,
         price=Decimal(str(price)),
         quantity=Decimal(str(quantity)),
@@ -51,7 +52,7 @@ def limit(side: Side, price: object, quantity: object, force: TimeInForce = GTC)
 
 
 def market(side: Side, quantity: object) -> NewOrder:
-    return NewOrder(symbol="BTCUSDT", side=side, type=OrderType.MARKET, quantity=Decimal(str(quantity)))
+    return NewOrder(symbol="BTCUSDT", side=side, type=OrderKind.MARKET, quantity=Decimal(str(quantity)))
 
 
 def tape_prints(exchange: Exchange, price: str, quantity: str, hits: Side = BUY) -> list[Execution]:

@@ -14,13 +14,14 @@ from decimal import Decimal
 import msgspec
 
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.orders import OrderType, Side, TimeInForce
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField, UnknownSymbol
 from quantlab.paper.exchange import Exchange, NewOrder, Refused
 from quantlab.paper.market import Frame
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.market.history import backwards
 from quantlab.paper.market.pace import FASTEST, Pace
+from quantlab.paper.orders import OrderKind
 
 LEVELS = 20  # a side
 QUOTE_EVERY_MS = 40  # on average; each quote changes about two levels
@@ -174,7 +175,7 @@ class _Flow:
         order = NewOrder(
             symbol=self.about.instrument.symbol,
             side=self.rng.choice(tuple(Side)),
-            type=OrderType.MARKET,
+            type=OrderKind.MARKET,
             quantity=self._quantity(typical),
         )
         self._place(exchange, TAKER, order, now_ms)
@@ -196,7 +197,7 @@ class _Flow:
             price = (self._middle + away) // FINE * tick + tick
             price = price if bid is None else max(price, bid + tick)
         order = NewOrder(
-            symbol=symbol, side=side, type=OrderType.LIMIT, time_in_force=TimeInForce.GTC,
+            symbol=symbol, side=side, type=OrderKind.LIMIT, time_in_force=TimeInForce.GTC,
             quantity=self._quantity(self.about.level_notional), price=max(price, tick),
         )  # fmt: skip
         order_id = self._place(exchange, MAKER, order, now_ms)

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 
 from quantlab.domain.orders import OrderType, Side, TimeInForce
 from quantlab.paper.exchange import NewOrder, Refused
+from quantlab.paper.orders import OrderKind, OrderState
 from quantlab.paper.server import render_orders as render
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.params import Params
@@ -68,7 +69,8 @@ def cancel_order(session: Session, account: str, params: Params) -> Any:
     order = session.exchange.cancel(
         account, symbol, **ids, cancel_client_order_id=cancel_id, now_ms=session.time_ms
     )
-    return render.cancelled(order, cancel_id, STP)
+    state = order if isinstance(order, OrderState) else order.orders[0]
+    return render.cancelled(state, cancel_id, STP)
 
 
 def cancel_all(session: Session, account: str, params: Params) -> Any:
@@ -85,7 +87,7 @@ def cancel_all(session: Session, account: str, params: Params) -> Any:
         )
         for order in orders
     ]
-    return [render.cancelled(order, cancel_id, STP) for order in cancelled]
+    return [render.cancelled(order, cancel_id, STP) for order in cancelled if isinstance(order, OrderState)]
 
 
 def open_orders(session: Session, account: str, params: Params) -> Any:
@@ -170,12 +172,12 @@ def _order(symbol: str, params: Params) -> NewOrder:
         raise Refused(-2010, "Pegged orders are not supported for this symbol.")
     params.forbid("stopPrice", "trailingDelta")
     quantity, quote_quantity = params.decimal("quantity"), params.decimal("quoteOrderQty")
-    if kind == OrderType.MARKET and quantity is None and quote_quantity is None:
+    if kind == OrderKind.MARKET and quantity is None and quote_quantity is None:
         raise Refused(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
     return NewOrder(
         symbol=symbol,
         side=Side(side or ""),
-        type=OrderType(kind),
+        type=OrderKind(kind),
         time_in_force=None if force is None else TimeInForce(force),
         quantity=quantity,
         quote_quantity=quote_quantity,
