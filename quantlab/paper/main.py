@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from quantlab.errors import ConfigError, QuantlabError
+from quantlab.errors import ConfigError, InvalidField, QuantlabError
 from quantlab.output import say
+from quantlab.paper.terms import Terms, meanings
 
 if TYPE_CHECKING:
     from quantlab.paper.venue import PaperVenue
@@ -42,8 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how orders wait in a tape's queues: risk-averse, proportional, power2 or power3")  # fmt: skip
     add("--clock", choices=("real", "manual"), default="real", help="manual: time moves only on request")
     add("--hold", action="store_true", help="the market waits for the control endpoint's play")
+    add("--key", metavar="[N=]FILE", action="append", default=[], help="a key of account N (1), see `keys`")
+    add("--tls", action="store_true", help="serve https and wss; the ready line names the CA's file")
     add("--json", action="store_true", help="accepted for symmetry: the ready line is always JSON")
     add("--die-with-parent", action="store_true", help="end when standard input, a pipe, closes")
+    terms, defaults = parser.add_argument_group("limits and times"), Terms()
+    for name, (kind, meaning) in meanings().items():
+        help_text = f"{meaning} (default {getattr(defaults, name):g})"
+        terms.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=help_text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: argparse.Namespace) -> None:
     """Run the venue that `settings` (see `add_arguments`) describe, until a signal or end of input."""
+    from quantlab.paper.server.keys import LONGEST_FILE
     from quantlab.paper.venue import PaperVenue  # here: the command line asks only for the options
+    from quantlab.privatefile import read_private
 
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -74,7 +84,12 @@ async def serve(settings: argparse.Namespace) -> None:
         symbols=_names(settings.symbols),
         hold=settings.hold,
         queue_model=settings.queue_model,
+        terms=_terms(settings),
+        tls=settings.tls,
     )
+    for given in settings.key:
+        account, path = _account_and_path(given)
+        venue.add_key(read_private(path, "the key file", max_bytes=LONGEST_FILE).reveal(), account)
     if settings.die_with_parent:
         _watch_stdin(loop, done)
     async with venue:
@@ -94,6 +109,11 @@ def facts(venue: PaperVenue) -> dict[str, object]:
         "futures_rest": None,
         "futures_ws": None,
         "accounts": [{"api_key": key, "api_secret": secret} for key, secret in venue.accounts],
+        "keys": [
+            {"api_key": key.api_key, "type": key.type, "account": number}
+            for number, key in venue.registered_keys()
+        ],
+        "ca": None if venue.ca is None else str(venue.ca),
         "control": venue.control._asdict(),
         "pid": os.getpid(),
     }
@@ -109,6 +129,22 @@ def _names(text: str | None) -> list[str] | None:
     """The symbols in "A, B,A": each once, without blanks; None for all."""
     names = (name.strip() for name in (text or "").split(","))
     return list(dict.fromkeys(filter(None, names))) or None
+
+
+def _terms(settings: argparse.Namespace) -> Terms:
+    """The terms as the options say them; what was not given is as documented."""
+    given = {name: value for name in meanings() if (value := getattr(settings, name)) is not None}
+    return Terms(**given)
+
+
+def _account_and_path(given: str) -> tuple[int, Path]:
+    """ "2=bob.pem" is a key of the second account; without a number it is the first one's."""
+    number, equals, path = given.partition("=")
+    if not equals:
+        return 0, Path(given)
+    if not number.isascii() or not number.isdigit():
+        raise InvalidField("--key", f"{number!r} is no account's number", "give 1=FILE or 2=FILE")
+    return int(number) - 1, Path(path)
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:

@@ -6,22 +6,26 @@ the real venue. It binds the loopback address and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
+import msgspec
+
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.endpoints import check_port
-from quantlab.errors import ConfigError
+from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market.choose import market_of
 from quantlab.paper.market.pace import speed_of
 from quantlab.paper.queue import QueueModel
-from quantlab.paper.server.app import HOST, Server
-from quantlab.paper.server.limits import Limits
+from quantlab.paper.server.app import HOST, WS_API, Server
+from quantlab.paper.server.keys import PERMISSIONS, ApiKey
 from quantlab.paper.server.session import OrderRequestSeen, Session
+from quantlab.paper.server.tls import LocalAuthority
+from quantlab.paper.terms import Terms, checked
 
 ACCOUNTS = ("account-1", "account-2")
 BALANCES: Mapping[str, Decimal] = {
@@ -55,12 +59,15 @@ class PaperVenue:
         symbols: Which of the synthetic market's symbols to list; None for all. For an archive
             file whose name does not say: its symbol.
         hold: The market waits for the control endpoint's `play`.
-        orders_10s: Unfilled orders that an account may place in ten seconds.
         queue_model: How users' orders advance in the queues of a mirrored market: a `QueueModel`.
+        orders_10s: As the rule of that name, which it replaces.
+        terms: Every limit and every time of the venue; the documented ones where None.
+        tls: Serve https and wss, with a certificate of an authority of its own (see `ca`).
 
     Attributes:
         rest, ws, ws_api: Base addresses, known inside `async with`; clients add /ws or /stream to `ws`.
         accounts: (api key, api secret) of each account.
+        ca: The authority's certificate, a file inside `async with`; None without `tls`.
         control: Address and secret of the control endpoint.
         requests: The order-changing requests seen so far under a known key, in order; the last 100,000.
         exchange: The exchange itself, for a test to look into.
@@ -84,10 +91,15 @@ class PaperVenue:
         clock: Literal["real", "manual"] = "real",
         symbols: Sequence[str] | None = None,
         hold: bool = False,
-        orders_10s: int = 100,
         queue_model: str = QueueModel.POWER2,
+        orders_10s: int | None = None,
+        terms: Terms | None = None,
+        tls: bool = False,
     ) -> None:
         self._port = check_port(port)
+        terms = Terms() if terms is None else terms
+        if orders_10s is not None:
+            terms = msgspec.structs.replace(terms, orders_10s=orders_10s)
         time: Clock = ManualClock() if clock == "manual" else SystemClock()
         pace = speed_of(speed)
         self.session = Session(
@@ -95,13 +107,16 @@ class PaperVenue:
             time,
             accounts=ACCOUNTS,
             balances=BALANCES if balances is None else balances,
-            limits=Limits(orders_10s=orders_10s),
+            terms=checked(terms),
             hold=hold,
             speed=pace,
             queue_model=_queue_model(queue_model),
         )
         self._server = Server(self.session)
         self.accounts = self.session.keyring.pairs()
+        self._tls = tls
+        self._authority: LocalAuthority | None = None
+        self.ca: Path | None = None
         self.rest = self.ws = self.ws_api = ""
         self.control = ControlAddress("", self._server.control.secret)
 
@@ -114,17 +129,57 @@ class PaperVenue:
         return self.session.exchange
 
     async def __aenter__(self) -> Self:
-        await self._server.start(self._port)
-        place = f"{HOST}:{self._server.port}"
-        self.rest, self.ws = f"http://{place}", f"ws://{place}"
-        self.ws_api = f"ws://{place}/ws-api/v3"
-        self.control = ControlAddress(f"http://{place}/control", self.control.secret)
+        context = None
+        if self._tls:
+            self._authority = LocalAuthority()
+            self.ca, context = self._authority.ca, self._authority.context
+        try:
+            await self._server.start(self._port, context)
+        except BaseException:
+            self._forget_authority()
+            raise
+        place, s = f"{HOST}:{self._server.port}", "s" if self._tls else ""
+        self.rest, self.ws = f"http{s}://{place}", f"ws{s}://{place}"
+        self.ws_api = f"{self.ws}{WS_API}"
+        self.control = ControlAddress(f"{self.rest}/control", self.control.secret)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._server.stop()
+        try:
+            await self._server.stop()
+        finally:
+            self._forget_authority()
+
+    def add_key(self, text: str, account: int = 0, permissions: Collection[str] = PERMISSIONS) -> ApiKey:
+        """Register a key for an account, as uploading a public key does at Binance.
+
+        Args:
+            text: A public key in PEM, a private one (PKCS#8; its public half is used), or an HMAC secret.
+            account: Its number, from 0.
+            permissions: Which kinds of endpoints it may call.
+
+        Raises:
+            InvalidField: There is no such account.
+            ConfigError: It is no key, or another account has it.
+        """
+        if not 0 <= account < len(ACCOUNTS):
+            raise InvalidField(
+                "account", f"there is none of number {account}", f"give 0 to {len(ACCOUNTS) - 1}"
+            )
+        return self.session.keyring.add(ACCOUNTS[account], text, permissions)
+
+    def registered_keys(self) -> list[tuple[int, ApiKey]]:
+        """The keys that were added, each with its account's number, from 1."""
+        own = {name for name, _ in self.accounts}
+        keys = self.session.keyring.keys()
+        return [(1 + ACCOUNTS.index(key.account), key) for key in keys if key.api_key not in own]
+
+    def _forget_authority(self) -> None:
+        authority, self._authority, self.ca = self._authority, None, None
+        if authority is not None:
+            authority.close()
 
     def when_broken(self, call: Callable[[], None]) -> None:
         """Call when the venue can go on no more, inside `async with`: leaving that then says why."""

@@ -13,7 +13,10 @@ sys.path.append(str(Path(__file__).parent))  # tests are no packages: venueclien
 
 from venueclient import Client, Open, open_socket
 
+from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
+
+PATIENT = Terms(messages_1s=10_000)  # a test may ask a stream socket more than five times a second
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +34,7 @@ def client_of() -> type[Client]:
 @pytest.fixture
 async def venue() -> AsyncIterator[PaperVenue]:
     """A venue without a market of its own, on a manual clock: nothing happens but what a test does."""
-    async with PaperVenue(market="none", clock="manual") as venue:
+    async with PaperVenue(market="none", clock="manual", terms=PATIENT) as venue:
         yield venue
 
 
@@ -52,7 +55,7 @@ async def bob(venue: PaperVenue) -> AsyncIterator[Client]:
 @pytest.fixture
 async def lively() -> AsyncIterator[PaperVenue]:
     """A venue with the synthetic market, on a manual clock."""
-    async with PaperVenue(clock="manual", seed=7) as venue:
+    async with PaperVenue(clock="manual", seed=7, terms=PATIENT) as venue:
         yield venue
 
 

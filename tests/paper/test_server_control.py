@@ -130,7 +130,7 @@ def test_a_process_prints_one_line_of_facts(start: Start) -> None:
     facts = json.loads(process.stdout.readline())
 
     assert list(facts) == [
-        "rest", "ws", "ws_api", "futures_rest", "futures_ws", "accounts", "control", "pid",
+        "rest", "ws", "ws_api", "futures_rest", "futures_ws", "accounts", "keys", "ca", "control", "pid",
     ]  # fmt: skip
     assert facts["pid"] == process.pid
     assert facts["ws_api"].endswith("/ws-api/v3")

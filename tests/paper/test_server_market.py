@@ -27,7 +27,9 @@ async def test_exchange_info_lists_the_filters_that_orders_meet(alice) -> None:
     doge = {row["filterType"]: row for row in symbols["DOGEUSDT"]["filters"]}
 
     assert set(symbols) == {"BTCUSDT", "ETHUSDT", "DOGEUSDT"}
-    assert [limit["rateLimitType"] for limit in info["rateLimits"]] == ["REQUEST_WEIGHT", "ORDERS", "ORDERS"]
+    assert [limit["rateLimitType"] for limit in info["rateLimits"]] == [
+        "REQUEST_WEIGHT", "ORDERS", "ORDERS", "RAW_REQUESTS",
+    ]  # fmt: skip
     assert info["rateLimits"][0] == {
         "rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000,
     }  # fmt: skip

@@ -9,10 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import websockets
 
 from quantlab.paper.server.hub import MOST_UNSENT, Hub, Outlet
-from quantlab.paper.server.sockets import keep_alive
 from quantlab.paper.venue import PaperVenue
 
 START_MS = 1_767_225_600_000
@@ -275,37 +273,6 @@ async def test_a_long_advance_does_not_cost_a_healthy_socket(reader, lively: Pap
     assert ids == list(range(ids[0], ids[0] + len(ids)))
 
 
-async def test_the_venue_answers_pings_and_sends_its_own(venue: PaperVenue, connect) -> None:
-    """A client's ping gets its pong; the venue's ping comes with a payload that the client returns."""
-    async with connect(f"{venue.ws}/ws") as socket:
-        waiter = await socket.connection.ping(b"hello")
-        await asyncio.wait_for(waiter, 2)
-        (outlet,) = venue.session.hub.outlets
-        before = outlet.heard_s
-        task = asyncio.create_task(keep_alive(venue.session.hub, every_s=0.05, within_s=5))
-        await asyncio.sleep(0.3)
-        task.cancel()
-        assert outlet.heard_s > before
-
-
-async def test_a_socket_that_never_pongs_is_cut(venue: PaperVenue) -> None:
-    """Without pongs the connection ends."""
-    host, port = venue.ws.removeprefix("ws://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: v\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    await reader.readuntil(b"\r\n\r\n")
-    task = asyncio.create_task(keep_alive(venue.session.hub, every_s=0.05, within_s=0.1))
-    with contextlib.suppress(ConnectionResetError):
-        while await asyncio.wait_for(reader.read(1_000), 5):
-            pass
-    task.cancel()
-    writer.close()
-    assert list(venue.session.hub.outlets) == []
-
-
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
@@ -371,14 +338,3 @@ async def test_a_socket_that_does_not_read_is_cut_at_a_bound() -> None:
     assert stuck.aborted
     assert MOST_UNSENT < stuck.size < MOST_UNSENT + 100_000
     assert (fine.aborted, fine.size) == (False, 4)
-
-
-async def test_a_closed_venue_says_goodbye(connect) -> None:
-    """Stopping closes every socket with 1001, so a client knows that it must go elsewhere."""
-    venue = PaperVenue(market="none")
-    await venue.__aenter__()
-    async with connect(f"{venue.ws}/ws") as socket:
-        await venue.__aexit__(None, None, None)
-        with contextlib.suppress(websockets.ConnectionClosed):
-            await socket.receive()
-        assert socket.connection.close_code == 1001

@@ -24,7 +24,7 @@ def signed(client: Any, **params: Any) -> dict[str, Any]:
 async def test_requests_are_answered_under_their_id(venue: PaperVenue, connect) -> None:
     """ping and time answer 200 with the id as it was sent, and tell the limits unless asked not to."""
     async with connect(venue.ws_api) as socket:
-        for given in (1, "text", None):
+        for given in (1, "text", None, -(2**63), 0.5, [1, {"a": "b"}], True):
             await socket.send({"id": given, "method": "ping"})
             reply = await socket.receive()
             assert (reply["id"], reply["status"], reply["result"]) == (given, 200, {})
@@ -84,14 +84,13 @@ NESTED = "[" * 20_000 + "]" * 20_000
     [
         f'{{"id": {NESTED}, "method": "ping"}}',
         f'{{"id": 1, "method": "ping", "params": {{"a": {NESTED}}}}}',
-        f'{{"id": {"9" * 400}, "method": "ping"}}',
         '{"id": 1, "method": "ticker.price", "params": {"symbol": "\\ud800"}}',
     ],
 )
 async def test_json_that_cannot_be_read_does_not_cost_the_connection(
     venue: PaperVenue, connect, text: str
 ) -> None:
-    """Brackets without end, numbers without end, half a character: refused, and the socket lives."""
+    """Brackets without end, half a character: refused, and the socket lives."""
     async with connect(venue.ws_api) as socket:
         await socket.send(text)
         assert (await socket.receive())["error"]["code"] in (-1135, -1100)
@@ -111,7 +110,7 @@ async def test_the_wish_for_limits_is_part_of_what_is_signed(alice, venue: Paper
 async def test_too_much_weight_says_when_to_come_back(venue: PaperVenue, connect) -> None:
     """429 carries retryAfter as a time."""
     async with connect(venue.ws_api) as socket:
-        venue.session.limits.weight.add(6_000, venue.session.time_ms)
+        venue.session.limits.address("127.0.0.1").weight.add(6_000, venue.session.time_ms)
         reply = await socket.ask("ping")
     assert (reply["status"], reply["error"]["code"]) == (429, -1003)
     assert reply["error"]["data"] == {"serverTime": START_MS, "retryAfter": START_MS + 60_000}
@@ -152,11 +151,14 @@ async def test_subscriptions_are_counted_listed_and_ended(alice, bob, venue: Pap
             "serverTime": START_MS, "userDataStream": True,
         }  # fmt: skip
         assert (await socket.ask("userDataStream.unsubscribe", {"subscriptionId": 0}))["result"] == {}
+        ended = {"e": "eventStreamTerminated", "E": START_MS}
+        assert await socket.receive() == {"subscriptionId": 0, "event": ended}
         assert (await socket.ask("userDataStream.unsubscribe", {"subscriptionId": 0}))["error"][
             "code"
         ] == -2036
         assert (await socket.ask("session.subscriptions"))["result"] == [{"subscriptionId": 1}]
-        await socket.ask("userDataStream.unsubscribe")
+        assert (await socket.ask("userDataStream.unsubscribe"))["result"] == {}
+        assert (await socket.receive())["subscriptionId"] == 1
         await alice.limit("BUY", "0.01", "59000")
         await bob.limit("BUY", "0.01", "59000")
         assert (await socket.ask("session.subscriptions"))["result"] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ssl
 from collections.abc import Callable
 
 import msgspec
@@ -19,12 +20,15 @@ from quantlab.paper.exchange import Refused
 from quantlab.paper.server import rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
+from quantlab.paper.server.limits import CONNECTING_WEIGHT, Overspent
 from quantlab.paper.server.session import Session
-from quantlab.paper.server.sockets import close_all, keep_alive
+from quantlab.paper.server.sockets import announce_end, close_all
 
 HOST = "127.0.0.1"
+WS_API = "/ws-api/v3"
 STEP_EVERY_S = 0.02
 JSON = "application/json"
+FORM = ("", "application/x-www-form-urlencoded")  # media types whose body holds parameters
 UNREADABLE = Refused(-1100, "Illegal characters found in a parameter.")
 
 
@@ -42,11 +46,11 @@ class Server:
         )
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, port: int) -> None:
+    async def start(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen, on a free port where `port` is 0, or raise `PortTaken`."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, HOST, port).start()
+            await web.TCPSite(self._runner, HOST, port, ssl_context=tls).start()
         except OSError as error:
             await self._runner.cleanup()
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
@@ -56,7 +60,6 @@ class Server:
                 "choose another port, or 0 for a free one",
             ) from None
         self.port = self._runner.addresses[0][1]
-        self._tasks = [asyncio.create_task(keep_alive(self.session.hub), name="venue-pings")]
         if not self.session.clock.fixed:
             self._tasks.append(asyncio.create_task(self._keep_stepping(), name="venue-market"))
 
@@ -66,7 +69,14 @@ class Server:
             task.add_done_callback(lambda _: call())
 
     async def stop(self) -> None:
-        """Close every socket and stop listening; `EngineError` where a task of the server had failed."""
+        """Announce the end to every socket, close them and stop listening.
+
+        Raises:
+            EngineError: A task of the server had failed.
+        """
+        announce_end(self.session.hub, self.session.clock.now_ms())
+        if not any(task.done() for task in self._tasks):
+            await asyncio.sleep(self.session.terms.shutdown_notice_s)
         for task in self._tasks:
             task.cancel()
         try:
@@ -88,10 +98,8 @@ class Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
-        if path == "/ws" or path.startswith(("/ws/", "/stream")):
-            return await streams.serve(request, self.session.hub)
-        if path == "/ws-api/v3":
-            return await wsapi.serve(request, self.session)
+        if path == "/ws" or path.startswith(("/ws/", "/stream")) or path == WS_API:
+            return await self._socket(request)
         try:
             reply = await self._reply(request)
         except web.RequestPayloadError:  # a body that is not what its Content-Encoding says
@@ -101,17 +109,33 @@ class Server:
         except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it in JSON
             report(f"{request.method} {path}", error)
             reply = rest.Reply(500, rest.error_body(INTERNAL), {})
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers, content_type=JSON)
+        return _response(reply)
+
+    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A WebSocket, where the sender's address may have one more."""
+        session, api = self.session, request.path == WS_API
+        address = session.limits.address(request.remote or "")
+        try:
+            address.connect(session.clock.now_ms(), CONNECTING_WEIGHT if api else 0)
+        except Overspent as refused:
+            return _response(rest.refusal(refused))
+        return await (wsapi.serve(request, session) if api else streams.serve(request, session.hub))
 
     async def _reply(self, request: web.BaseRequest) -> rest.Reply:
         await _invite(request)
         method, path, body = request.method, request.path, await request.read()
         if path.startswith("/api/"):
-            query, key = request.rel_url.raw_query_string, request.headers.get("X-MBX-APIKEY")
-            async with self.session.hub.turn:
-                unit = request.headers.get(timeunit.HEADER)
-                call = rest.Call(method, path, query, body.decode(errors="replace"), key, unit)
-                return rest.answer(self.session, call)
+            call = rest.Call(
+                method,
+                path,
+                request.rel_url.raw_query_string,
+                body.decode(errors="replace"),
+                request.headers.get("X-MBX-APIKEY"),
+                request.headers.get(timeunit.HEADER),
+                form=request.headers.get("Content-Type", "").partition(";")[0].strip().lower() in FORM,
+                address=request.remote or "",
+            )
+            return await rest.answer(self.session, call)
         if path.startswith("/control/"):
             status, value = await self.control.answer(method, path, body, request.headers)
             return rest.Reply(status, msgspec.json.encode(value), {})
@@ -123,3 +147,7 @@ async def _invite(request: web.BaseRequest) -> None:
     if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the reply itself has not begun
+
+
+def _response(reply: rest.Reply) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers, content_type=JSON)

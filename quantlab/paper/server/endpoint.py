@@ -20,7 +20,9 @@ class Security(Enum):
     """Who may call. Source: Binance spot REST API, "Request Security"."""
 
     NONE = "NONE"
+    SIGNED = "SIGNED"  # any key, whatever it may do
     USER_DATA = "USER_DATA"
+    USER_STREAM = "USER_STREAM"
     TRADE = "TRADE"
 
 
@@ -29,11 +31,12 @@ class Endpoint(NamedTuple):
 
     Attributes:
         handler: Of the session and the request, and between them the account where it is signed.
-        weight: The documented one. A TRADE endpoint costs it only when refused.
+        weight: The documented one. A TRADE endpoint costs it only when refused, unless `always_costs`.
         rest: Method and path, "GET /api/v3/ping"; "" where only the WebSocket API has it.
         ws: The WebSocket API's method, "order.place"; "" where only REST has it.
         client_id: The parameter that names the order, for the log of requests.
         counts_orders: The reply tells how many unfilled orders the account has placed.
+        always_costs: Also a successful request costs its weight, as order/test and amend keepPriority.
     """
 
     handler: Callable[..., Any]
@@ -43,3 +46,4 @@ class Endpoint(NamedTuple):
     ws: str = ""
     client_id: str = ""
     counts_orders: bool = False
+    always_costs: bool = False

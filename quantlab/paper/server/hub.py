@@ -8,11 +8,12 @@ connection and never the venue its memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from quantlab.paper.server import timeunit
+from quantlab.paper.terms import Terms
 
 MOST_UNSENT = 8 * 1024 * 1024
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
@@ -37,19 +38,23 @@ class Outlet:
         combined: Whether stream messages are wrapped as {"stream": ..., "data": ...}.
         micro: Whether times are told in microseconds.
         streams: What it is subscribed to, in the order of asking.
-        heard_s: Loop time of the last pong, or of the connection.
+        api_of: The IP address at the other end of the WebSocket API; "" for market streams.
+        end: Says goodbye with a close code and a reason; `sockets.converse` gives it.
     """
 
-    __slots__ = ("_pending", "_transport", "combined", "heard_s", "micro", "open", "streams")
+    __slots__ = ("_pending", "_transport", "api_of", "combined", "end", "micro", "open", "streams")
 
-    def __init__(self, transport: asyncio.WriteTransport, *, combined: bool = False) -> None:
+    def __init__(
+        self, transport: asyncio.WriteTransport, *, combined: bool = False, api_of: str = ""
+    ) -> None:
         self._transport = transport
         self._pending: list[bytes] = []
         self.combined = combined
         self.micro = False
         self.streams: dict[str, None] = {}
+        self.api_of = api_of
+        self.end: Callable[[int, str], None] = lambda _code, _reason: self.cut()
         self.open = True
-        self.heard_s = asyncio.get_running_loop().time()
 
     def put(self, frame: bytes) -> None:
         """Keep a frame until `flush`: one write then carries a whole step of the market."""
@@ -82,11 +87,13 @@ class Hub:
     """Who listens to what: stream names to sockets, accounts to user-data subscriptions.
 
     Attributes:
+        terms: What a socket may do, and how long it lives.
         turn: Held while a manual clock moves, and while a request is answered: never both.
         changes: How often a stream has got its first listener or lost its last one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, terms: Terms | None = None) -> None:
+        self.terms = Terms() if terms is None else terms
         self.turn = asyncio.Lock()
         self.changes = 0
         self.outlets: dict[Outlet, None] = {}

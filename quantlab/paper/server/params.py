@@ -23,6 +23,7 @@ RANGES: dict[str, str] = {
 }
 PATTERNS = {name: re.compile(pattern, re.ASCII) for name, pattern in RANGES.items()}
 LARGEST = 2**63 - 1
+MICROSECONDS_FROM = 10**14  # a time this large is in microseconds: year 5138 in milliseconds
 
 
 class Params:
@@ -74,6 +75,11 @@ class Params:
         if value is not None and int(value) > LARGEST:
             raise Refused(-1108, f"Parameter '{name}' overflowed.")
         return None if value is None else int(value)
+
+    def time_ms(self, name: str) -> int | None:
+        """A time, sent in milliseconds or in microseconds, in milliseconds."""
+        value = self.integer(name)
+        return value // 1_000 if value is not None and is_microseconds(value) else value
 
     def limit(self, default: int, most: int) -> int:
         """`limit`: below 1 is -1130, above `most` counts as `most`."""
@@ -144,6 +150,11 @@ class Params:
                 -1104,
                 f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.",
             )
+
+
+def is_microseconds(time: int) -> bool:
+    """Whether a time that was sent is in microseconds. Source: REST API, "General API Information"."""
+    return time >= MICROSECONDS_FROM
 
 
 def form(*sources: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ Source: Binance spot REST API, "General Information on Endpoints", "LIMITS", "Re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,16 +18,19 @@ from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public, timeunit
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL
+from quantlab.paper.server.keys import ApiKey, not_allowed
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params, form
-from quantlab.paper.server.security import in_time, rest_payload
+from quantlab.paper.server.security import TimeWindow, check_signature, rest_payload
 from quantlab.paper.server.session import OrderRequestSeen, Session
+from quantlab.paper.server.sockets import expel
 
 
 class Call(NamedTuple):
     """One HTTP request; `query` and `body` are the raw text, as it was signed.
 
     `time_unit` is the header of that name: None, or what the reply's times shall be told in.
+    `form` tells whether the body holds parameters; else it is only signed. `address` is the sender's.
     """
 
     method: str
@@ -35,6 +39,8 @@ class Call(NamedTuple):
     body: str = ""
     api_key: str | None = None
     time_unit: str | None = None
+    form: bool = True
+    address: str = ""
 
 
 class Reply(NamedTuple):
@@ -45,86 +51,159 @@ class Reply(NamedTuple):
     headers: dict[str, str]
 
 
+class Request(NamedTuple):
+    """What `run` needs to know, however it came.
+
+    Attributes:
+        claim: The key, and the text that its signature covers; None where a session vouches for it.
+        encoded: That text had to be percent-encoded first.
+        seen_as: Method and path for the log of order-changing requests.
+    """
+
+    params: Params
+    claim: Callable[[Params], tuple[ApiKey, str | None]]
+    address: str
+    encoded: bool
+    seen_as: tuple[str, str]
+
+
 ENDPOINTS = {row.rest: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.rest}
+BANNED = 418  # HTTP status
 UNAUTHORISED = frozenset({-2014, -2015})
 NOT_SUPPORTED = Refused(-1020, "This operation is not supported.")
 
 
-def answer(session: Session, call: Call) -> Reply:
+async def answer(session: Session, call: Call) -> Reply:
     """Answer one REST request."""
-    session.catch_up()
     endpoint = ENDPOINTS.get(f"{call.method} {call.path}")
     if endpoint is None:
         return Reply(404, error_body(NOT_SUPPORTED), {})
-
     try:
         micro = timeunit.is_micro(call.time_unit)
-        params = Params(form(call.query, call.body))
+        # a GET's parameters stand in its query alone
+        params = Params(form(call.query, call.body if call.form and call.method != "GET" else ""))
     except Refused as refused:
-        return _reply(session, refused, None)
+        return _reply(session, call.address, refused, None)
 
-    def signed(_: Params) -> tuple[str | None, str]:
-        return call.api_key, rest_payload(call.query, call.body)
+    def claim(_: Params) -> tuple[ApiKey, str | None]:
+        return session.keyring.find(call.api_key), rest_payload(call.query, call.body)
 
-    outcome, account = run(session, endpoint, params, signed, seen_as=(call.method, call.path))
+    request = Request(params, claim, call.address, encoded=True, seen_as=(call.method, call.path))
+    outcome, account = await run(session, endpoint, request)
     if micro and not isinstance(outcome, Refused):
         outcome = timeunit.reply(outcome)
-    return _reply(session, outcome, account if endpoint.counts_orders else None)
+    return _reply(session, call.address, outcome, account if endpoint.counts_orders else None)
 
 
-def run(
-    session: Session,
-    endpoint: Endpoint,
-    params: Params,
-    signed: Callable[[Params], tuple[str | None, str]],
-    seen_as: tuple[str, str],
-) -> tuple[Any, str | None]:
-    """Weigh, check and perform one request; the result or the `Refused`, and the account.
+async def run(session: Session, endpoint: Endpoint, request: Request) -> tuple[Any, str | None]:
+    """Weigh, check and perform one request; the result or the `Refused`, and the account."""
+    passage = _Passage(session, endpoint, request)
+    async with session.hub.turn:
+        admitted = passage.attempt(passage.enter)
+        if not (admitted and passage.has_a_way_to_go):
+            return passage.leave(admitted)
+    await asyncio.sleep(session.terms.engine_delay_s)
+    async with session.hub.turn:
+        return passage.leave(admitted)
 
-    Args:
-        signed: The API key, and the text that the signature covers.
-        seen_as: Method and path for the log of order-changing requests.
-    """
-    owner: str | None = None  # of the key; the account, once the signature has shown that it is theirs
-    account: str | None = None
-    changes = endpoint.security is Security.TRADE
-    outcome: Any
-    try:
-        weight = endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(params)
-        session.limits.spend(0 if changes else weight, session.time_ms)
+
+class _Passage:
+    """One request on its way: in through the checks, out through its handler."""
+
+    def __init__(self, session: Session, endpoint: Endpoint, request: Request) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._request = request
+        self._address = session.limits.address(request.address)
+        self._window: TimeWindow | None = None
+        self._owner: str | None = None  # of the key; the account, once the signature has shown it is theirs
+        self._account: str | None = None
+        self._outcome: Any = None
+        self._changes = endpoint.security is Security.TRADE
+        self._weight = 0  # still to be paid where the request is refused
+
+    @property
+    def has_a_way_to_go(self) -> bool:
+        """Whether it travels to the matching engine, and that takes time."""
+        return self._window is not None and self._session.terms.engine_delay_s > 0
+
+    def attempt(self, step: Callable[[], None]) -> bool:
+        """Do it; False, and the refusal is the outcome, where it is refused."""
+        try:
+            step()
+        except Refused as refused:
+            self._outcome = refused
+            return False
+        return True
+
+    def enter(self) -> None:
+        """Weigh the request; check who sent it and when."""
+        session, endpoint, params = self._session, self._endpoint, self._request.params
+        session.catch_up()
+        self._weigh()
         if endpoint.security is Security.NONE:
-            outcome = _complete(endpoint.handler(session, params), params)
+            return
+        key, payload = self._request.claim(params)
+        self._owner = key.account
+        if endpoint.security is not Security.SIGNED and endpoint.security.value not in key.permissions:
+            raise not_allowed()
+        if payload is None:
+            params.ignore("apiKey", "signature")
         else:
-            key, payload = signed(params)
-            owner = session.keyring.account(key)
-            session.keyring.verify(key or "", payload, params.need("signature"))
-            account = owner
-            in_time(params, session.clock.now_ms)
-            outcome = endpoint.handler(session, account, params)
-            if not changes:
-                params.all_read()
-    except Refused as refused:
-        outcome = refused
-        if changes:
-            session.limits.weight.add(1, session.time_ms)
-    if changes and owner is not None:
-        code = outcome.code if isinstance(outcome, Refused) else None
-        name = params.raw(endpoint.client_id)
-        seen = OrderRequestSeen(*seen_as, name, code is None, code, session.time_ms)
-        session.requests.append(seen)
-        session.publish()
-    return outcome, account
+            check_signature(key, payload, params.need("signature"), encoded=self._request.encoded)
+        self._account = key.account
+        self._window = TimeWindow(params, session.terms)
+        self._window.check(session.clock.now_ms())
 
+    def leave(self, admitted: bool) -> tuple[Any, str | None]:  # noqa: FBT001  # what `attempt` said
+        """Perform the request if it was admitted; count, log and publish what came of it."""
+        session = self._session
+        if admitted:
+            self.attempt(self._perform)
+        refused = self._outcome if isinstance(self._outcome, Refused) else None
+        if refused is not None and self._weight:
+            self._address.weight.add(self._weight, session.time_ms)
+        if self._changes and self._owner is not None:
+            code = None if refused is None else refused.code
+            name = self._request.params.raw(self._endpoint.client_id)
+            seen = OrderRequestSeen(*self._request.seen_as, name, code is None, code, session.time_ms)
+            session.requests.append(seen)
+            session.publish()
+        if isinstance(refused, Overspent) and refused.status == BANNED:
+            asyncio.get_running_loop().call_soon(expel, session.hub, self._request.address)  # after the reply
+        return self._outcome, self._account
 
-def _complete(result: Any, params: Params) -> Any:
-    params.all_read()
-    return result
+    def _weigh(self) -> None:
+        endpoint, now_ms = self._endpoint, self._session.time_ms
+        try:
+            weight = (
+                endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(self._request.params)
+            )
+        except Refused:
+            self._address.spend(1, now_ms)
+            raise
+        if self._changes and not endpoint.always_costs:
+            self._address.spend(0, now_ms)
+            self._weight = weight
+        else:
+            self._address.spend(weight, now_ms)
+
+    def _perform(self) -> None:
+        session, endpoint, params = self._session, self._endpoint, self._request.params
+        session.catch_up()
+        if self._window is None:
+            self._outcome = endpoint.handler(session, params)
+        else:
+            self._window.check(session.clock.now_ms())  # again, before the matching engine
+            self._outcome = endpoint.handler(session, self._account, params)
+        if not self._changes:
+            params.all_read()
 
 
 def status_of(refused: Refused) -> int:
-    """429 over a limit, 401 for a bad key, 500 for a fault of ours, 400 for the rest."""
+    """429 over a limit, 418 under a ban, 401 for a bad key, 500 for a fault of ours, 400 for the rest."""
     if isinstance(refused, Overspent):
-        return 429
+        return refused.status
     if refused is INTERNAL:
         return 500
     return 401 if refused.code in UNAUTHORISED else 400
@@ -134,14 +213,21 @@ def error_body(refused: Refused) -> bytes:
     return msgspec.json.encode({"code": refused.code, "msg": refused.message})
 
 
-def _reply(session: Session, outcome: Any, account: str | None) -> Reply:
-    weight = session.limits.weight
-    headers = {f"X-MBX-USED-WEIGHT-{weight.suffix}": str(weight.at(session.time_ms))}
-    headers["X-MBX-USED-WEIGHT"] = headers[f"X-MBX-USED-WEIGHT-{weight.suffix}"]
+def refusal(refused: Refused) -> Reply:
+    """The HTTP reply to a refused request."""
+    headers: dict[str, str] = {}
+    if isinstance(refused, Overspent):
+        headers["Retry-After"] = str(-(-refused.retry_after_ms // 1_000))
+    return Reply(status_of(refused), error_body(refused), headers)
+
+
+def _reply(session: Session, address: str, outcome: Any, account: str | None) -> Reply:
+    weight = session.limits.address(address).weight
+    used = str(weight.at(session.time_ms))
+    headers = {f"X-MBX-USED-WEIGHT-{weight.suffix}": used, "X-MBX-USED-WEIGHT": used}
     if isinstance(outcome, Refused):
-        if isinstance(outcome, Overspent):
-            headers["Retry-After"] = str(-(-outcome.retry_after_ms // 1_000))
-        return Reply(status_of(outcome), error_body(outcome), headers)
+        reply = refusal(outcome)
+        return reply._replace(headers=headers | reply.headers)
     for window in session.limits.orders(account) if account else ():
         headers[f"X-MBX-ORDER-COUNT-{window.suffix}"] = str(window.at(session.time_ms))
     return Reply(200, msgspec.json.encode(outcome), headers)

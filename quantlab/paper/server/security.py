@@ -1,53 +1,21 @@
-"""Who sent a request, and when: API keys, HMAC signatures, and the time window.
+"""Who sent a request, and when: what a signature covers, and the time window.
 
-Secrets stay in here: they are compared in constant time and are never part of a message or a repr.
+Source: Binance spot REST API, "Request Security"; WebSocket API, "Request security".
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server.params import Params
+from quantlab.paper.server.keys import ApiKey
+from quantlab.paper.server.params import Params, is_microseconds
+from quantlab.paper.terms import Terms
 
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-KEY = re.compile(r"[A-Za-z0-9]{64}")
-SIGNATURE = re.compile(r"&?signature=[^&]*")
-AHEAD_MS = 1_000
-RECV_WINDOW_MS = Decimal(5_000)
-LONGEST_WINDOW_MS = Decimal(60_000)
-MICROSECONDS_FROM = 10**14  # a timestamp this large is in microseconds: year 5138 in milliseconds
-
-
-class Keyring:
-    """The API keys of the venue's accounts. One key for each account, made when the venue starts."""
-
-    def __init__(self, accounts: Sequence[str]) -> None:
-        self._keys = {_random(): (account, _random()) for account in accounts}
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """(api key, api secret) of each account, in the accounts' order."""
-        return [(key, secret) for key, (_, secret) in self._keys.items()]
-
-    def account(self, api_key: str | None) -> str:
-        """The account behind a key: -2014 where the key is missing or no key at all, -2015 where unknown."""
-        if api_key is None or KEY.fullmatch(api_key) is None:
-            raise Refused(-2014, "API-key format invalid.")
-        if api_key not in self._keys:
-            raise Refused(-2015, "Invalid API-key, IP, or permissions for action.")
-        return self._keys[api_key][0]
-
-    def verify(self, api_key: str, payload: str, signature: str) -> None:
-        """-1022 unless `signature` is the HMAC-SHA256 of `payload` (letter case does not matter)."""
-        secret = self._keys[api_key][1]
-        expected = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
-            raise Refused(-1022, "Signature for this request is not valid.")
+SIGNATURE = re.compile(r"(?:^|&)signature=[^&]*")
+THOUSANDTH = Decimal("0.001")
 
 
 def rest_payload(query: str, body: str) -> str:
@@ -58,27 +26,53 @@ def rest_payload(query: str, body: str) -> str:
     return "".join(SIGNATURE.sub("", part).removeprefix("&") for part in (query, body))
 
 
-def in_time(params: Params, now_ms: Callable[[], int]) -> None:
-    """Check `timestamp` and `recvWindow` against the venue's clock, or -1021.
+def socket_payload(texts: Mapping[str, str]) -> str:
+    """What a WebSocket API request's signature covers: `k=v` sorted by name, not percent-encoded.
+
+    Source: Binance spot WebSocket API, "SIGNED request security".
+    """
+    return "&".join(f"{name}={text}" for name, text in sorted(texts.items()) if name != "signature")
+
+
+def check_signature(key: ApiKey, payload: str, signature: str, *, encoded: bool) -> None:
+    """-1022 unless it is the key's signature of the payload.
+
+    Args:
+        encoded: What is not ASCII had to be percent-encoded first, as by REST: -1022 where it was not.
+    """
+    if (encoded and not payload.isascii()) or not key.verify(payload.encode(errors="replace"), signature):
+        raise Refused(-1022, "Signature for this request is not valid.")
+
+
+class TimeWindow:
+    """When a request was sent, and for how long it is good.
 
     Source: Binance spot REST API, "Timing security".
     """
-    params.need("timestamp")
-    stamp = params.integer("timestamp") or 0
-    sent_ms = Decimal(stamp) / 1_000 if stamp >= MICROSECONDS_FROM else Decimal(stamp)
-    window = params.decimal("recvWindow")
-    if window is None:
-        window = RECV_WINDOW_MS
-    elif window > LONGEST_WINDOW_MS:
-        raise Refused(-1131, "recvWindow must be less than 60000.")
-    elif window != window.quantize(Decimal("0.001")):
-        raise Refused(-1111, "Parameter 'recvWindow' has too much precision.")
-    now = now_ms()
-    if sent_ms >= now + AHEAD_MS:
-        raise Refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-    if now - sent_ms > window:
-        raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
+    def __init__(self, params: Params, terms: Terms) -> None:
+        """Read `timestamp` (milliseconds or microseconds) and `recvWindow` (milliseconds).
 
-def _random() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(64))
+        Raises:
+            Refused: -1102 without a timestamp, -1131 or -1111 for a window too large or too precise.
+        """
+        params.need("timestamp")
+        sent = params.integer("timestamp") or 0
+        self._sent_ms = Decimal(sent) / 1_000 if is_microseconds(sent) else Decimal(sent)
+        self._ahead_ms = terms.ahead_ms
+        window = params.decimal("recvWindow")
+        if window is None:
+            window = Decimal(terms.recv_window_ms)
+        elif window > terms.recv_window_most_ms:
+            raise Refused(-1131, f"recvWindow must be less than {terms.recv_window_most_ms}.")
+        elif window != window.quantize(THOUSANDTH):
+            raise Refused(-1111, "Parameter 'recvWindow' has too much precision.")
+        self._window_ms = window
+
+    def check(self, now_ms: int) -> None:
+        """-1021 where the request comes from too far ahead, or is no longer good."""
+        if self._sent_ms >= now_ms + self._ahead_ms:
+            message = f"Timestamp for this request was {self._ahead_ms}ms ahead of the server's time."
+            raise Refused(-1021, message)
+        if now_ms - self._sent_ms > self._window_ms:
+            raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")

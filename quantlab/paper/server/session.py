@@ -24,10 +24,11 @@ from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market
 from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.hub import Hub
+from quantlab.paper.server.keys import Keyring
 from quantlab.paper.server.limits import Limits
 from quantlab.paper.server.publisher import TICK_MS, Publisher
-from quantlab.paper.server.security import Keyring
 from quantlab.paper.server.userfeed import STP, UserFeed
+from quantlab.paper.terms import Terms
 
 __all__ = ["STP", "OrderRequestSeen", "Session"]
 
@@ -57,6 +58,7 @@ class Session:
     Args:
         market: Where public trading comes from; opened here, and playing unless `hold`.
         balances: What each account starts with, by asset.
+        terms: What clients may ask for, and how long everything takes.
         commission: Fraction of what each trade brings in.
         queue_model: How users' orders advance in the queues of a mirrored market.
     """
@@ -68,7 +70,7 @@ class Session:
         *,
         accounts: Sequence[str],
         balances: Mapping[str, Decimal],
-        limits: Limits,
+        terms: Terms,
         hold: bool,
         speed: float,
         commission: Decimal = Decimal("0.001"),
@@ -79,8 +81,9 @@ class Session:
         self.speed = speed
         self.commission = commission
         self.exchange = Exchange(market.instruments, queue_model=queue_model)
-        self.hub = Hub()
-        self.limits = limits
+        self.terms = terms
+        self.hub = Hub(terms)
+        self.limits = Limits(terms)
         self.keyring = Keyring(accounts)
         self.requests: deque[OrderRequestSeen] = deque(maxlen=REQUESTS_KEPT)
         self.time_ms = self.opened_ms = clock.now_ms()
@@ -88,7 +91,7 @@ class Session:
         self._cancels = itertools.count(1)
         self._next_tick = self.time_ms - self.time_ms % TICK_MS + TICK_MS
         self._failure = ""  # what ended the market
-        self.users = UserFeed(self.hub, self._filled)
+        self.users = UserFeed(self.hub, self.limits.filled)
         self.publisher = Publisher(self.exchange, self.hub, market, self.time_ms, self.users)
         for account in accounts:
             self.exchange.open_account(account, balances, commission=commission)
@@ -187,6 +190,3 @@ class Session:
             pass
         self.time_ms = now_ms
         self.hub.flush()
-
-    def _filled(self, account: str, now_ms: int) -> None:
-        self.limits.ordered(account, -1, now_ms)

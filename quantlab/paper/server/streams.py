@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,10 +20,9 @@ from aiohttp import web
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import timeunit
 from quantlab.paper.server.hub import Hub, Outlet
-from quantlab.paper.server.sockets import converse
+from quantlab.paper.server.sockets import Hear, converse
 
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-MOST_STREAMS = 1_024
 TOO_MANY = "Invalid request: too many parameters"
 METHOD = re.compile(r'"method"\s*:\s*("(?:[^"\\]|\\.)*")')
 ID = re.compile(r"[a-zA-Z0-9_-]{0,36}", re.ASCII)  # a UUID is 36 long
@@ -54,10 +52,18 @@ async def serve(request: web.BaseRequest, hub: Hub) -> web.StreamResponse:
     except Refused as refused:
         return web.json_response({"code": refused.code, "msg": refused.message}, status=400)
 
-    def joined(outlet: Outlet) -> Callable[[str], None]:
+    if len(names) > hub.terms.streams:
+        return web.json_response({"code": 2, "msg": TOO_MANY}, status=400)
+
+    def joined(outlet: Outlet) -> Hear:
         outlet.micro = micro
         hub.subscribe(outlet, names)
-        return lambda text: outlet.send(msgspec.json.encode(reply(hub, outlet, text)))
+
+        async def hear(text: str) -> None:
+            async with hub.turn:
+                outlet.send(msgspec.json.encode(reply(hub, outlet, text)))
+
+        return hear
 
     return await converse(request, hub, combined=combined, joined=joined)
 
@@ -111,7 +117,7 @@ def _perform(hub: Hub, outlet: Outlet, message: _Control, text: str) -> Any:
         raise _Refusal(2, "Invalid request: params must be a list of stream names")
     if message.method == "UNSUBSCRIBE":
         hub.unsubscribe(outlet, tuple(names))
-    elif len(outlet.streams.keys() | set(names)) > MOST_STREAMS:
+    elif len(outlet.streams.keys() | set(names)) > hub.terms.streams:
         raise _Refusal(2, TOO_MANY)
     else:
         hub.subscribe(outlet, tuple(names))

@@ -5,7 +5,7 @@ Source: Binance spot "User Data Streams".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from quantlab.paper.exchange import BalanceChange, Event, Execution
 from quantlab.paper.server import render_orders as render
@@ -14,17 +14,23 @@ from quantlab.paper.server.hub import Hub
 STP = "EXPIRE_MAKER"  # what the exchange does when an account would meet itself
 
 
+class OnFill(Protocol):
+    """Takes an order's first fill. Source: FAQ "Spot Unfilled Order Count Rules"."""
+
+    def __call__(self, account: str, now_ms: int, *, maker: bool) -> None: ...
+
+
 class UserFeed:
     """Publishes what happens to accounts.
 
     Args:
-        on_fill: Called with the account and the time at each order's first fill.
+        on_fill: Called with the account, the time and whether it had rested at each order's first fill.
 
     Attributes:
         balance_ms: When each account's balances last changed.
     """
 
-    def __init__(self, hub: Hub, on_fill: Callable[[str, int], None]) -> None:
+    def __init__(self, hub: Hub, on_fill: OnFill) -> None:
         self._hub = hub
         self._on_fill = on_fill
         self.balance_ms: dict[str, int] = {}
@@ -33,7 +39,7 @@ class UserFeed:
         """Publish one event, where it is an account's."""
         if type(event) is Execution:
             if event.last_quantity and event.order.executed_quantity == event.last_quantity:
-                self._on_fill(event.account, now_ms)
+                self._on_fill(event.account, now_ms, maker=event.is_maker)
             self._hub.publish_user(event.account, render.execution_report(event, STP))
         elif type(event) is BalanceChange:
             self.balance_ms[event.account] = event.time_ms

@@ -1,15 +1,15 @@
 """The WebSocket API: requests and replies on one socket, and the account's events beside them.
 
 The requests are those of the REST table, by their WebSocket names, plus session and user-data
-subscriptions. The signature covers the parameters as literal JSON text, sorted by name.
+subscriptions. The signature covers the parameters as literal JSON text, sorted by name; after
+`session.logon` with an Ed25519 key the session vouches for what comes without one.
 
 Source: Binance spot "WebSocket API" and "User Data Streams".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -19,28 +19,29 @@ from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public, rest, timeunit
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL, report
-from quantlab.paper.server.hub import Outlet
+from quantlab.paper.server.hub import Outlet, encode
+from quantlab.paper.server.keys import ApiKey, KeyType, not_allowed
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params
+from quantlab.paper.server.security import socket_payload
 from quantlab.paper.server.session import Session
-from quantlab.paper.server.sockets import converse
+from quantlab.paper.server.sockets import Hear, converse
 
-CONNECTING_WEIGHT = 2
 SESSION_WEIGHT = 2
 MOST_ACTIVE = 1_000
 MOST_EVER = 65_535
+NULL = msgspec.Raw(b"null")
 METHODS = {row.ws: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.ws}
 
 
 class _Request(msgspec.Struct):
     method: str
-    id: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | str | None = None
+    id: msgspec.Raw = NULL
     params: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
 
 
 async def serve(request: web.BaseRequest, session: Session) -> web.StreamResponse:
     """One connection to the WebSocket API, from its handshake to its end."""
-    session.limits.weight.add(CONNECTING_WEIGHT, session.time_ms)
     options = parse_qs(request.rel_url.raw_query_string)
     shown = options.get("returnRateLimits", ["true"])[0] != "false"
     try:
@@ -48,62 +49,84 @@ async def serve(request: web.BaseRequest, session: Session) -> web.StreamRespons
     except Refused as refused:
         return web.Response(status=400, body=rest.error_body(refused), content_type="application/json")
 
-    def joined(outlet: Outlet) -> Callable[[str], None]:
+    def joined(outlet: Outlet) -> Hear:
         outlet.micro = micro
         return Connection(session, outlet, show_limits=shown).hear
 
-    return await converse(request, session.hub, combined=False, joined=joined)
+    return await converse(request, session.hub, api=True, joined=joined)
 
 
 class Connection:
-    """What one socket has asked for: its user-data subscriptions."""
+    """What one socket has asked for: its session and its user-data subscriptions."""
 
     def __init__(self, session: Session, outlet: Outlet, *, show_limits: bool) -> None:
         self._session = session
         self._outlet = outlet
         self._show_limits = show_limits
         self._connected_ms = session.clock.now_ms()
+        self._key: ApiKey | None = None  # of `session.logon`
+        self._authorized_ms: int | None = None
         self._subscriptions: dict[int, str] = {}
+        self._by_session: int | None = None  # the subscription that ends with the session
         self._next_subscription = 0
-        self._own: dict[str, Endpoint] = {
-            "userDataStream.subscribe.signature": Endpoint(
-                self._subscribe, SESSION_WEIGHT, Security.USER_DATA
-            ),
-            "userDataStream.unsubscribe": Endpoint(self._unsubscribe, SESSION_WEIGHT),
-            "session.status": Endpoint(self._status, SESSION_WEIGHT),
-            "session.subscriptions": Endpoint(self._list, SESSION_WEIGHT),
+        self._ended: list[int] = []  # subscriptions whose end is told after the reply
+        self._own = {
+            row.ws: row
+            for row in (
+                Endpoint(self._logon, SESSION_WEIGHT, Security.SIGNED, ws="session.logon"),
+                Endpoint(self._status, SESSION_WEIGHT, ws="session.status"),
+                Endpoint(self._logout, SESSION_WEIGHT, ws="session.logout"),
+                Endpoint(self._list, SESSION_WEIGHT, ws="session.subscriptions"),
+                Endpoint(self._subscribe, SESSION_WEIGHT, ws="userDataStream.subscribe"),
+                Endpoint(
+                    self._subscribe_signed,
+                    SESSION_WEIGHT,
+                    Security.USER_STREAM,
+                    ws="userDataStream.subscribe.signature",
+                ),
+                Endpoint(self._unsubscribe, SESSION_WEIGHT, ws="userDataStream.unsubscribe"),
+            )
         }
 
-    def hear(self, text: str) -> None:
-        """Answer one request. A new subscription's events come after its answer."""
+    async def hear(self, text: str) -> None:
+        """Answer one request. A new subscription's events come after its answer, an old one's end too."""
         try:
             request = msgspec.json.decode(text, type=_Request)
-            texts = {name: _text(raw) for name, raw in request.params.items()}
+            literals = {name: _literal(raw) for name, raw in request.params.items()}
         except (msgspec.DecodeError, RecursionError):
-            self._send(None, Refused(-1135, "Invalid JSON Request"), None, show_limits=self._show_limits)
+            invalid = Refused(-1135, "Invalid JSON Request")
+            self._send(NULL, invalid, None, show_limits=self._show_limits)
             return
-        shown = texts.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
+        if self._key is not None and self._session.keyring.get(self._key.api_key) is not self._key:
+            self._revoke()
+            return
+        shown = literals.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
         try:
-            outcome, account = self._outcome(request.method.removeprefix("v3/"), texts)
+            outcome, account = await self._outcome(request.method.removeprefix("v3/"), literals)
         except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it under its id
             report(f"WS {request.method}", error)
             outcome, account = INTERNAL, None
         self._send(request.id, outcome, account, show_limits=shown)
+        self._tell_ends()
 
-    def _outcome(self, method: str, texts: dict[str, str]) -> tuple[Any, str | None]:
+    async def _outcome(self, method: str, literals: dict[str, str]) -> tuple[Any, str | None]:
         """The result or the `Refused`, and the account whose order limits belong to the reply."""
-        self._session.catch_up()
         endpoint = self._own.get(method) or METHODS.get(method)
         if endpoint is None:
             return rest.NOT_SUPPORTED, None
-        params = Params(texts)
+        params = Params({name: "" if text == "null" else text for name, text in literals.items()})
         params.ignore("returnRateLimits")  # it is about the reply, but it is signed
-        outcome, account = rest.run(
-            self._session, endpoint, params, lambda params: _signed(params, texts), ("WS", method)
-        )
+
+        def claim(params: Params) -> tuple[ApiKey, str | None]:
+            if self._key is None or params.sent("apiKey"):
+                return self._session.keyring.find(params.need("apiKey")), socket_payload(literals)
+            return self._key, socket_payload(literals) if params.sent("signature") else None
+
+        request = rest.Request(params, claim, self._outlet.api_of, encoded=False, seen_as=("WS", method))
+        outcome, account = await rest.run(self._session, endpoint, request)
         return outcome, account if endpoint.counts_orders else None
 
-    def _send(self, request_id: Any, outcome: Any, account: str | None, *, show_limits: bool) -> None:
+    def _send(self, request_id: msgspec.Raw, outcome: Any, account: str | None, *, show_limits: bool) -> None:
         reply: dict[str, Any] = {"id": request_id, "status": 200}
         if isinstance(outcome, Refused):
             reply["status"] = rest.status_of(outcome)
@@ -115,12 +138,52 @@ class Connection:
             reply["result"] = timeunit.reply(outcome) if self._outlet.micro else outcome
         if show_limits:
             limits, now_ms = self._session.limits, self._session.time_ms
-            windows = (*(limits.orders(account) if account else ()), limits.weight)
+            weight = limits.address(self._outlet.api_of).weight
+            windows = (*(limits.orders(account) if account else ()), weight)
             reply["rateLimits"] = [window.rule() | {"count": window.at(now_ms)} for window in windows]
         self._outlet.send(msgspec.json.encode(reply))
 
-    def _subscribe(self, session: Session, account: str, params: Params) -> Any:
+    def _logon(self, session: Session, account: str, params: Params) -> Any:  # noqa: ARG002  # every handler's
+        """Let the session vouch for what follows; Ed25519 keys only, others are -2015."""
+        key = session.keyring.find(params.need("apiKey"))
+        if key.type is not KeyType.ED25519:
+            raise not_allowed()
+        self._key, self._authorized_ms = key, session.clock.now_ms()
+        return self._facts()
+
+    def _logout(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+        self._forget_session()
+        return self._facts()
+
+    def _status(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+        return self._facts()
+
+    def _list(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+        return [{"subscriptionId": number} for number in self._subscriptions]
+
+    def _subscribe(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+        """The session's account; without `session.logon` there is none: -2015."""
         params.all_read()
+        if self._key is None or Security.USER_STREAM.value not in self._key.permissions:
+            raise not_allowed()
+        self._by_session = self._open(self._key.account)
+        return {"subscriptionId": self._by_session}
+
+    def _subscribe_signed(self, session: Session, account: str, params: Params) -> Any:  # noqa: ARG002
+        params.all_read()
+        return {"subscriptionId": self._open(account)}
+
+    def _unsubscribe(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+        number = params.integer("subscriptionId")
+        params.all_read()
+        if number is not None and number not in self._subscriptions:
+            raise Refused(-2036, "User Data Stream subscription not active.")
+        for each in list(self._subscriptions) if number is None else [number]:
+            self._close(each)
+        return {}
+
+    def _open(self, account: str) -> int:
+        """A new subscription to the account's events."""
         if account in self._subscriptions.values():
             raise Refused(-2035, "User Data Stream subscription already active.")
         if len(self._subscriptions) >= MOST_ACTIVE or self._next_subscription >= MOST_EVER:
@@ -128,39 +191,48 @@ class Connection:
         number = self._next_subscription
         self._next_subscription += 1
         self._subscriptions[number] = account
-        session.hub.listen(account, self._outlet, number)
-        return {"subscriptionId": number}
+        self._session.hub.listen(account, self._outlet, number)
+        return number
 
-    def _unsubscribe(self, session: Session, params: Params) -> Any:
-        number = params.integer("subscriptionId")
-        chosen = list(self._subscriptions) if number is None else [number]
-        for each in chosen:
-            if each not in self._subscriptions:
-                raise Refused(-2036, "User Data Stream subscription not active.")
-            session.hub.unlisten(self._subscriptions.pop(each), self._outlet, each)
-        return {}
+    def _close(self, number: int) -> None:
+        self._session.hub.unlisten(self._subscriptions.pop(number), self._outlet, number)
+        self._ended.append(number)
 
-    def _status(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
+    def _forget_session(self) -> None:
+        """Forget the key, and the subscription that it vouched for."""
+        self._key = self._authorized_ms = None
+        if self._by_session in self._subscriptions:
+            self._close(self._by_session)
+        self._by_session = None
+
+    def _revoke(self) -> None:
+        """The session's key is gone. Source: WebSocket API, "Authenticate after connection"."""
+        self._forget_session()
+        self._send(NULL, not_allowed(), None, show_limits=False)
+        self._tell_ends()
+
+    def _tell_ends(self) -> None:
+        """Source: Binance spot "User Data Streams", "Event Stream Terminated"."""
+        for number in self._ended:
+            event: dict[str, object] = {"e": "eventStreamTerminated", "E": self._session.clock.now_ms()}
+            if self._outlet.micro:
+                event = timeunit.event(event)
+            self._outlet.put(encode(msgspec.json.encode({"subscriptionId": number, "event": event})))
+        self._ended.clear()
+        self._outlet.flush()
+
+    def _facts(self) -> dict[str, object]:
         return {
-            "apiKey": None,
-            "authorizedSince": None,
+            "apiKey": None if self._key is None else self._key.api_key,
+            "authorizedSince": self._authorized_ms,
             "connectedSince": self._connected_ms,
             "returnRateLimits": self._show_limits,
-            "serverTime": session.clock.now_ms(),
+            "serverTime": self._session.clock.now_ms(),
             "userDataStream": bool(self._subscriptions),
         }
 
-    def _list(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        return [{"subscriptionId": number} for number in self._subscriptions]
 
-
-def _signed(params: Params, texts: dict[str, str]) -> tuple[str, str]:
-    """The API key, and what is signed: `k=v` sorted by name, not percent-encoded."""
-    payload = "&".join(f"{name}={text}" for name, text in sorted(texts.items()) if name != "signature")
-    return params.need("apiKey"), payload
-
-
-def _text(raw: msgspec.Raw) -> str:
+def _literal(raw: msgspec.Raw) -> str:
     """A parameter as it is signed: text without its quotes, anything else as its literal JSON."""
     literal = bytes(raw).decode()
     return msgspec.json.decode(raw, type=str) if literal.startswith('"') else literal
