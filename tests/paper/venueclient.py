@@ -102,7 +102,7 @@ class Socket:
         mark = f"mark-{next(self._ids)}"
         await self.send({"method": "LIST_SUBSCRIPTIONS", "id": mark})
         found: list[Any] = []
-        while (message := await self.receive()).get("id") != mark:
+        while not isinstance(message := await self.receive(), dict) or message.get("id") != mark:
             found.append(message)
         return found
 

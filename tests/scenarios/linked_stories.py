@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from story import Story, cancel, cancel_all, cancel_list, limit, place, place_list, replace, trade_at
 
+AT_60000 = {"quantity": "1", "stopPrice": "60000"}
 WOULD_TRIGGER = (-2010, "Order would trigger immediately.")
 
 STOPS = (
@@ -62,11 +63,10 @@ STOPS = (
         "a stop on the wrong side of the price is refused",
         (
             *trade_at("60000"),
-            place("alice", "s", "SELL", "STOP_LOSS", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
-            place("alice", "b", "BUY", "STOP_LOSS", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
-            place("alice", "p", "SELL", "TAKE_PROFIT", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER),
-            place("alice", "q", "BUY", "TAKE_PROFIT", quantity="1", stopPrice="60000", refused=WOULD_TRIGGER,
-                  holds={"BTC": ("10", "0"), "USDT": ("1000000", "0")}),
+            place("alice", "s", "SELL", "STOP_LOSS", **AT_60000, refused=WOULD_TRIGGER),
+            place("alice", "b", "BUY", "STOP_LOSS", **AT_60000, refused=WOULD_TRIGGER),
+            place("alice", "p", "SELL", "TAKE_PROFIT", **AT_60000, refused=WOULD_TRIGGER),
+            place("alice", "q", "BUY", "TAKE_PROFIT", **AT_60000, refused=WOULD_TRIGGER, events={}),
         ),
     ),
     Story(

@@ -7,6 +7,8 @@ from story import Story, amend, cancel, cancel_all, limit, market, place
 NO_FUNDS = (-2010, "Account has insufficient balance for requested action.")
 WOULD_MATCH = (-2010, "Order would immediately match and take.")
 UNKNOWN = (-2011, "Unknown order sent.")
+NO_CHANGE = (-2038, "The requested action would change no state; rejecting.")
+NO_INCREASE = (-2038, "Order amend (quantity increase) is not supported.")
 DUPLICATE = (-2010, "Duplicate order sent.")
 
 PRICE_AND_TIME = (
@@ -72,7 +74,7 @@ PRICE_AND_TIME = (
         (
             limit("alice", "gone", "SELL", "1", "60000"),
             limit("alice", "next", "SELL", "1", "60000"),
-            cancel("alice", "gone", orders={"gone": ("CANCELED", "0")}, events={"gone": ("CANCELED CANCELED",)}),
+            cancel("alice", "gone", events={"gone": ("CANCELED CANCELED",)}),
             limit("bob", "taker", "BUY", "1", "60000", orders={"next": ("FILLED", "1")}),
         ),
     ),
@@ -184,7 +186,7 @@ FUNDS = (
     Story(
         "an open order locks what it may cost, and a cancel gives it back",
         (
-            limit("alice", "bid", "BUY", "1", "50000", holds={"USDT": ("950000", "50000"), "BTC": ("10", "0")}),
+            limit("alice", "bid", "BUY", "1", "50000", holds={"USDT": ("950000", "50000")}),
             limit("alice", "ask", "SELL", "2", "70000", holds={"BTC": ("8", "2")}),
             cancel("alice", "bid", holds={"USDT": ("1000000", "0"), "BTC": ("8", "2")}),
             cancel("alice", "ask", holds={"USDT": ("1000000", "0"), "BTC": ("10", "0")}),
@@ -194,7 +196,7 @@ FUNDS = (
         "a better price than the limit gives the difference back at once",
         (
             limit("bob", "offer", "SELL", "1", "59000"),
-            limit("alice", "bid", "BUY", "1", "60000", holds={"USDT": ("941000", "0"), "BTC": ("10.999", "0")}),
+            limit("alice", "bid", "BUY", "1", "60000", holds={"USDT": ("941000", "0")}),
         ),
     ),
     Story(
@@ -243,8 +245,8 @@ AMENDS = (
         (
             limit("alice", "first", "BUY", "2", "60000"),
             limit("bob", "second", "BUY", "1", "60000"),
-            amend("alice", "first", "0.5", holds={"USDT": ("970000", "30000")}, orders={"first": ("NEW", "0")},
-                  events={"first": ("REPLACED NEW",)}),
+            amend("alice", "first", "0.5", holds={"USDT": ("970000", "30000")},
+                  orders={"first": ("NEW", "0")}, events={"first": ("REPLACED NEW",)}),
             limit("bob", "seller", "SELL", "0.5", "60000", selfTradePreventionMode="EXPIRE_TAKER",
                   orders={"first": ("FILLED", "0.5"), "second": ("NEW", "0")}),
         ),
@@ -254,8 +256,8 @@ AMENDS = (
         (
             limit("alice", "maker", "SELL", "1", "60000"),
             limit("bob", "taker", "BUY", "0.4", "60000"),
-            amend("alice", "maker", "1", refused=(-2038, "The requested action would change no state; rejecting.")),
-            amend("alice", "maker", "2", refused=(-2038, "Order amend (quantity increase) is not supported.")),
+            amend("alice", "maker", "1", refused=NO_CHANGE),
+            amend("alice", "maker", "2", refused=NO_INCREASE),
             amend("alice", "maker", "0.5", orders={"maker": ("PARTIALLY_FILLED", "0.4")},
                   holds={"BTC": ("9.5", "0.1")}),
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # tests are no packages: the tables stand beside them
 
 from doors import Door, Rest, WsApi
+from pending import leave_out
 from scene import Scene
 
 
@@ -32,10 +32,4 @@ async def scene(alice: Any, bob: Any) -> Scene:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the venue does not have yet (see pending.txt), unless DOCUMENTS_ALL asks for it."""
-    if os.environ.get("DOCUMENTS_ALL"):
-        return
-    pending = set((Path(__file__).parent / "pending.txt").read_text().split())
-    chosen = [item for item in items if item.nodeid.rpartition("/")[2] not in pending]
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    leave_out(Path(__file__).parent, config, items)
