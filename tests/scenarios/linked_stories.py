@@ -287,7 +287,6 @@ REPLACEMENTS = (
                     holds={"USDT": ("949000", "51000")},
                     events={"old": ("CANCELED CANCELED",), "new": ("NEW NEW",)}),
         ),
-        wire=True,
     ),
     Story(
         "cancel and replace: nothing to cancel, and nothing is placed, 400",
@@ -295,7 +294,6 @@ REPLACEMENTS = (
             replace("alice", "old", new(), "STOP_ON_FAILURE", result=(400, "FAILURE", "NOT_ATTEMPTED"),
                     holds={"USDT": ("1000000", "0")}, events={}),
         ),
-        wire=True,
     ),
     Story(
         "cancel and replace: nothing to cancel, and the new order is placed all the same, 409",
@@ -303,7 +301,6 @@ REPLACEMENTS = (
             replace("alice", "old", new(), "ALLOW_FAILURE", result=(409, "FAILURE", "SUCCESS"),
                     orders={"new": ("NEW", "0")}),
         ),
-        wire=True,
     ),
     Story(
         "cancel and replace: cancelled, but the new order is refused, 409",
@@ -313,7 +310,6 @@ REPLACEMENTS = (
             replace("alice", "old", MAKER_THAT_TAKES, "STOP_ON_FAILURE", result=(409, "SUCCESS", "FAILURE"),
                     orders={"old": ("CANCELED", "0")}, holds={"USDT": ("1000000", "0")}),
         ),
-        wire=True,
     ),
     Story(
         "cancel and replace: both fail, 400",
@@ -322,7 +318,6 @@ REPLACEMENTS = (
             replace("alice", "old", MAKER_THAT_TAKES, "ALLOW_FAILURE", result=(400, "FAILURE", "FAILURE"),
                     holds={"USDT": ("1000000", "0")}, events={}),
         ),
-        wire=True,
     ),
     Story(
         "cancel and replace: the new order can use what the old one had locked, and its name",
@@ -331,7 +326,6 @@ REPLACEMENTS = (
             replace("alice", "old", limit("alice", "old", "BUY", "1", "950000"), "STOP_ON_FAILURE",
                     result=(200, "SUCCESS", "SUCCESS"), holds={"USDT": ("50000", "950000")}),
         ),
-        wire=True,
     ),
 )  # fmt: skip
 

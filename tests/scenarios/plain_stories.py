@@ -7,7 +7,7 @@ from story import Story, amend, cancel, cancel_all, limit, market, place
 NO_FUNDS = (-2010, "Account has insufficient balance for requested action.")
 WOULD_MATCH = (-2010, "Order would immediately match and take.")
 UNKNOWN = (-2011, "Unknown order sent.")
-NO_CHANGE = (-2038, "The requested action would change no state; rejecting.")
+NO_CHANGE = (-2038, "The requested action would change no state; rejecting")
 NO_INCREASE = (-2038, "Order amend (quantity increase) is not supported.")
 DUPLICATE = (-2010, "Duplicate order sent.")
 

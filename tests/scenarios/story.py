@@ -46,11 +46,10 @@ class Step(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A sentence and its steps. `wire` stories are about requests that only the wire has."""
+    """A sentence and its steps."""
 
     tells: str
     steps: tuple[Step, ...]
-    wire: bool = False
 
     @property
     def owners(self) -> dict[str, str]:

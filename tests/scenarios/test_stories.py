@@ -8,7 +8,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from core import Core
 from grounds import Ground
 from linked_stories import LINKED
 from plain_stories import PLAIN
@@ -20,8 +19,6 @@ STORIES = (*PLAIN, *LINKED)
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.tells.replace(" ", "_"))
 async def test_the_story_is_true(ground: Ground, story: Story) -> None:
     """Every step is answered, told and booked as the story says, and the books close."""
-    if story.wire and isinstance(ground, Core):
-        pytest.skip("the wire alone has this request")
     owners = story.owners
     for step in story.steps:
         await play(ground, step, owners)

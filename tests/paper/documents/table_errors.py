@@ -197,7 +197,7 @@ ENGINE = (
     of(-2039, WRONG_ID, "order.cancel", BTC | {"orderId": "$open", "origClientOrderId": "other"}, "open"),
     of(-2038, "Order amend (quantity increase) is not supported.", AMENDED,
        BTC | {"orderId": "$open", "newQty": "0.02"}, "open"),
-    of(-2038, "The requested action would change no state; rejecting.", AMENDED,
+    of(-2038, "The requested action would change no state; rejecting", AMENDED,
        BTC | {"orderId": "$open", "newQty": "0.01"}, "open"),
     of(-2038, "Unknown order sent.", AMENDED, BTC | {"orderId": 999, "newQty": "0.01"}),
 )  # fmt: skip
