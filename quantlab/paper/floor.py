@@ -15,7 +15,7 @@ from quantlab.domain.orders import Side, TimeInForce
 from quantlab.paper.accounts import Account, Ledger
 from quantlab.paper.events import Event, ExecutionType, Status
 from quantlab.paper.listing import Listing
-from quantlab.paper.matching import Match
+from quantlab.paper.matching import Fill, Match, Prevented
 from quantlab.paper.orders import OrderKind, PlacedTrade, PreventedMatch
 from quantlab.paper.records import Records
 from quantlab.paper.reports import Reports, assets_of
@@ -65,10 +65,15 @@ class Floor:
         result = None
         if taker.time_in_force is not TimeInForce.FOK or listing.fills_whole(taker):
             result = listing.match(taker)
-            if result.fills:
-                trades = self._settle_all(result, taker, listing, touched, now_ms)
-            if result.prevented:
-                prevented = self._prevent_all(result, taker, listing, touched, now_ms)
+            done = 0
+            for what in result.prevented:
+                trades += self._settle_all(
+                    result.fills[done : what.fills_before], taker, listing, touched, now_ms
+                )
+                done = what.fills_before
+                prevented += self._prevent(what, taker, listing, now_ms, ends=result.stopped)
+            if done < len(result.fills):
+                trades += self._settle_all(result.fills[done:], taker, listing, touched, now_ms)
             if result.levels:
                 maker_side = Side.SELL if taker.side is Side.BUY else Side.BUY
                 self.reports.events += listing.changes(maker_side, result.levels, now_ms)
@@ -90,7 +95,7 @@ class Floor:
     def fill_from_tape(self, result: Match, listing: Listing, now_ms: int) -> None:
         """Settle our resting orders' fills with the public of a tape."""
         touched: Touched = {}
-        self._settle_all(result, None, listing, touched, now_ms)
+        self._settle_all(result.fills, None, listing, touched, now_ms)
         self.reports.balances(touched, assets_of(listing), now_ms)
 
     def end(
@@ -145,14 +150,14 @@ class Floor:
     # --- trades
 
     def _settle_all(
-        self, result: Match, taker: VenueOrder | None, listing: Listing, touched: Touched, now_ms: int
+        self, fills: list[Fill], taker: VenueOrder | None, listing: Listing, touched: Touched, now_ms: int
     ) -> list[PlacedTrade]:
         """Each fill: move the funds, report both sides, print. The taker's trades.
 
         None, as taker or as maker, is the public of a tape: what it does is printed by the tape.
         """
         trades = []
-        for resting, price, lots in result.fills:
+        for resting, price, lots in fills:
             maker = resting if isinstance(resting, VenueOrder) else None
             if maker is not None and maker.order_list is not None:
                 self.decide_pair(maker, listing, now_ms)
@@ -176,32 +181,29 @@ class Floor:
             trades.append(taken)
         return trades
 
-    def _prevent_all(
-        self, result: Match, taker: VenueOrder, listing: Listing, touched: Touched, now_ms: int
+    def _prevent(
+        self, what: Prevented, taker: VenueOrder, listing: Listing, now_ms: int, *, ends: bool
     ) -> list[PreventedMatch]:
-        """Self-trades that did not happen: what each side lost is reported, its funds are freed."""
-        found = []
-        for what in result.prevented:
-            maker = what.maker
-            if not isinstance(maker, VenueOrder):
-                continue
-            number = listing.next_prevented_id()
-            found.append(self.reports.match_prevented(taker, maker, what, number, now_ms))
-            if what.maker_lots:
-                self._lose(maker, what.maker_lots, number, listing, now_ms)
-                self.reports.prevented(maker, taker, what, what.maker_lots, now_ms)
-                if not maker.remaining:
-                    maker.booked = False
-                    self._finished(maker)
-            if what.taker_lots:
-                taker.prevented += what.taker_lots
-                taker.prevented_match_id = number
-                taker.updated_ms = now_ms
-                if result.stopped and what is result.prevented[-1]:
-                    taker.status = Status.EXPIRED_IN_MATCH
-                self.reports.prevented(taker, maker, what, what.taker_lots, now_ms)
-        touched[taker.account] = None
-        return found
+        """A self-trade that did not happen: what each side lost is reported, its funds are freed."""
+        maker = what.maker
+        if not isinstance(maker, VenueOrder):
+            return []
+        number = listing.next_prevented_id()
+        match = self.reports.match_prevented(taker, maker, what, number, now_ms)
+        if what.maker_lots:
+            self._lose(maker, what.maker_lots, number, listing, now_ms)
+            self.reports.prevented(maker, taker, what, what.maker_lots, now_ms)
+            if not maker.remaining:
+                maker.booked = False
+                self._finished(maker)
+        if what.taker_lots:
+            taker.prevented += what.taker_lots
+            taker.prevented_match_id = number
+            taker.updated_ms = now_ms
+            if ends and taker.executed + taker.prevented == taker.lots:
+                taker.status = Status.EXPIRED_IN_MATCH
+            self.reports.prevented(taker, maker, what, what.taker_lots, now_ms)
+        return [match]
 
     def _lose(self, maker: VenueOrder, lots: int, number: int, listing: Listing, now_ms: int) -> None:
         """Count what a resting order lost to prevention; its funds for it are free again."""
