@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = add("demo", _demo, "run the quickstart notebook headless and print what happened")
     demo.add_argument("--json", action="store_true", help="print one JSON object per cell")
     demo.add_argument("--save", type=Path, metavar="FILE", help="write the notebook with its outputs there")
-    add_venue_arguments(add("venue", _venue, "run the paper venue alone, until interrupted"))
+    venue = add("venue", _venue, "run the paper venue alone, until interrupted")
+    add_venue_arguments(venue)
+    _add_venue_keys(venue)
     _add_token(add("token", _token, "make, list and revoke control tokens"))
     halt = add("halt", _halt, "halt every engine of this user: no new orders, open ones are cancelled")
     halt.add_argument("reason", nargs="*", help="why, for the journal")
@@ -83,6 +85,31 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("id")
 
 
+def _add_venue_keys(venue: argparse.ArgumentParser) -> None:
+    text = "make keys, and have a running venue take, list or forget them"
+    keys = venue.add_subparsers(metavar="keys").add_parser("keys", help=text, description=text)
+    keys.set_defaults(run=_venue_keys)
+    actions = keys.add_subparsers(required=True, dest="action", metavar="new|add|list|revoke")
+    new = actions.add_parser("new", help="make a key in a new file (mode 0600); print what a client needs")
+    new.add_argument("file", type=Path, help="for the private key or the HMAC secret")
+    new.add_argument("--type", choices=("Ed25519", "RSA", "HMAC"), default="Ed25519", help="default Ed25519")
+    new.add_argument("--bits", type=int, choices=(2_048, 4_096), default=2_048, help="of an RSA key")
+    taken = actions.add_parser("add", help="have a running venue take the key of a file")
+    taken.add_argument("file", type=Path, help="a public or private key in PEM, or an HMAC secret")
+    listing = actions.add_parser("list", help="the keys of a running venue")
+    revoke = actions.add_parser("revoke", help="have a running venue forget a key")
+    revoke.add_argument("api_key")
+    for each in (new, taken):
+        each.add_argument("--account", type=int, default=1, help="whose key it is: 1 (default) or 2")
+        each.add_argument(
+            "--permissions", metavar="A,B", help="of TRADE, USER_DATA, USER_STREAM; default all"
+        )
+    for each in (new, taken, listing, revoke):
+        help_text = "what the running venue printed: quantlab venue > FILE, mode 0600"
+        each.add_argument("--venue", type=Path, required=each is not new, metavar="FILE", help=help_text)
+        each.add_argument("--json", action="store_true", help="accepted for symmetry: facts are always JSON")
+
+
 def _lab(arguments: argparse.Namespace) -> NoReturn:
     from quantlab.commands import lab
 
@@ -99,6 +126,12 @@ def _venue(arguments: argparse.Namespace) -> int:
     from quantlab.paper import main as venue
 
     return venue.run(arguments)
+
+
+def _venue_keys(arguments: argparse.Namespace) -> int:
+    from quantlab.commands import venuekeys
+
+    return venuekeys.run(arguments)
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -66,9 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def serve(settings: argparse.Namespace) -> None:
     """Run the venue that `settings` (see `add_arguments`) describe, until a signal or end of input."""
-    from quantlab.paper.server.keys import LONGEST_FILE
+    from quantlab.paper import keyfile
     from quantlab.paper.venue import PaperVenue  # here: the command line asks only for the options
-    from quantlab.privatefile import read_private
 
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -89,7 +88,7 @@ async def serve(settings: argparse.Namespace) -> None:
     )
     for given in settings.key:
         account, path = _account_and_path(given)
-        venue.add_key(read_private(path, "the key file", max_bytes=LONGEST_FILE).reveal(), account)
+        venue.add_key(keyfile.read(path), account)
     if settings.die_with_parent:
         _watch_stdin(loop, done)
     async with venue:

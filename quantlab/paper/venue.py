@@ -173,7 +173,7 @@ class PaperVenue:
     def registered_keys(self) -> list[tuple[int, ApiKey]]:
         """The keys that were added, each with its account's number, from 1."""
         own = {name for name, _ in self.accounts}
-        keys = self.session.keyring.keys()
+        keys = self.session.keyring.every()
         return [(1 + ACCOUNTS.index(key.account), key) for key in keys if key.api_key not in own]
 
     def _forget_authority(self) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from quantlab.clock import ManualClock
 from quantlab.errors import InvalidField
 from quantlab.paper.market.pace import checked
+from quantlab.paper.server import keycontrol
 from quantlab.paper.server.session import Session
 
 LONGEST_ADVANCE_MS = 86_400_000
@@ -37,6 +38,7 @@ class Control:
     def __init__(self, session: Session) -> None:
         self.secret = secrets.token_urlsafe(32)
         self._session = session
+        self._keys = keycontrol.KeyControl(session.keyring, session.accounts)
         self._actions: dict[tuple[str, str], Callable[[_Body], Awaitable[Answer]]] = {
             ("POST", "/control/advance"): self._advance,
             ("POST", "/control/play"): self._play,
@@ -51,6 +53,8 @@ class Control:
         given = headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self.secret.encode()):
             return 401, {"error": "give the venue's control secret as Authorization: Bearer"}
+        if path == keycontrol.PATH:
+            return self._keys.answer(method, body)
         action = self._actions.get((method, path))
         if action is None:
             return 404, {"error": f"no {method} {path}", "known": [" ".join(key) for key in self._actions]}

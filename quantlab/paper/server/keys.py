@@ -26,12 +26,12 @@ from quantlab.paper.exchange import Refused
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SHAPE = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)
 RSA_BITS = (2_048, 4_096)
 PERMISSIONS = ("TRADE", "USER_DATA", "USER_STREAM")
-LONGEST_FILE = 16_384  # bytes; an RSA key of 4096 bits takes 3,300
 Verify = Callable[[bytes, str], bool]
 
 
@@ -75,7 +75,7 @@ class Keyring:
         """(api key, api secret) of each account's own pair, in the accounts' order."""
         return list(self._pairs)
 
-    def keys(self) -> list[ApiKey]:
+    def every(self) -> list[ApiKey]:
         """Every key, oldest first."""
         return list(self._keys.values())
 
@@ -129,7 +129,7 @@ def read_key(text: str) -> tuple[KeyType, str, Verify]:
     if SHAPE.fullmatch(text):
         secret = text.encode()
         return KeyType.HMAC, _fingerprint(secret), _hmac(secret)
-    public = _public(text)
+    public = _public_key(text)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -148,7 +148,18 @@ def random_text() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(64))
 
 
-def _public(text: str) -> object:
+def public_half(text: str) -> str | None:
+    """The public key of a key file's text, in PEM; None for an HMAC secret. Errors as `read_key`."""
+    text = text.strip()
+    if SHAPE.fullmatch(text):
+        return None
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = _public_key(text)
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _public_key(text: str) -> PublicKeyTypes:
     """The public key in a PEM text."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key

@@ -84,6 +84,7 @@ class Session:
         self.terms = terms
         self.hub = Hub(terms)
         self.limits = Limits(terms)
+        self.accounts = tuple(accounts)
         self.keyring = Keyring(accounts)
         self.requests: deque[OrderRequestSeen] = deque(maxlen=REQUESTS_KEPT)
         self.time_ms = self.opened_ms = clock.now_ms()
