@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 import shutil
 import stat
@@ -13,22 +11,21 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from keyclient import Caller, sign
 
 from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper import keyfile
@@ -44,38 +41,6 @@ INVALID = {"code": -1022, "msg": "Signature for this request is not valid."}
 NOT_ALLOWED = {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}
 TYPES = list(KeyType)
 SIGNED = st.text("ab&=%+s", max_size=12)
-
-
-def sign(key: keyfile.NewKey, payload: str) -> str:
-    """As a client signs: by the `cryptography` examples of the documents, or HMAC in hexadecimal."""
-    if key.public is None:
-        return hmac.new(key.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-    private: Any = load_pem_private_key(key.secret.encode(), password=None)
-    if isinstance(private, rsa.RSAPrivateKey):
-        return base64.b64encode(private.sign(payload.encode(), padding.PKCS1v15(), SHA256())).decode()
-    return base64.b64encode(private.sign(payload.encode())).decode()
-
-
-class Caller:
-    """A client of one key."""
-
-    def __init__(self, venue: PaperVenue, key: keyfile.NewKey, **register: Any) -> None:
-        self.venue, self.key = venue, key
-        self.api_key = venue.add_key(key.public or key.secret, **register).api_key
-        self.http = httpx.AsyncClient(base_url=venue.rest, trust_env=False)
-
-    def query(self, **params: Any) -> str:
-        return urlencode(
-            {"timestamp": self.venue.session.clock.now_ms()} | params, quote_via=quote, encoding="utf-8"
-        )
-
-    async def send(self, method: str, path: str, query: str, signature: str) -> httpx.Response:
-        url = f"{path}?{query}&signature={quote(signature, safe='')}"
-        return await self.http.request(method, url, headers={"X-MBX-APIKEY": self.api_key})
-
-    async def call(self, method: str, path: str, **params: Any) -> httpx.Response:
-        query = self.query(**params)
-        return await self.send(method, path, query, sign(self.key, query))
 
 
 @pytest.fixture(scope="module")
