@@ -24,13 +24,25 @@ Row = TypeVar("Row")
 class Records:
     """Open orders, closed orders, lists and trades, by account and symbol.
 
+    Args:
+        closed_kept: Closed orders of all accounts.
+        trades_kept: Trades of one account in one symbol.
+        rest_kept: Lists of one account; prevented matches and amendments of one account in one symbol.
+
     Attributes:
         lists: Order lists by account and id: the open ones, and the latest closed.
     """
 
-    def __init__(self, *, closed_kept: int = CLOSED_KEPT, trades_kept: int = TRADES_KEPT) -> None:
+    def __init__(
+        self,
+        *,
+        closed_kept: int = CLOSED_KEPT,
+        trades_kept: int = TRADES_KEPT,
+        rest_kept: int = REST_KEPT,
+    ) -> None:
         self._closed_kept = closed_kept
         self._trades_kept = trades_kept
+        self._rest_kept = rest_kept
         self._open: dict[Key, dict[int, VenueOrder]] = {}
         self._open_client: dict[tuple[str, str, str], VenueOrder] = {}
         self._closed: dict[Key, dict[int, VenueOrder]] = {}
@@ -74,17 +86,17 @@ class Records:
 
     def prevented(self, account: str, match: PreventedMatch) -> None:
         """Remember one self-trade that did not happen."""
-        _kept(self._prevented, (account, match.symbol), REST_KEPT).append(match)
+        _kept(self._prevented, (account, match.symbol), self._rest_kept).append(match)
 
     def amended(self, account: str, amendment: Amendment) -> None:
         """Remember one change of an order."""
-        _kept(self._amendments, (account, amendment.symbol), REST_KEPT).append(amendment)
+        _kept(self._amendments, (account, amendment.symbol), self._rest_kept).append(amendment)
 
     def listed(self, order_list: OrderList) -> None:
         """Remember a list; the oldest closed one goes where there are too many."""
         lists = self.lists.setdefault(order_list.account.name, {})
         lists[order_list.order_list_id] = order_list
-        if len(lists) > REST_KEPT:
+        if len(lists) > self._rest_kept:
             oldest = next((each for each in lists.values() if each.done), None)
             if oldest is not None:
                 del lists[oldest.order_list_id]
