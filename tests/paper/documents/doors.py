@@ -37,8 +37,9 @@ class Rest:
 
     name = "rest"
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, **headers: str) -> None:
         self.client = client
+        self.headers = headers
         self.secured = ("timestamp", "signature")
 
     async def call(self, row: Row, params: dict[str, Any], **security: Any) -> Reply:
@@ -46,7 +47,7 @@ class Rest:
         ping = await self.client.http.get("/api/v3/ping")
         before = int(ping.headers[WEIGHT])
         texts = {name: _text(value) for name, value in params.items()}
-        headers = {}
+        headers = dict(self.headers)
         if row.signed:
             headers["X-MBX-APIKEY"] = self.client.key
             given = {"timestamp": str(self.client.venue.session.clock.now_ms())} | security

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from doors import Door, Rest, WsApi
-from judge import judge
+from judge import judge, judge_microseconds
 from rows import Case, Row
 from scene import Scene
-from tables import PUBLIC, cases
+from tables import PUBLIC, by_name, cases
 
 from quantlab.paper.venue import PaperVenue
 
@@ -50,3 +50,13 @@ async def test_market_data_has_exactly_the_documented_fields(
 ) -> None:
     """No field more, none fewer, each of its type, at the documented weight."""
     await judge(door, scene, row, case)
+
+
+@pytest.mark.parametrize("row", by_name(PUBLIC))
+async def test_times_are_microseconds_where_asked_for(
+    lively: Any, connect: Any, scene: Scene, row: Row
+) -> None:
+    """By the header X-MBX-TIME-UNIT, and by ?timeUnit in the WebSocket API's address."""
+    await judge_microseconds(Rest(lively, **{"X-MBX-TIME-UNIT": "MICROSECOND"}), scene, row)
+    async with connect(f"{lively.venue.ws_api}?timeUnit=microsecond") as socket:
+        await judge_microseconds(WsApi(lively, socket), scene, row)
