@@ -46,12 +46,13 @@ class Status(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+    REJECTED = "REJECTED"
 
 
 class ExecutionType(StrEnum):
     """Why an order changed. Source: Binance spot "User Data Streams", `x` of `executionReport`.
 
-    REJECTED never comes out of this exchange: it refuses before an order exists (`Refused`).
+    The exchange refuses before an order exists (`Refused`); REJECTED comes of `Exchange.reject` alone.
     """
 
     NEW = "NEW"

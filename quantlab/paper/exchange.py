@@ -173,6 +173,12 @@ class Exchange(Mirroring):
         instrument = msgspec.structs.replace(rules.instrument, status=status)
         self.set_rules(symbol, msgspec.structs.replace(rules, instrument=instrument))
 
+    def set_filters(self, symbol: str, **bounds: Decimal) -> None:
+        """Change fields of the symbol's `Instrument`, `tick_size` say; `InvalidField` as in `set_rules`."""
+        rules = self.rules(symbol)
+        instrument = msgspec.structs.replace(rules.instrument, **bounds)
+        self.set_rules(symbol, msgspec.structs.replace(rules, instrument=instrument))
+
     # --- orders
 
     def check(self, account: str, order: NewOrder, now_ms: int) -> None:
@@ -279,6 +285,19 @@ class Exchange(Mirroring):
         cancelled = self._cancelling.cancel_all(owner, listing, cancel_client_order_id, now_ms)
         self._aftermath.settle_down(listing, now_ms)
         return [each.answer() for each in cancelled]
+
+    def reject(self, account: str, symbol: str, order_id: int, now_ms: int) -> OrderState:
+        """Take back what rests of an acknowledged order, as REJECTED. Nothing but a fault does this.
+
+        Raises:
+            Refused: -2011, no such open order.
+        """
+        owner, listing = self._account(account), self._listing(symbol)
+        found = self._cancelling.find(owner, symbol, order_id, None, None)
+        self._floor.end(found, Status.REJECTED, ExecutionType.REJECTED, listing, now_ms)
+        self._floor.reports.balances([owner], assets_of(listing), now_ms)
+        self._aftermath.settle_down(listing, now_ms)
+        return found.snapshot()
 
     def replace(
         self,

@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hold", action="store_true", help="the market waits for the control endpoint's play")
     add("--key", metavar="[N=]FILE", action="append", default=[], help="a key of account N (1), see `keys`")
     add("--tls", action="store_true", help="serve https and wss; the ready line names the CA's file")
+    add("--fault", metavar="NAME:FIELD=VALUE,...", action="append", default=[], help="what goes wrong")
+    add("--log", metavar="FILE", help="a new file for every request, order, event and fill, as JSON lines")
     add("--json", action="store_true", help="accepted for symmetry: the ready line is always JSON")
     add("--die-with-parent", action="store_true", help="end when standard input, a pipe, closes")
     terms, defaults = parser.add_argument_group("limits and times"), Terms()
@@ -82,6 +84,8 @@ async def serve(settings: argparse.Namespace) -> None:
         clock=settings.clock,
         symbols=_names(settings.symbols),
         hold=settings.hold,
+        faults=settings.fault,
+        log=settings.log,
         queue_model=settings.queue_model,
         terms=_terms(settings),
         tls=settings.tls,

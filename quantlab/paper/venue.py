@@ -18,6 +18,8 @@ from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.endpoints import check_port
 from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper.exchange import Exchange
+from quantlab.paper.faults.kinds import Fault
+from quantlab.paper.faults.reading import from_text
 from quantlab.paper.market.choose import market_of
 from quantlab.paper.market.pace import speed_of
 from quantlab.paper.queue import QueueModel
@@ -26,6 +28,7 @@ from quantlab.paper.server.keys import PERMISSIONS, ApiKey
 from quantlab.paper.server.session import OrderRequestSeen, Session
 from quantlab.paper.server.tls import LocalAuthority
 from quantlab.paper.terms import Terms, checked
+from quantlab.paper.truthlog import TruthLog
 
 ACCOUNTS = ("account-1", "account-2")
 BALANCES: Mapping[str, Decimal] = {
@@ -63,6 +66,8 @@ class PaperVenue:
         orders_10s: As the rule of that name, which it replaces.
         terms: Every limit and every time of the venue; the documented ones where None.
         tls: Serve https and wss, with a certificate of an authority of its own (see `ca`).
+        faults: What goes wrong, as --fault says it; see `quantlab.paper.faults.kinds`.
+        log: A new file for everything that happens; see `quantlab.paper.truthlog`.
 
     Attributes:
         rest, ws, ws_api: Base addresses, known inside `async with`; clients add /ws or /stream to `ws`.
@@ -74,6 +79,7 @@ class PaperVenue:
 
     Raises:
         InvalidField: `port` is no port, or another argument is out of its range.
+        ConfigError: On entering, where the log's file exists already.
         PortTaken: On entering, where something else listens there.
         TapeError: The tape is missing or damaged.
         EngineError: On leaving, where the market has failed on the way.
@@ -95,11 +101,15 @@ class PaperVenue:
         orders_10s: int | None = None,
         terms: Terms | None = None,
         tls: bool = False,
+        faults: Sequence[str | Fault] = (),
+        log: str | Path | None = None,
     ) -> None:
         self._port = check_port(port)
         terms = Terms() if terms is None else terms
         if orders_10s is not None:
             terms = msgspec.structs.replace(terms, orders_10s=orders_10s)
+        self._faults = [from_text(each) if isinstance(each, str) else each for each in faults]
+        self._truth = None if log is None else TruthLog(Path(log))
         time: Clock = ManualClock() if clock == "manual" else SystemClock()
         pace = speed_of(speed)
         self.session = Session(
@@ -111,6 +121,7 @@ class PaperVenue:
             hold=hold,
             speed=pace,
             queue_model=_queue_model(queue_model),
+            truth=self._truth,
         )
         self._server = Server(self.session)
         self.accounts = self.session.keyring.pairs()
@@ -142,6 +153,19 @@ class PaperVenue:
         self.rest, self.ws = f"http{s}://{place}", f"ws{s}://{place}"
         self.ws_api = f"{self.ws}{WS_API}"
         self.control = ControlAddress(f"{self.rest}/control", self.control.secret)
+        try:
+            for fault in self._faults:
+                self.session.faults.add(fault)
+            if self._truth is not None:
+                self._truth.open()
+            await self._server.start(self._port)
+        except BaseException:
+            self._close_log()
+            raise
+        place = f"{HOST}:{self._server.port}"
+        self.rest, self.ws = f"http://{place}", f"ws://{place}"
+        self.ws_api = f"ws://{place}/ws-api/v3"
+        self.control = ControlAddress(f"http://{place}/control", self.control.secret)
         return self
 
     async def __aexit__(
@@ -180,6 +204,11 @@ class PaperVenue:
         authority, self._authority, self.ca = self._authority, None, None
         if authority is not None:
             authority.close()
+            self._close_log()
+
+    def _close_log(self) -> None:
+        if self._truth is not None:
+            self._truth.close()
 
     def when_broken(self, call: Callable[[], None]) -> None:
         """Call when the venue can go on no more, inside `async with`: leaving that then says why."""

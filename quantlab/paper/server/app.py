@@ -17,7 +17,7 @@ from aiohttp.http import HttpVersion11
 
 from quantlab.errors import EngineError, PortTaken, QuantlabError
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import rest, streams, timeunit, wsapi
+from quantlab.paper.server import requestfaults, rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.limits import CONNECTING_WEIGHT, Overspent
@@ -27,7 +27,6 @@ from quantlab.paper.server.sockets import announce_end, close_all
 HOST = "127.0.0.1"
 WS_API = "/ws-api/v3"
 STEP_EVERY_S = 0.02
-JSON = "application/json"
 FORM = ("", "application/x-www-form-urlencoded")  # media types whose body holds parameters
 UNREADABLE = Refused(-1100, "Illegal characters found in a parameter.")
 
@@ -38,6 +37,7 @@ class Server:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.control = Control(session)
+        session.faults.endpoints = requestfaults.ENDPOINTS | wsapi.METHODS.keys()
         self.port = 0
         self._runner = web.ServerRunner(
             web.Server(self._handle, access_log=None, logger=LOGGER),
@@ -74,7 +74,8 @@ class Server:
         Raises:
             EngineError: A task of the server had failed.
         """
-        announce_end(self.session.hub, self.session.clock.now_ms())
+        self.session.faults.stop()
+        announce_end(self.session.hub.outlets, self.session.clock.now_ms())
         if not any(task.done() for task in self._tasks):
             await asyncio.sleep(self.session.terms.shutdown_notice_s)
         for task in self._tasks:
@@ -114,6 +115,8 @@ class Server:
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
         """A WebSocket, where the sender's address may have one more."""
         session, api = self.session, request.path == WS_API
+        if session.faults.plan.requests and (spoilt := await requestfaults.handshake(request, session)):
+            return _response(spoilt)
         address = session.limits.address(request.remote or "")
         try:
             address.connect(session.clock.now_ms(), CONNECTING_WEIGHT if api else 0)
@@ -135,6 +138,8 @@ class Server:
                 form=request.headers.get("Content-Type", "").partition(";")[0].strip().lower() in FORM,
                 address=request.remote or "",
             )
+            if self.session.faults.plan.requests:
+                return await requestfaults.answer(request, self.session, call)
             return await rest.answer(self.session, call)
         if path.startswith("/control/"):
             status, value = await self.control.answer(method, path, body, request.headers)
@@ -150,4 +155,6 @@ async def _invite(request: web.BaseRequest) -> None:
 
 
 def _response(reply: rest.Reply) -> web.Response:
-    return web.Response(status=reply.status, body=reply.body, headers=reply.headers, content_type=JSON)
+    return web.Response(
+        status=reply.status, body=reply.body, headers=reply.headers, content_type=reply.content_type
+    )

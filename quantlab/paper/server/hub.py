@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from quantlab.paper.faults.frames import USER
 from quantlab.paper.server import timeunit
 from quantlab.paper.terms import Terms
 
 MOST_UNSENT = 8 * 1024 * 1024
+MOST_HELD = 10_000  # messages of a stalled socket; then the oldest go
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
 
@@ -37,17 +39,33 @@ class Outlet:
     Attributes:
         combined: Whether stream messages are wrapped as {"stream": ..., "data": ...}.
         micro: Whether times are told in microseconds.
+        path: What the client asked for when it connected.
         streams: What it is subscribed to, in the order of asking.
         api_of: The IP address at the other end of the WebSocket API; "" for market streams.
+        deaf: Pings and pongs are not sent either while it is stalled.
         end: Says goodbye with a close code and a reason; `sockets.converse` gives it.
     """
 
-    __slots__ = ("_pending", "_transport", "api_of", "combined", "end", "micro", "open", "streams")
+    __slots__ = (
+        "_pending",
+        "_stalled",
+        "_transport",
+        "api_of",
+        "combined",
+        "deaf",
+        "end",
+        "micro",
+        "open",
+        "path",
+        "streams",
+    )
 
     def __init__(
-        self, transport: asyncio.WriteTransport, *, combined: bool = False, api_of: str = ""
+        self, transport: asyncio.WriteTransport, *, combined: bool = False, api_of: str = "", path: str = ""
     ) -> None:
         self._transport = transport
+        self._stalled = self.deaf = False
+        self.path = path
         self._pending: list[bytes] = []
         self.combined = combined
         self.micro = False
@@ -61,6 +79,9 @@ class Outlet:
         self._pending.append(frame)
 
     def flush(self) -> None:
+        if self._stalled:
+            del self._pending[:-MOST_HELD]
+            return
         if self._pending and self.open:
             self._transport.write(b"".join(self._pending))
             if self.unsent > MOST_UNSENT:
@@ -69,8 +90,28 @@ class Outlet:
 
     def send(self, payload: bytes, opcode: int = TEXT) -> None:
         """Send at once, after whatever is kept."""
+        if self._stalled and opcode != TEXT:
+            self._send_control(payload, opcode)
+            return
         self.put(encode(payload, opcode))
         self.flush()
+
+    def stall(self, *, deaf: bool) -> None:
+        """Send no more data, only control frames until `resume`; not even pings and pongs where `deaf`."""
+        self._stalled, self.deaf = True, deaf
+
+    def resume(self, *, keep: bool) -> None:
+        """Go on, with what was held back or without it."""
+        self._stalled = self.deaf = False
+        if not keep:
+            self._pending.clear()
+        self.flush()
+
+    def _send_control(self, payload: bytes, opcode: int) -> None:
+        if self.deaf and opcode != CLOSE:
+            return
+        if self.open:
+            self._transport.write(encode(payload, opcode))
 
     def cut(self) -> None:
         """Drop the connection without a word."""
@@ -83,6 +124,9 @@ class Outlet:
         return self._transport.get_write_buffer_size() if self.open else 0
 
 
+Spoil = Callable[[Outlet, str, bytes, bytes, str], None]
+
+
 class Hub:
     """Who listens to what: stream names to sockets, accounts to user-data subscriptions.
 
@@ -90,6 +134,8 @@ class Hub:
         terms: What a socket may do, and how long it lives.
         turn: Held while a manual clock moves, and while a request is answered: never both.
         changes: How often a stream has got its first listener or lost its last one.
+        spoil: Where there are faults: delivers a message to one outlet in place of `Outlet.put`. It is
+            given the outlet, the stream, the message's own JSON, the text to send, and the account.
     """
 
     def __init__(self, terms: Terms | None = None) -> None:
@@ -100,6 +146,7 @@ class Hub:
         self._streams: dict[str, dict[Outlet, None]] = {}
         self._users: dict[str, dict[tuple[Outlet, int], None]] = {}
         self._dirty: dict[Outlet, None] = {}
+        self.spoil: Spoil | None = None
 
     def join(self, outlet: Outlet) -> None:
         self.outlets[outlet] = None
@@ -148,9 +195,12 @@ class Hub:
         frames: dict[tuple[bool, bool], bytes] = {}
         for outlet in self._streams.get(stream, ()):
             form = (outlet.combined, outlet.micro)
-            if form not in frames:
-                frames[form] = _frame(stream, payload, combined=form[0], micro=form[1])
-            outlet.put(frames[form])
+            if self.spoil is not None:
+                self.spoil(outlet, stream, payload, _text(stream, payload, *form), "")
+            else:
+                if form not in frames:
+                    frames[form] = encode(_text(stream, payload, *form))
+                outlet.put(frames[form])
             self._dirty[outlet] = None
 
     def publish_user(self, account: str, event: object) -> None:
@@ -161,8 +211,21 @@ class Hub:
         payload = msgspec.json.encode(event)
         for outlet, subscription in listeners:
             told = timeunit.payload(payload) if outlet.micro else payload
-            outlet.put(encode(b'{"subscriptionId":%d,"event":%s}' % (subscription, told)))
+            text = b'{"subscriptionId":%d,"event":%s}' % (subscription, told)
+            if self.spoil is None:
+                outlet.put(encode(text))
+            else:
+                self.spoil(outlet, USER, payload, text, account)
             self._dirty[outlet] = None
+
+    def subscriptions(self, outlet: Outlet) -> dict[int, str]:
+        """This socket's user-data subscriptions: the account by the subscription's id."""
+        return {
+            subscription: account
+            for account, listeners in self._users.items()
+            for listener, subscription in listeners
+            if listener is outlet
+        }
 
     def flush(self) -> None:
         """Write everything that is kept, one write for each socket."""
@@ -182,7 +245,7 @@ class Hub:
             await asyncio.sleep(0.001)
 
 
-def _frame(stream: str, payload: bytes, *, combined: bool, micro: bool) -> bytes:
+def _text(stream: str, payload: bytes, combined: bool, micro: bool) -> bytes:  # noqa: FBT001  # an outlet's form
     """One message of a stream as those want it who ask for this form of it."""
     told = timeunit.payload(payload) if micro else payload
-    return encode(b'{"stream":%s,"data":%s}' % (msgspec.json.encode(stream), told) if combined else told)
+    return b'{"stream":%s,"data":%s}' % (msgspec.json.encode(stream), told) if combined else told

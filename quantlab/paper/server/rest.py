@@ -43,12 +43,17 @@ class Call(NamedTuple):
     address: str = ""
 
 
+class _Error(msgspec.Struct):
+    code: int | None = None
+
+
 class Reply(NamedTuple):
-    """Status, JSON body, and the headers that tell of limits."""
+    """Status, JSON body, and the headers that tell of limits. Only a fault's body is not JSON."""
 
     status: int
     body: bytes
     headers: dict[str, str]
+    content_type: str = "application/json"
 
 
 class Request(NamedTuple):
@@ -75,6 +80,25 @@ NOT_SUPPORTED = Refused(-1020, "This operation is not supported.")
 
 async def answer(session: Session, call: Call) -> Reply:
     """Answer one REST request."""
+    if session.truth is None:
+        return await _answer(session, call)
+    who, what = session.owner(call.api_key), f"{call.method} {call.path}"
+    number = session.truth.request(session.time_ms, what, who, readable(call))
+    reply = await _answer(session, call)
+    code = None if reply.status == 200 else msgspec.json.decode(reply.body, type=_Error).code
+    session.truth.reply(session.time_ms, number, reply.status, code)
+    return reply
+
+
+def readable(call: Call) -> dict[str, str]:
+    """The parameters as far as they can be read, wherever they stand."""
+    try:
+        return form(call.query, call.body)
+    except Refused:
+        return {}
+
+
+async def _answer(session: Session, call: Call) -> Reply:
     endpoint = ENDPOINTS.get(f"{call.method} {call.path}")
     if endpoint is None:
         return Reply(404, error_body(NOT_SUPPORTED), {})

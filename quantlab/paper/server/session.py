@@ -18,17 +18,20 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.clock import Clock, ManualClock
+from quantlab.clock import Clock
 from quantlab.errors import EngineError
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Market
 from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.hub import Hub
+from quantlab.paper.server.injection import Injection
 from quantlab.paper.server.keys import Keyring
 from quantlab.paper.server.limits import Limits
 from quantlab.paper.server.publisher import TICK_MS, Publisher
 from quantlab.paper.server.userfeed import STP, UserFeed
+from quantlab.paper.server.venueclock import VenueClock
 from quantlab.paper.terms import Terms
+from quantlab.paper.truthlog import TruthLog
 
 __all__ = ["STP", "OrderRequestSeen", "Session"]
 
@@ -61,6 +64,7 @@ class Session:
         terms: What clients may ask for, and how long everything takes.
         commission: Fraction of what each trade brings in.
         queue_model: How users' orders advance in the queues of a mirrored market.
+        truth: Is told of everything that happens.
     """
 
     def __init__(
@@ -75,11 +79,13 @@ class Session:
         speed: float,
         commission: Decimal = Decimal("0.001"),
         queue_model: QueueModel = QueueModel.POWER2,
+        truth: TruthLog | None = None,
     ) -> None:
-        self.clock = clock
+        self.clock = VenueClock(clock)
         self.market = market
         self.speed = speed
         self.commission = commission
+        self.truth = truth
         self.exchange = Exchange(market.instruments, queue_model=queue_model)
         self.terms = terms
         self.hub = Hub(terms)
@@ -96,10 +102,18 @@ class Session:
         self.publisher = Publisher(self.exchange, self.hub, market, self.time_ms, self.users)
         for account in accounts:
             self.exchange.open_account(account, balances, commission=commission)
+        if truth is not None:
+            truth.header(
+                self.time_ms,
+                accounts={account: self.exchange.balances(account) for account in accounts},
+                commission=commission,
+                instruments=market.instruments,
+            )
         market.open(self.exchange, self.time_ms)
         self.publish()
         if not hold:
             market.play(self.time_ms, speed)
+        self.faults = Injection(self)
 
     def step(self, until_ms: int, turn_s: float = math.inf) -> bool:
         """Perform and publish what is due until `until_ms` of the venue's time; False where `turn_s` ends it.
@@ -124,16 +138,40 @@ class Session:
         """
         now_ms = self.clock.now_ms()
         if self.clock.fixed:
-            return self.step(now_ms)
-        done = now_ms - self.time_ms <= LONGEST_GAP_MS and self.step(now_ms, TURN_S)
-        if not done:
-            self._put_off(now_ms)
+            done = self.step(now_ms)
+        else:
+            done = now_ms - self.time_ms <= LONGEST_GAP_MS and self.step(now_ms, TURN_S)
+            if not done:
+                self._put_off(now_ms)
+        self.faults.tick()
+        if self.truth is not None:
+            self.truth.check()
         return done
+
+    def leap(self) -> int:
+        """The clock was set: be at its time at once, the market with it. By how many milliseconds."""
+        now_ms = self.clock.now_ms()
+        by_ms = now_ms - self.time_ms
+        self.market.slip(self.time_ms, now_ms)
+        self.time_ms = now_ms
+        self._next_tick = now_ms - now_ms % TICK_MS + TICK_MS
+        return by_ms
 
     def publish(self) -> None:
         """Send what a request just did at once, before its reply."""
-        self.publisher.take(self.exchange.drain_events(), self.time_ms)
+        self._pass_on_events()
         self.hub.flush()
+
+    def _pass_on_events(self) -> None:
+        events = self.exchange.drain_events()
+        if self.truth is not None:
+            self.truth.events(self.time_ms, events)
+        self.publisher.take(events, self.time_ms)
+
+    def owner(self, api_key: str | None) -> str:
+        """The account behind a key, "" where it is none of ours."""
+        key = self.keyring.get(api_key or "")
+        return "" if key is None else key.account
 
     def cancel_id(self) -> str:
         """An id for a cancel that came without one."""
@@ -141,13 +179,18 @@ class Session:
 
     async def advance(self, milliseconds: int) -> int:
         """Move a manual clock, and answer when every socket has been given every resulting frame."""
-        if not isinstance(self.clock, ManualClock):
+        if not self.clock.fixed:
             raise TypeError("only a manual clock can be advanced")
         async with self.hub.turn:  # nobody is answered on the way: what they did would depend on our speed
-            self.clock.advance(milliseconds)
-            while not self.step(self.clock.now_ms(), TURN_S):
-                await asyncio.sleep(0)  # signals and pongs come through
-                await self.hub.drained(UNSENT_AHEAD)
+            left_ms = milliseconds
+            while left_ms >= 0:
+                part_ms = self.faults.undisturbed_ms(left_ms)
+                self.clock.advance(part_ms)
+                while not self.step(self.clock.now_ms(), TURN_S):
+                    await asyncio.sleep(0)  # signals and pongs come through
+                    await self.hub.drained(UNSENT_AHEAD)
+                self.faults.tick()
+                left_ms = left_ms - part_ms or -1
             await self.hub.drained()
             return self.clock.now_ms()
 
@@ -166,7 +209,7 @@ class Session:
         if due is not None and due <= min(until_ms, self._next_tick):
             self.time_ms = max(self.time_ms, due)
             frames = self.market.act(self.exchange)
-            self.publisher.take(self.exchange.drain_events(), self.time_ms)
+            self._pass_on_events()
             self.publisher.pass_on(frames)
             return True
         return self._tick(until_ms)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 import msgspec
@@ -111,7 +111,12 @@ async def converse(
     if request.transport is None or request.transport.is_closing():  # gone during the handshake
         return socket
     address = (request.remote or "") if api else ""
-    outlet = Outlet(cast("asyncio.WriteTransport", request.transport), combined=combined, api_of=address)
+    outlet = Outlet(
+        cast("asyncio.WriteTransport", request.transport),
+        combined=combined,
+        api_of=address,
+        path=request.path,
+    )
     endings: list[asyncio.Task[None]] = []
 
     async def close(code: int, reason: str) -> None:
@@ -122,10 +127,15 @@ async def converse(
         if not endings:
             endings.append(asyncio.create_task(close(code, reason), name="venue-goodbye"))
 
+    def ping(payload: bytes) -> None:
+        outlet.send(payload, PING)
+        if outlet.deaf:
+            watch.pong(payload)  # what is not sent is not missed
+
     outlet.end = end
     hub.join(outlet)
     socket.before_close = lambda: hub.leave(outlet)
-    watch = Watch(hub.terms, end, lambda payload: outlet.send(payload, PING))
+    watch = Watch(hub.terms, end, ping)
     try:
         async with hub.turn:
             hear = joined(outlet)
@@ -147,9 +157,9 @@ async def converse(
     return socket
 
 
-def announce_end(hub: Hub, now_ms: int) -> None:
-    """Send every socket the serverShutdown event, as its kind of socket has it."""
-    for outlet in list(hub.outlets):
+def announce_end(outlets: Iterable[Outlet], now_ms: int) -> None:
+    """Send each socket the serverShutdown event, as its kind of socket has it."""
+    for outlet in list(outlets):
         event: dict[str, object] = {"e": "serverShutdown", "E": now_ms * 1_000 if outlet.micro else now_ms}
         if outlet.api_of:
             event = {"event": event}

@@ -16,7 +16,8 @@ import msgspec
 from aiohttp import web
 
 from quantlab.paper.exchange import Refused
-from quantlab.paper.server import private, public, rest, timeunit
+from quantlab.paper.faults.requests import Answer
+from quantlab.paper.server import private, public, requestfaults, rest, timeunit
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL, report
 from quantlab.paper.server.hub import Outlet, encode
@@ -66,7 +67,6 @@ class Connection:
         self._connected_ms = session.clock.now_ms()
         self._key: ApiKey | None = None  # of `session.logon`
         self._authorized_ms: int | None = None
-        self._subscriptions: dict[int, str] = {}
         self._by_session: int | None = None  # the subscription that ends with the session
         self._next_subscription = 0
         self._ended: list[int] = []  # subscriptions whose end is told after the reply
@@ -88,6 +88,10 @@ class Connection:
             )
         }
 
+    @property
+    def _subscriptions(self) -> dict[int, str]:
+        return self._session.hub.subscriptions(self._outlet)
+
     async def hear(self, text: str) -> None:
         """Answer one request. A new subscription's events come after its answer, an old one's end too."""
         try:
@@ -95,19 +99,63 @@ class Connection:
             literals = {name: _literal(raw) for name, raw in request.params.items()}
         except (msgspec.DecodeError, RecursionError):
             invalid = Refused(-1135, "Invalid JSON Request")
-            self._send(NULL, invalid, None, show_limits=self._show_limits)
+            self._outlet.send(self._reply(NULL, invalid, None, show_limits=self._show_limits))
             return
         if self._key is not None and self._session.keyring.get(self._key.api_key) is not self._key:
             self._revoke()
             return
-        shown = literals.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
-        try:
-            outcome, account = await self._outcome(request.method.removeprefix("v3/"), literals)
-        except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it under its id
-            report(f"WS {request.method}", error)
-            outcome, account = INTERNAL, None
-        self._send(request.id, outcome, account, show_limits=shown)
+        method = request.method.removeprefix("v3/")
+        if self._session.faults.plan.requests and self._misbehaves(method, request.id, literals):
+            return
+        self._outlet.send(await self._answer(method, request.id, literals))
         self._tell_ends()
+
+    async def _answer(self, method: str, request_id: msgspec.Raw, literals: dict[str, str]) -> bytes:
+        shown = literals.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
+        session, number = self._session, 0
+        if session.truth is not None:
+            number = session.truth.request(session.time_ms, method, self._sender(literals), literals)
+        try:
+            outcome, account = await self._outcome(method, literals)
+        except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it under its id
+            report(f"WS {method}", error)
+            outcome, account = INTERNAL, None
+        if session.truth is not None:
+            refused = outcome if isinstance(outcome, Refused) else None
+            status, code = (200, None) if refused is None else (rest.status_of(refused), refused.code)
+            session.truth.reply(session.time_ms, number, status, code)
+        return self._reply(request_id, outcome, account, show_limits=shown)
+
+    def _sender(self, literals: dict[str, str]) -> str:
+        """The account whose key or session the request carries; "" where none of ours."""
+        if self._key is not None and "apiKey" not in literals:
+            return self._key.account
+        return self._session.owner(literals.get("apiKey"))
+
+    def _misbehaves(self, method: str, request_id: msgspec.Raw, literals: dict[str, str]) -> bool:
+        """Whether a fault strikes; then the request is answered, or not, in a task of its own."""
+        session, account = self._session, self._sender(literals)
+        endpoint = self._own.get(method) or METHODS.get(method)
+        made = requestfaults.decide(session, method, endpoint, literals.get("symbol", ""), account)
+        if made == requestfaults.SOUND:
+            return False
+
+        async def act() -> bytes:
+            reply = await self._answer(method, request_id, literals)
+            if made.reject_ms is not None:
+                session.faults.reject_later(account, reply, made.reject_ms)
+            return reply
+
+        def refuse(answer: Answer) -> bytes:
+            error = requestfaults.ws_error(answer, session.clock.now_ms())
+            return msgspec.json.encode({"id": request_id, **error})
+
+        async def carry_out() -> None:
+            await requestfaults.answer_ws(self._outlet, made, act, refuse)
+            self._tell_ends()
+
+        session.faults.run(carry_out())
+        return True
 
     async def _outcome(self, method: str, literals: dict[str, str]) -> tuple[Any, str | None]:
         """The result or the `Refused`, and the account whose order limits belong to the reply."""
@@ -126,7 +174,9 @@ class Connection:
         outcome, account = await rest.run(self._session, endpoint, request)
         return outcome, account if endpoint.counts_orders else None
 
-    def _send(self, request_id: msgspec.Raw, outcome: Any, account: str | None, *, show_limits: bool) -> None:
+    def _reply(
+        self, request_id: msgspec.Raw, outcome: Any, account: str | None, *, show_limits: bool
+    ) -> bytes:
         reply: dict[str, Any] = {"id": request_id, "status": 200}
         if isinstance(outcome, Refused):
             reply["status"] = rest.status_of(outcome)
@@ -141,7 +191,7 @@ class Connection:
             weight = limits.address(self._outlet.api_of).weight
             windows = (*(limits.orders(account) if account else ()), weight)
             reply["rateLimits"] = [window.rule() | {"count": window.at(now_ms)} for window in windows]
-        self._outlet.send(msgspec.json.encode(reply))
+        return msgspec.json.encode(reply)
 
     def _logon(self, session: Session, account: str, params: Params) -> Any:  # noqa: ARG002  # every handler's
         """Let the session vouch for what follows; Ed25519 keys only, others are -2015."""
@@ -190,12 +240,11 @@ class Connection:
             raise Refused(-2042, "Maximum subscription ID reached for this connection.")
         number = self._next_subscription
         self._next_subscription += 1
-        self._subscriptions[number] = account
         self._session.hub.listen(account, self._outlet, number)
         return number
 
     def _close(self, number: int) -> None:
-        self._session.hub.unlisten(self._subscriptions.pop(number), self._outlet, number)
+        self._session.hub.unlisten(self._subscriptions[number], self._outlet, number)
         self._ended.append(number)
 
     def _forget_session(self) -> None:
@@ -208,7 +257,7 @@ class Connection:
     def _revoke(self) -> None:
         """The session's key is gone. Source: WebSocket API, "Authenticate after connection"."""
         self._forget_session()
-        self._send(NULL, not_allowed(), None, show_limits=False)
+        self._outlet.send(self._reply(NULL, not_allowed(), None, show_limits=False))
         self._tell_ends()
 
     def _tell_ends(self) -> None:
