@@ -117,25 +117,10 @@ def test_start_and_end_choose_among_all_candles(
     assert [row.open_ms for row in found] == (chosen[-limit:] if start is None else chosen[:limit])
 
 
-@given(gaps=FLOWS, late=st.integers(0, 10 * MINUTE))
-def test_the_average_price_is_of_five_minutes(gaps: list[tuple[int, int]], late: int) -> None:
-    """Quote volume over volume of the last 300 seconds; without a trade in them, the last price."""
-    trades = flow(gaps)
-    now = (trades[-1].time_ms + late) // 1_000 * 1_000 + 999  # a second's end: the seconds are whole
-    recent = [each for each in trades if each.time_ms > now - 5 * MINUTE]
-    average = of(trades).average(5 * MINUTE, now)
-
-    volume = sum(each.quantity for each in recent)
-    assert average == (
-        sum(each.quantity * each.price for each in recent) / volume if recent else trades[-1].price
-    )
-
-
 def test_nothing_is_known_before_the_first_trade() -> None:
-    """No window, no average, no candle."""
+    """No window, no candle."""
     candles = Candles()
     assert candles.since(START_MS, START_MS) is None
-    assert candles.average(5 * MINUTE, START_MS) is None
     assert candles.rows("1m", START_MS, limit=10) == []
 
 

@@ -185,19 +185,6 @@ class Candles:
             total.extend(part)
         return total, minutes[first - 1].close if first else total.open
 
-    def average(self, window_ms: int, now_ms: int) -> Decimal | None:
-        """What a unit cost on average in the last `window_ms`, to the second; the last price where
-        nothing traded, None before the first trade.
-
-        Source: Binance spot CHANGELOG, "Explanation for the average price calculation".
-        """
-        self._roll(now_ms)
-        pieces = self._seconds.pieces[self._seconds.index(now_ms - window_ms + 1) :]
-        volume = sum((piece.volume for piece in pieces), ZERO)
-        if volume:
-            return sum((piece.quote_volume for piece in pieces), ZERO) / volume
-        return self._minutes.pieces[-1].close if self._minutes.pieces else None
-
     def _roll(self, now_ms: int) -> None:
         """Close what is over. A minute goes into its hour when it is closed."""
         minutes = self._minutes.pieces

@@ -20,7 +20,7 @@ from quantlab.paper.exchange import Exchange, LevelChange
 from quantlab.paper.market.intervals import HOUR, INTERVALS, WINDOWS, opening
 from quantlab.paper.server import render, tickers
 from quantlab.paper.server.hub import Hub
-from quantlab.paper.server.prints import AVERAGE_MINUTES, Prints
+from quantlab.paper.server.prints import Prints
 
 TICK_MS = 100
 SLOW_MS = 1_000
@@ -223,9 +223,9 @@ class Feeds:
             if prints.last is None:
                 return None
             if kind == "avgPrice":
-                return render.average_event(
-                    symbol, AVERAGE_MINUTES, prints.average(now_ms), prints.last.time_ms, now_ms
-                )
+                minutes = self._exchange.rules(symbol).average_minutes
+                average = self._exchange.average_price(symbol, now_ms)
+                return render.average_event(symbol, minutes, average, prints.last.time_ms, now_ms)
             if kind == "miniTicker":
                 return tickers.mini_event(tickers.last_day(symbol, prints, now_ms), now_ms)
             if kind == "ticker":

@@ -24,6 +24,8 @@ RANGES: dict[str, str] = {
 PATTERNS = {name: re.compile(pattern, re.ASCII) for name, pattern in RANGES.items()}
 LARGEST = 2**63 - 1
 MICROSECONDS_FROM = 10**14  # a time this large is in microseconds: year 5138 in milliseconds
+STATUSES = ("TRADING", "HALT", "BREAK")
+SYMBOLS_RANGE = r'^\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\]$'
 
 
 class Params:
@@ -60,9 +62,7 @@ class Params:
         """Text that fits one of `RANGES`, else -1100."""
         value = self.text(name)
         if value is not None and PATTERNS[kind].fullmatch(value) is None:
-            raise Refused(
-                -1100, f"Illegal characters found in parameter '{name}'; legal range is '{RANGES[kind]}'."
-            )
+            raise _illegal(name, RANGES[kind])
         return value
 
     def decimal(self, name: str) -> Decimal | None:
@@ -98,29 +98,43 @@ class Params:
 
     def symbol(self, known: Mapping[str, object]) -> str:
         """The mandatory `symbol`, if the venue lists it (-1121)."""
-        self.need("symbol")
-        return _listed(self.matching("symbol", "symbol") or "", known)
+        return _listed(self._name(self.need("symbol"), known), known)
 
-    def symbols(self, known: Mapping[str, object]) -> list[str] | None:
+    def symbols(self, known: Mapping[str, object], most: int | None = None) -> list[str] | None:
         """`symbol` or `symbols` (a JSON list), not both (-1128); None where neither was sent."""
-        one, many = self.matching("symbol", "symbol"), self.text("symbols")
+        one, many = self.text("symbol"), self.text("symbols")
         if one is not None and many is not None:
             raise Refused(-1128, "Combination of optional parameters invalid.")
         if one is not None:
-            return [_listed(one, known)]
+            return [_listed(self._name(one, known), known)]
         if many is None:
             return None
-        try:
-            names = msgspec.json.decode(many, type=list[str])
-        except msgspec.DecodeError:
-            raise Refused(
-                -1100,
-                "Illegal characters found in parameter 'symbols'; legal range is "
-                '\'^\\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\\]$\'.',
-            ) from None
+        names = self.names("symbols") or []
+        if any(name not in known and PATTERNS["symbol"].fullmatch(name) is None for name in names):
+            raise _illegal("symbols", SYMBOLS_RANGE)
+        if most is not None and len(names) > most:
+            raise Refused(-1101, f"Too many parameters; expected '{most}' and received '{len(names)}'.")
         if len(set(names)) != len(names):
             raise Refused(-1151, "Symbol is present multiple times in the list.")
         return [_listed(name, known) for name in names]
+
+    def names(self, name: str) -> list[str] | None:
+        """A JSON list of texts, else -1100 as for `symbols`; None where it was not sent."""
+        value = self.text(name)
+        try:
+            return None if value is None else msgspec.json.decode(value, type=list[str])
+        except msgspec.DecodeError:
+            raise _illegal(name, SYMBOLS_RANGE) from None
+
+    def status(self) -> str | None:
+        """`symbolStatus`: one of three, else -1122."""
+        return self.choice("symbolStatus", STATUSES, -1122, "Invalid symbolStatus.")
+
+    def _name(self, value: str, known: Mapping[str, object]) -> str:
+        """A symbol as it may be written: one that is listed (in any script), or one that could be."""
+        if value not in known and PATTERNS["symbol"].fullmatch(value) is None:
+            raise _illegal("symbol", RANGES["symbol"])
+        return value
 
     def sent(self, name: str) -> bool:
         return name in self._values
@@ -170,6 +184,10 @@ def form(*sources: str) -> dict[str, str]:
             found[name] = unquote_plus(value)
         merged = found | merged
     return merged
+
+
+def _illegal(name: str, legal: str) -> Refused:
+    return Refused(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
 def _listed(symbol: str, known: Mapping[str, object]) -> str:

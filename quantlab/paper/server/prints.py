@@ -17,7 +17,6 @@ from quantlab.paper.exchange import TradePrint
 from quantlab.paper.market.candles import Candle, Candles
 
 KEEP = 10_000  # trades, and aggregates, of each symbol; up to twice as many for a while
-AVERAGE_MINUTES = 5
 
 
 class Aggregate:
@@ -117,7 +116,3 @@ class Prints:
         """What happened at once is over: the aggregate that nothing can join any more."""
         done, self._open = self._open, None
         return done
-
-    def average(self, now_ms: int) -> Decimal | None:
-        """The average price of `AVERAGE_MINUTES`; None before the first trade."""
-        return self.candles.average(AVERAGE_MINUTES * 60_000, now_ms)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from quantlab.domain.instrument import Instrument
 from quantlab.paper.exchange import Levels, TradePrint
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.market.intervals import closing
@@ -20,7 +19,6 @@ from quantlab.paper.server.prints import Aggregate
 from quantlab.paper.server.timeunit import KlineRow
 
 Json = dict[str, Any]
-ORDER_TYPES = ("LIMIT", "MARKET")
 NONE = "0.00000000"
 
 
@@ -36,57 +34,6 @@ def levels(side: Iterable[tuple[Decimal, Decimal]]) -> list[list[str]]:
 def book(update_id: int, bids: Levels, asks: Levels) -> Json:
     """The order book, as `depth` answers it and as partial book streams send it."""
     return {"lastUpdateId": update_id, "bids": levels(bids), "asks": levels(asks)}
-
-
-def symbol_info(instrument: Instrument, stp: str, permissions: list[list[str]]) -> Json:
-    """One symbol of exchangeInfo, with the filters that the exchange really applies."""
-    lot = {
-        "minQty": amount(instrument.min_quantity),
-        "maxQty": amount(instrument.max_quantity),
-        "stepSize": amount(instrument.step_size),
-    }
-    filters: list[Json] = [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": amount(instrument.min_price),
-            "maxPrice": amount(instrument.max_price),
-            "tickSize": amount(instrument.tick_size),
-        },
-        {"filterType": "LOT_SIZE", **lot},
-        {"filterType": "MARKET_LOT_SIZE", **lot},
-        {
-            "filterType": "NOTIONAL",
-            "minNotional": amount(instrument.min_notional),
-            "applyMinToMarket": True,
-            "maxNotional": amount(instrument.max_notional),
-            "applyMaxToMarket": False,
-            "avgPriceMins": 5,
-        },
-    ]
-    unsupported = (
-        "icebergAllowed", "ocoAllowed", "otoAllowed", "opoAllowed", "allowTrailingStop",
-        "cancelReplaceAllowed", "amendAllowed", "pegInstructionsAllowed", "isMarginTradingAllowed",
-    )  # fmt: skip
-    return {
-        "symbol": instrument.symbol,
-        "status": instrument.status,
-        "baseAsset": instrument.base,
-        "baseAssetPrecision": instrument.base_precision,
-        "quoteAsset": instrument.quote,
-        "quotePrecision": instrument.quote_precision,
-        "quoteAssetPrecision": instrument.quote_precision,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": list(ORDER_TYPES),
-        **dict.fromkeys(unsupported, False),
-        "quoteOrderQtyMarketAllowed": True,
-        "isSpotTradingAllowed": True,
-        "filters": filters,
-        "permissions": [],
-        "permissionSets": permissions,
-        "defaultSelfTradePreventionMode": stp,
-        "allowedSelfTradePreventionModes": [stp],
-    }
 
 
 def public_trade(trade: TradePrint) -> Json:
