@@ -78,10 +78,6 @@ class Exchange(Mirroring):
         queue_model: How our resting orders advance in the queues of a mirrored market.
         records: An empty one, where the past is to be remembered longer or shorter than usual.
 
-    Args:
-        instruments: What to list.
-        queue_model: How our resting orders advance in the queues of a mirrored market.
-
     Attributes:
         instruments: The listed instruments by symbol.
     """

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,12 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `quantlab venue`."""
     add = parser.add_argument
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0, the default, takes a free one")
-    add("--market", choices=("synthetic", "tape", "none"), default=None, help="where trading comes from")
+    add(
+        "--market",
+        choices=("synthetic", "tape", "live", "none"),
+        default=None,
+        help="where trading comes from",
+    )
     add(
         "--tape",
         metavar="FILE",
         help="recorded stream file, or a .zip or .csv of data.binance.vision (implies --market tape)",
     )
+    add("--upstream", metavar="URL", help="mirror this venue's public market (implies --market live)")
+    add("--upstream-stall", type=float, metavar="S", help="silence after which the upstream is asked, 3 s")
     add("--speed", default="1", metavar="X", help="1 is real time, 0.000001 to 10000; max: a tape at once")
     add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
     add("--symbols", metavar="A,B", help="list only these of the synthetic market's symbols")
@@ -77,7 +84,7 @@ async def serve(settings: argparse.Namespace) -> None:
         loop.add_signal_handler(number, done.set)
     venue = PaperVenue(
         settings.port,
-        market=settings.market or ("tape" if settings.tape else "synthetic"),
+        market=await _market(settings),
         tape=settings.tape,
         speed=settings.speed,
         seed=settings.seed,
@@ -101,6 +108,26 @@ async def serve(settings: argparse.Namespace) -> None:
         await done.wait()
         if settings.die_with_parent:
             loop.remove_reader(STDIN)
+
+
+async def _market(settings: argparse.Namespace) -> Any:
+    """A kind of market, or a live one that is connected to its upstream."""
+    kind = settings.market or ("tape" if settings.tape else "live" if settings.upstream else "synthetic")
+    if settings.upstream is None:
+        return kind
+    if kind != "live" or settings.tape:
+        raise ConfigError(f"an upstream with market {kind}", "choose the market live with --market live")
+    from quantlab.clock import ManualClock, SystemClock
+    from quantlab.paper.market.choose import live_market
+    from quantlab.paper.market.pace import speed_of
+
+    return await live_market(
+        settings.upstream,
+        _names(settings.symbols),
+        clock=ManualClock() if settings.clock == "manual" else SystemClock(),
+        speed=speed_of(settings.speed),
+        stall_s=settings.upstream_stall,
+    )
 
 
 def facts(venue: PaperVenue) -> dict[str, object]:

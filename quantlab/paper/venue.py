@@ -20,6 +20,7 @@ from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.faults.kinds import Fault
 from quantlab.paper.faults.reading import from_text
+from quantlab.paper.market import Market
 from quantlab.paper.market.choose import market_of
 from quantlab.paper.market.pace import speed_of
 from quantlab.paper.queue import QueueModel
@@ -52,7 +53,7 @@ class PaperVenue:
     Args:
         port: 0 for a free one.
         market: "synthetic" (seeded), "tape" (a recorded stream file, or one of Binance's public
-            archive), "none" (only users trade).
+            archive), "none" (only users trade); or a market of one's own, as `LiveMarket.connect` gives.
         tape: The file, for market="tape".
         speed: How fast the market runs against the venue's clock; "max" plays a tape as fast as
             the machine goes (and on a manual clock all of it in the first millisecond).
@@ -89,7 +90,7 @@ class PaperVenue:
         self,
         port: int = 0,
         *,
-        market: Literal["synthetic", "tape", "none"] = "synthetic",
+        market: Literal["synthetic", "tape", "none"] | Market = "synthetic",
         tape: str | Path | None = None,
         speed: float | str = 1.0,
         seed: int = 7,

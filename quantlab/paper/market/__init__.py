@@ -7,7 +7,7 @@ it on the exchange when asked. It never sleeps, never reads a clock, and never m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -53,6 +53,17 @@ class Market(Protocol):
 
     def slip(self, from_ms: int, to_ms: int) -> None:
         """Have stood still between these two: what is due from `from_ms` on comes that much later."""
+
+
+@runtime_checkable
+class Outside(Market, Protocol):
+    """A market that comes from elsewhere, over a network: the one kind with work of its own to do."""
+
+    async def run(self) -> None:
+        """Bring in what happens there, until cancelled."""
+
+    async def ready(self) -> None:
+        """Return when there is a market, or when it has been waited for long enough."""
 
 
 class NoMarket:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantlab.errors import ConfigError
+from quantlab.clock import Clock
+from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper.market import Market, NoMarket
 from quantlab.paper.market.archivefile import SUFFIXES
 from quantlab.paper.market.synthetic import SyntheticMarket, instruments
 
-MARKETS = ("synthetic", "tape", "none")
+MARKETS = ("synthetic", "tape", "live", "none")
 
 
 def market_of(
-    kind: str, *, tape: str | Path | None, seed: int, symbols: Sequence[str] | None, speed: float
+    kind: str | Market, *, tape: str | Path | None, seed: int, symbols: Sequence[str] | None, speed: float
 ) -> Market:
     """The market that these settings describe; see `PaperVenue` for what they mean.
 
@@ -22,8 +24,12 @@ def market_of(
         ConfigError: They contradict each other, or name what there is not (also `InvalidField`,
             `UnknownSymbol` and `TapeError`, which are of its kind).
     """
+    if not isinstance(kind, str):
+        return kind
     if kind not in MARKETS:
         raise ConfigError(f"no market {kind!r}", f"choose {', '.join(MARKETS[:-1])} or {MARKETS[-1]}")
+    if kind == "live":
+        raise ConfigError("a live market without an upstream", "name one with --upstream URL")
     if kind == "tape":
         if tape is None:
             raise ConfigError("market tape without a file", "name one with --tape FILE")
@@ -50,3 +56,18 @@ def _tape(path: Path, symbols: Sequence[str] | None, speed: float) -> Market:
     if symbols:
         raise ConfigError("a recorded tape has its own symbol", "leave out --symbols")
     return TapeMarket(tapefile.read(path), speed=speed)
+
+
+async def live_market(
+    upstream: str, symbols: Sequence[str] | None, *, clock: Clock, speed: float, stall_s: float | None = None
+) -> Market:
+    """The public market of `upstream`, connected to; see `LiveMarket.connect` for what it raises."""
+    from quantlab.paper.market.live.market import LiveMarket
+    from quantlab.paper.market.live.mirror import LiveSettings
+
+    if clock.fixed or speed != 1:
+        raise ConfigError("a live market has its own clock and speed", "leave out --clock and --speed")
+    if stall_s is not None and not 0 < stall_s < math.inf:
+        raise InvalidField("stall_s", f"{stall_s} is no patience", "give seconds above 0")
+    settings = LiveSettings() if stall_s is None else LiveSettings(stall_s=stall_s)
+    return await LiveMarket.connect(upstream, symbols, clock=clock, settings=settings)

@@ -17,6 +17,7 @@ from aiohttp.http import HttpVersion11
 
 from quantlab.errors import EngineError, PortTaken, QuantlabError
 from quantlab.paper.exchange import Refused
+from quantlab.paper.market import Outside
 from quantlab.paper.server import requestfaults, rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
@@ -62,6 +63,8 @@ class Server:
         self.port = self._runner.addresses[0][1]
         if not self.session.clock.fixed:
             self._tasks.append(asyncio.create_task(self._keep_stepping(), name="venue-market"))
+        if isinstance(self.session.market, Outside):
+            await self._bring_in(self.session.market)
 
     def when_broken(self, call: Callable[[], None]) -> None:
         """Call when a task of the server has ended, which none does by itself; `stop` then says why."""
@@ -90,6 +93,16 @@ class Server:
                 raise failure
             if isinstance(failure, Exception):
                 raise EngineError(f"the venue has failed: {type(failure).__name__}: {failure}") from failure
+
+    async def _bring_in(self, market: Outside) -> None:
+        """Let a market from elsewhere flow, and wait until there is one to trade on."""
+        self._tasks.append(asyncio.create_task(market.run(), name="venue-source"))
+        try:
+            await market.ready()
+            self.session.catch_up()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def _keep_stepping(self) -> None:
         """The real clock: let the market catch up every few milliseconds."""
