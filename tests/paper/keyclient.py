@@ -1,4 +1,4 @@
-"""A client with a key of any type: it signs as the documents' examples do, and shares no code with the venue."""
+"""A client with a key of any type: signs as the documents do, and shares no code with the venue."""
 
 from __future__ import annotations
 

@@ -16,20 +16,23 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from quantlab.errors import EngineError, PortTaken, QuantlabError
+<<<<<<< HEAD
 from quantlab.paper.exchange import Refused
 from quantlab.paper.market import Outside
+=======
+>>>>>>> 7d9d3bf (Paper venue: what is no HTTP is answered in JSON; tests of TLS and of parameters on every way)
 from quantlab.paper.server import requestfaults, rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.limits import CONNECTING_WEIGHT, Overspent
 from quantlab.paper.server.session import Session
 from quantlab.paper.server.sockets import announce_end, close_all
+from quantlab.paper.server.unreadable import ILLEGAL, JSON, Listener
 
 HOST = "127.0.0.1"
 WS_API = "/ws-api/v3"
 STEP_EVERY_S = 0.02
 FORM = ("", "application/x-www-form-urlencoded")  # media types whose body holds parameters
-UNREADABLE = Refused(-1100, "Illegal characters found in a parameter.")
 
 
 class Server:
@@ -41,7 +44,7 @@ class Server:
         session.faults.endpoints = requestfaults.ENDPOINTS | wsapi.METHODS.keys()
         self.port = 0
         self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None, logger=LOGGER),
+            Listener(self._handle, access_log=None, logger=LOGGER),
             handle_signals=False,
             shutdown_timeout=0.5,
         )
@@ -117,7 +120,7 @@ class Server:
         try:
             reply = await self._reply(request)
         except web.RequestPayloadError:  # a body that is not what its Content-Encoding says
-            reply = rest.Reply(400, rest.error_body(UNREADABLE), {})
+            reply = rest.Reply(400, rest.error_body(ILLEGAL), {})
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it in JSON
