@@ -16,11 +16,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from quantlab.errors import EngineError, PortTaken, QuantlabError
-<<<<<<< HEAD
-from quantlab.paper.exchange import Refused
 from quantlab.paper.market import Outside
-=======
->>>>>>> 7d9d3bf (Paper venue: what is no HTTP is answered in JSON; tests of TLS and of parameters on every way)
 from quantlab.paper.server import requestfaults, rest, streams, timeunit, wsapi
 from quantlab.paper.server.control import Control
 from quantlab.paper.server.faults import INTERNAL, LOGGER, report
