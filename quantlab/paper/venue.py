@@ -146,27 +146,18 @@ class PaperVenue:
             self._authority = LocalAuthority()
             self.ca, context = self._authority.ca, self._authority.context
         try:
+            for fault in self._faults:
+                self.session.faults.add(fault)
+            if self._truth is not None:
+                self._truth.open()
             await self._server.start(self._port, context)
         except BaseException:
-            self._forget_authority()
+            self._leave()
             raise
         place, s = f"{HOST}:{self._server.port}", "s" if self._tls else ""
         self.rest, self.ws = f"http{s}://{place}", f"ws{s}://{place}"
         self.ws_api = f"{self.ws}{WS_API}"
         self.control = ControlAddress(f"{self.rest}/control", self.control.secret)
-        try:
-            for fault in self._faults:
-                self.session.faults.add(fault)
-            if self._truth is not None:
-                self._truth.open()
-            await self._server.start(self._port)
-        except BaseException:
-            self._close_log()
-            raise
-        place = f"{HOST}:{self._server.port}"
-        self.rest, self.ws = f"http://{place}", f"ws://{place}"
-        self.ws_api = f"ws://{place}/ws-api/v3"
-        self.control = ControlAddress(f"http://{place}/control", self.control.secret)
         return self
 
     async def __aexit__(
@@ -175,7 +166,7 @@ class PaperVenue:
         try:
             await self._server.stop()
         finally:
-            self._forget_authority()
+            self._leave()
 
     def add_key(self, text: str, account: int = 0, permissions: Collection[str] = PERMISSIONS) -> ApiKey:
         """Register a key for an account, as uploading a public key does at Binance.
@@ -201,13 +192,11 @@ class PaperVenue:
         keys = self.session.keyring.every()
         return [(1 + ACCOUNTS.index(key.account), key) for key in keys if key.api_key not in own]
 
-    def _forget_authority(self) -> None:
+    def _leave(self) -> None:
+        """Forget the authority, and close the log."""
         authority, self._authority, self.ca = self._authority, None, None
         if authority is not None:
             authority.close()
-            self._close_log()
-
-    def _close_log(self) -> None:
         if self._truth is not None:
             self._truth.close()
 
