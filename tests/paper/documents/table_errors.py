@@ -111,7 +111,7 @@ PARAMETERS = (
     of(-1128, BAD_COMBINATION, "myPreventedMatches", BTC),
     of(-1128, BAD_COMBINATION, "myPreventedMatches", BTC | {"preventedMatchId": 1, "orderId": 1}),
     of(-1130, "Data sent for parameter 'limit' is not valid.", "depth", BTC | {"limit": 0}),
-    placed(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.",
+    placed(-1013, "This symbol does not allow the specified self-trade prevention mode.",
            LIMIT | {"selfTradePreventionMode": "TRANSFER"}),
     placed(-1134, "strategyType was less than 1000000.", LIMIT | {"strategyType": 999_999}),
     of(-1139, "Invalid ticker type.", "ticker.24hr", BTC | {"type": "full"}),
