@@ -23,7 +23,7 @@ from quantlab.paper.server.faults import INTERNAL, LOGGER, report
 from quantlab.paper.server.limits import CONNECTING_WEIGHT, Overspent
 from quantlab.paper.server.session import Session
 from quantlab.paper.server.sockets import announce_end, close_all
-from quantlab.paper.server.unreadable import ILLEGAL, JSON, Listener
+from quantlab.paper.server.unreadable import ILLEGAL, Listener
 
 HOST = "127.0.0.1"
 WS_API = "/ws-api/v3"
