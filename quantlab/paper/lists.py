@@ -14,6 +14,18 @@ from quantlab.paper.orders import Contingency, NewList, NewOrder, OrderKind
 LOSSES = (OrderKind.STOP_LOSS, OrderKind.STOP_LOSS_LIMIT)
 PROFITS = (OrderKind.TAKE_PROFIT, OrderKind.TAKE_PROFIT_LIMIT)
 WORKING = (OrderKind.LIMIT, OrderKind.LIMIT_MAKER)
+WRONG_PLACES = {
+    Side.BUY: (
+        ("above", (OrderKind.LIMIT_MAKER,), -1165, "A limit order in a buy OCO must be below."),
+        ("below", LOSSES, -1196, "A stop loss order in a buy OCO must be above."),
+        ("above", PROFITS, -1198, "A take profit order in a buy OCO must be below."),
+    ),
+    Side.SELL: (
+        ("below", (OrderKind.LIMIT_MAKER,), -1166, "A limit order in a sell OCO must be above."),
+        ("above", LOSSES, -1197, "A stop loss order in a sell OCO must be below."),
+        ("below", PROFITS, -1199, "A take profit order in a sell OCO must be above."),
+    ),
+}
 LEGS = {Contingency.OCO: 2, Contingency.OTO: 2, Contingency.OTOCO: 3}
 
 
@@ -34,25 +46,20 @@ def parts(asked: NewList) -> tuple[NewOrder | None, tuple[NewOrder, ...]]:
     return working, orders[1:]
 
 
-def _pair(above: NewOrder, below: NewOrder) -> tuple[NewOrder, NewOrder]:
-    for each in (above, below):
-        if each.type not in (OrderKind.LIMIT_MAKER, *LOSSES, *PROFITS):
+def require_places(side: Side, above: OrderKind, below: OrderKind) -> None:
+    """`Refused` where a pair's types may not stand so on its side, whatever their prices."""
+    for kind in (above, below):
+        if kind not in (OrderKind.LIMIT_MAKER, *LOSSES, *PROFITS):
             raise Refused(-1158, "Order type not supported in OCO.")
-    if above.type is OrderKind.LIMIT_MAKER and below.type is OrderKind.LIMIT_MAKER:
+    if above is OrderKind.LIMIT_MAKER and below is OrderKind.LIMIT_MAKER:
         raise Refused(-1168, "At least one OCO order must be contingent.")
+    for place, kinds, code, message in WRONG_PLACES[side]:
+        if (above if place == "above" else below) in kinds:
+            raise Refused(code, message)
+
+
+def _pair(above: NewOrder, below: NewOrder) -> tuple[NewOrder, NewOrder]:
+    require_places(above.side, above.type, below.type)
     if above.side is not below.side or above.quantity != below.quantity:
         raise Refused(-1014, "Unsupported order combination.")
-    if above.side is Side.BUY:
-        _forbid(above, OrderKind.LIMIT_MAKER, -1165, "A limit order in a buy OCO must be below.")
-        _forbid(below, LOSSES, -1196, "A stop loss order in a buy OCO must be above.")
-        _forbid(above, PROFITS, -1198, "A take profit order in a buy OCO must be below.")
-        return above, below
-    _forbid(below, OrderKind.LIMIT_MAKER, -1166, "A limit order in a sell OCO must be above.")
-    _forbid(above, LOSSES, -1197, "A stop loss order in a sell OCO must be below.")
-    _forbid(below, PROFITS, -1199, "A take profit order in a sell OCO must be above.")
-    return below, above
-
-
-def _forbid(order: NewOrder, kinds: OrderKind | tuple[OrderKind, ...], code: int, message: str) -> None:
-    if order.type in (kinds if isinstance(kinds, tuple) else (kinds,)):
-        raise Refused(code, message)
+    return (above, below) if above.side is Side.BUY else (below, above)

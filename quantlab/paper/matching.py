@@ -54,11 +54,12 @@ class Order:
 class Prevented(NamedTuple):
     """One trade of an owner with itself that did not happen: the lots that each side lost by it.
 
-    `fills_before` of the taker's fills came before it.
+    `lots` is what would have traded; `fills_before` of the taker's fills came before it.
     """
 
     maker: Order
     price: int
+    lots: int
     taker_lots: int
     maker_lots: int
     fills_before: int
@@ -287,7 +288,8 @@ def _prevent(level: Level, price: int, taker: Order, wanted: int, result: Match)
         maker_lots = 0
     elif mode is Prevention.EXPIRE_MAKER:
         taker_lots = 0
-    result.prevented.append(Prevented(maker, price, taker_lots, maker_lots, len(result.fills)))
+    lots = min(wanted, offered)
+    result.prevented.append(Prevented(maker, price, lots, taker_lots, maker_lots, len(result.fills)))
     level.total -= maker_lots
     maker.remaining -= maker_lots
     if not maker.remaining:

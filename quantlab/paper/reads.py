@@ -22,7 +22,7 @@ from quantlab.paper.rules import Rules
 
 UNKNOWN_KEY = -2015
 NO_SUCH_ORDER = -2013
-NO_SUCH_LIST = "Order list does not exist."
+NO_SUCH = "Order does not exist."
 Row = TypeVar("Row")
 
 
@@ -43,7 +43,7 @@ class Reads:
         require_id(order_id, client_order_id)
         found = self._records.find(account, symbol, order_id, client_order_id)
         if found is None:
-            raise Refused(NO_SUCH_ORDER, "Order does not exist.")
+            raise Refused(NO_SUCH_ORDER, NO_SUCH)
         return found.snapshot()
 
     def open_orders(self, account: str, symbol: str | None = None) -> list[OrderState]:
@@ -85,7 +85,7 @@ class Reads:
             named = [each for each in lists.values() if each.list_client_order_id == list_client_order_id]
             found = named[-1] if named else None
         if found is None:
-            raise Refused(NO_SUCH_ORDER, NO_SUCH_LIST)
+            raise Refused(NO_SUCH_ORDER, NO_SUCH)
         return found.state()
 
     def order_lists(

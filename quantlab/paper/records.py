@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TypeVar
 
+from quantlab.paper.events import Refused
 from quantlab.paper.orders import Amendment, OwnTrade, PreventedMatch
 from quantlab.paper.venueorder import OrderList, VenueOrder
 
+WRONG_CLIENT_ID = -2039
 CLOSED_KEPT = 100_000  # closed orders of all accounts
 TRADES_KEPT = 100_000  # trades of one account in one symbol
 REST_KEPT = 10_000  # closed lists, prevented matches and amendments of one account
@@ -126,14 +128,14 @@ class Records:
     def find_open(
         self, account: str, symbol: str, order_id: int | None, client_order_id: str | None
     ) -> VenueOrder | None:
-        """The open order that both given ids mean; None where there is none."""
-        if order_id is not None:
-            found = self._open.get((account, symbol), {}).get(order_id)
-        else:
-            found = self._open_client.get((account, symbol, client_order_id or ""))
-        if found is None or client_order_id not in (None, found.client_order_id):
-            return None
-        return found
+        """The open order that the ids mean; None where there is none.
+
+        Raises:
+            Refused: -2039, the order of that id has another client id.
+        """
+        if order_id is None:
+            return self._open_client.get((account, symbol, client_order_id or ""))
+        return _agreed(self._open.get((account, symbol), {}).get(order_id), client_order_id)
 
     def open_orders(self, account: str, symbol: str | None) -> list[VenueOrder]:
         """The account's open orders, oldest first; of every symbol where `symbol` is None."""
@@ -161,8 +163,7 @@ class Records:
             return found
         if order_id is None:
             return self._closed_client.get((account, symbol, client_order_id or ""))
-        found = self._closed.get((account, symbol), {}).get(order_id)
-        return found if found is not None and client_order_id in (None, found.client_order_id) else None
+        return _agreed(self._closed.get((account, symbol), {}).get(order_id), client_order_id)
 
     def all_orders(self, account: str, symbol: str) -> list[VenueOrder]:
         """Open and remembered closed orders, oldest first."""
@@ -184,6 +185,12 @@ class Records:
         key = _client_key(order)
         if self._closed_client.get(key) is order:
             del self._closed_client[key]
+
+
+def _agreed(found: VenueOrder | None, client_order_id: str | None) -> VenueOrder | None:
+    if found is not None and client_order_id not in (None, found.client_order_id):
+        raise Refused(WRONG_CLIENT_ID, "Client order ID is not correct for this order ID.")
+    return found
 
 
 def _kept(rows: dict[Key, deque[Row]], key: Key, most: int) -> deque[Row]:

@@ -100,14 +100,11 @@ class Reports:
         if order.account.silent:
             return
         grid = order.grid
-        traded = what.taker_lots if not what.maker_lots else what.maker_lots
-        if what.taker_lots and what.maker_lots:
-            traded = min(what.taker_lots, what.maker_lots)
         self.events.append(
             self._execution(
                 order, ExecutionType.TRADE_PREVENTION, NO_FILL, now_ms,
                 last_prevented=grid.quantity(lots), counter_order_id=counter.order_id,
-                prevented_price=grid.price(what.price), prevented_execution=grid.quantity(traded),
+                prevented_price=grid.price(what.price), prevented_execution=grid.quantity(what.lots),
             )
         )  # fmt: skip
 

@@ -339,7 +339,8 @@ def refusals(exchange: Exchange) -> dict[str, tuple[Callable[[], object], int, s
         "cancel another's": (lambda: cancel("bob", "BTCUSDT", order_id=3, now_ms=5), -2011, unknown),
         "cancel elsewhere": (lambda: cancel("ada", "ETHUSDT", order_id=3, now_ms=5), -2011, unknown),
         "cancel mismatch": (
-            lambda: cancel("ada", "BTCUSDT", order_id=3, client_order_id="other", now_ms=5), -2011, unknown,
+            lambda: cancel("ada", "BTCUSDT", order_id=3, client_order_id="other", now_ms=5),
+            -2039, "Client order ID is not correct for this order ID.",
         ),
         "cancel filled": (lambda: cancel("bob", "BTCUSDT", order_id=2, now_ms=5), -2011, unknown),
         "cancel nothing": (

@@ -37,8 +37,6 @@ def illegal(name: str, legal: str = NUMBER) -> str:
         ({"side": "HOLD"}, -1117, "Invalid side."),
         ({"side": None}, -1102, missing("side")),
         ({"type": "STOP"}, -1116, "Invalid orderType."),
-        ({"type": "STOP_LOSS"}, -2010, "Stop loss orders are not supported for this symbol."),
-        ({"type": "LIMIT_MAKER"}, -2010, "Limit maker orders are not supported for this symbol."),
         ({"timeInForce": "GTD"}, -1115, "Invalid timeInForce."),
         ({"timeInForce": None}, -1102, missing("timeInForce")),
         ({"price": None}, -1102, missing("price")),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
+from quantlab.paper.events import Refused
 from quantlab.paper.server.params import Params
 
 Weight = int | Callable[[Params], int]
@@ -37,6 +38,7 @@ class Endpoint(NamedTuple):
         client_id: The parameter that names the order, for the log of requests.
         counts_orders: The reply tells how many unfilled orders the account has placed.
         always_costs: Also a successful request costs its weight, as order/test and amend keepPriority.
+        only_checks: It changes nothing for all that it is a TRADE endpoint, and is not logged.
     """
 
     handler: Callable[..., Any]
@@ -47,3 +49,22 @@ class Endpoint(NamedTuple):
     client_id: str = ""
     counts_orders: bool = False
     always_costs: bool = False
+    only_checks: bool = False
+
+
+class PartlyDone(Refused):
+    """A refusal that did something, or tried to, and says what became of each part.
+
+    Attributes:
+        status: The HTTP status, which the code alone does not tell.
+        data: The parts, as the answer carries them under "data".
+        retry_after_ms: How long to wait where a limit is used up, else None.
+    """
+
+    def __init__(
+        self, code: int, message: str, *, status: int, data: dict[str, Any], retry_after_ms: int | None = None
+    ) -> None:
+        super().__init__(code, message)
+        self.status = status
+        self.data = data
+        self.retry_after_ms = retry_after_ms

@@ -40,12 +40,16 @@ class Params:
 
     def raw(self, name: str) -> str | None:
         """What was sent, unchecked and not counted as read."""
-        return self._values.get(name)
+        return self._values.get(name) if name else None
 
     def text(self, name: str) -> str | None:
-        """The raw text, None where it was not sent; sent but empty is -1105."""
-        self._read.add(name)
-        value = self._values.get(name)
+        """The raw text, None where it was not sent; sent but empty is -1105.
+
+        The empty name, of a field that a request does not have, is never sent and never read.
+        """
+        value = self.raw(name)
+        if name:
+            self._read.add(name)
         if value == "":
             raise Refused(-1105, f"Parameter '{name}' was empty.")
         return value
@@ -137,7 +141,7 @@ class Params:
         return value
 
     def sent(self, name: str) -> bool:
-        return name in self._values
+        return bool(name) and name in self._values
 
     def ignore(self, *names: str) -> None:
         """Count these as read."""

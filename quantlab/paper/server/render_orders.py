@@ -1,38 +1,43 @@
-"""How orders, trades and balances look on the wire: REST answers and user-data events.
+"""How orders look in answers: placed, cancelled, queried, amended, and alone or in lists.
 
-Values in, JSON-ready dicts out; nothing is decided here.
+Values in, JSON-ready dicts out; nothing is decided here. A field that the document calls conditional
+is there exactly where its condition holds.
 
-Source: Binance spot REST API, "Trading endpoints", "Account Endpoints"; "User Data Streams".
+Source: Binance spot REST API, "Trading endpoints", "Conditional fields in Order Responses".
 """
 
 from __future__ import annotations
 
-from quantlab.domain.orders import AccountTrade, OrderSnapshot
-from quantlab.domain.position import Balance
-from quantlab.paper.exchange import BalanceChange, Execution, ExecutionType, Placed
+from collections.abc import Sequence
+
+from quantlab.paper.orders import (
+    Amended,
+    CancelledList,
+    Contingency,
+    ListState,
+    OrderKind,
+    OrderState,
+    Placed,
+    PlacedList,
+    PreventedMatch,
+)
 from quantlab.paper.server.render import NONE, Json, amount
 
-EXPIRY = {
-    "IOC": "UNFILLED_IOC_QUANTITY_EXPIRED",
-    "FOK": "UNFILLED_FOK_ORDER_EXPIRED",
-    "MARKET": "INSUFFICIENT_LIQUIDITY",
-}
+NOT_YET = -1  # a time that has not come
+ACK, RESULT, FULL = RESPONSES = ("ACK", "RESULT", "FULL")
 
 
-def placed(result: Placed, kind: str, stp: str) -> Json:
+def placed(result: Placed, response: str) -> Json:
     """The answer to a new order: ACK, RESULT or FULL."""
     order = result.order
-    reply: Json = {
-        "symbol": order.symbol,
-        "orderId": order.order_id,
-        "orderListId": -1,
-        "clientOrderId": order.client_order_id,
-        "transactTime": order.created_ms,
-    }
-    if kind != "ACK":
-        reply |= _state(order) | {"workingTime": order.created_ms, "selfTradePreventionMode": stp}
-        reply |= expiry_reason(order, "expiryReason")
-    if kind == "FULL":
+    reply = _head(order) | {"transactTime": order.updated_ms}
+    if response == ACK:
+        return reply
+    reply |= _state(order) | _marks(order)
+    reply["workingTime"] = _time(order.working_ms)
+    reply["selfTradePreventionMode"] = order.prevention
+    reply |= _prevented(order) | _expired(order)
+    if response == FULL:
         reply["fills"] = [
             {
                 "price": amount(trade.price),
@@ -43,74 +48,126 @@ def placed(result: Placed, kind: str, stp: str) -> Json:
             }
             for trade in result.trades
         ]
+        if result.prevented:
+            reply["preventedMatches"] = [_met(match) for match in result.prevented]
     return reply
 
 
-def cancelled(order: OrderSnapshot, cancel_id: str, stp: str) -> Json:
+def placed_list(result: PlacedList, response: str) -> Json:
+    """The answer to a new list, and in it that to each of its orders."""
+    return order_list(result.order_list) | {"orderReports": [placed(one, response) for one in result.placed]}
+
+
+def cancelled(result: OrderState | CancelledList, cancel_id: str) -> Json:
+    """The answer to a cancel: of an order, or of the whole list it was in."""
+    if isinstance(result, CancelledList):
+        reports = [_cancelled(order, cancel_id) for order in result.orders]
+        return order_list(result.order_list) | {"orderReports": reports}
+    return _cancelled(result, cancel_id)
+
+
+def queried(order: OrderState) -> Json:
+    """One order as the queries show it; what a new order's answer may leave out is always there."""
+    state = _state(order)
+    quote_quantity = state.pop("origQuoteOrderQty")
+    marks = _marks(order)
+    marks.pop("stopPrice", None)
+    return {
+        **_head(order),
+        **state,
+        "stopPrice": amount(order.stop_price),
+        "icebergQty": NONE,
+        **marks,
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": order.is_working,
+        "workingTime": _time(order.working_ms),
+        "origQuoteOrderQty": quote_quantity,
+        "selfTradePreventionMode": order.prevention,
+        **_prevented(order),
+        **_expired(order),
+    }
+
+
+def amended(result: Amended) -> Json:
+    """The answer to an amendment, with the order's list where it has one."""
+    change, order = result.amendment, result.order
+    shown: Json = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.order_list_id,
+        "origClientOrderId": change.original_client_order_id,
+        "clientOrderId": order.client_order_id,
+        "price": amount(order.price),
+        "qty": amount(order.quantity),
+        "executedQty": amount(order.executed_quantity),
+        "preventedQty": amount(order.prevented_quantity),
+        "quoteOrderQty": amount(order.quote_quantity),
+        "cumulativeQuoteQty": amount(order.executed_quote),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        **_marks(order),
+    }
+    if order.working_ms is not None:
+        shown["workingTime"] = order.working_ms
+    shown["selfTradePreventionMode"] = order.prevention
+    reply: Json = {"transactTime": change.time_ms, "executionId": change.execution_id, "amendedOrder": shown}
+    if result.order_list is not None:
+        status = order_list(result.order_list)
+        del status["listStatusType"], status["transactionTime"]
+        reply["listStatus"] = status
+    return reply
+
+
+def order_list(one: ListState) -> Json:
+    """A list as every answer begins with it. An OTOCO is an OTO on the wire."""
+    return {
+        "orderListId": one.order_list_id,
+        "contingencyType": contingency(one),
+        "listStatusType": one.status_type,
+        "listOrderStatus": one.order_status,
+        "listClientOrderId": one.list_client_order_id,
+        "transactionTime": one.time_ms,
+        "symbol": one.symbol,
+        "orders": _members(one.symbol, one.orders),
+    }
+
+
+def contingency(one: ListState) -> str:
+    return Contingency.OCO if one.contingency is Contingency.OCO else Contingency.OTO
+
+
+def _members(symbol: str, orders: Sequence[tuple[int, str]]) -> list[Json]:
+    return [{"symbol": symbol, "orderId": number, "clientOrderId": client_id} for number, client_id in orders]
+
+
+def _cancelled(order: OrderState, cancel_id: str) -> Json:
     return {
         "symbol": order.symbol,
         "origClientOrderId": order.client_order_id,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.order_list_id,
         "clientOrderId": cancel_id,
         "transactTime": order.updated_ms,
         **_state(order),
-        "selfTradePreventionMode": stp,
+        **_marks(order),
+        "selfTradePreventionMode": order.prevention,
+        **_prevented(order),
     }
 
 
-def queried(order: OrderSnapshot, stp: str) -> Json:
-    """One order as "Query order" and "Current open orders" show it."""
-    state = _state(order)
-    quote_quantity = state.pop("origQuoteOrderQty")
+def _head(order: OrderState) -> Json:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.order_list_id,
         "clientOrderId": order.client_order_id,
-        **state,
-        "stopPrice": NONE,
-        "icebergQty": NONE,
-        "time": order.created_ms,
-        "updateTime": order.updated_ms,
-        "isWorking": True,
-        "workingTime": order.created_ms,
-        "origQuoteOrderQty": quote_quantity,
-        "selfTradePreventionMode": stp,
-        **expiry_reason(order, "expiryReason"),
     }
 
 
-def account_trade(trade: AccountTrade) -> Json:
-    return {
-        "symbol": trade.symbol,
-        "id": trade.trade_id,
-        "orderId": trade.order_id,
-        "orderListId": -1,
-        "price": amount(trade.price),
-        "qty": amount(trade.quantity),
-        "quoteQty": amount(trade.quote_quantity),
-        "commission": amount(trade.commission),
-        "commissionAsset": trade.commission_asset,
-        "time": trade.time_ms,
-        "isBuyer": trade.side == "BUY",
-        "isMaker": trade.is_maker,
-        "isBestMatch": True,
-    }
-
-
-def balance(one: Balance) -> Json:
-    return {"asset": one.asset, "free": amount(one.free), "locked": amount(one.locked)}
-
-
-def expiry_reason(order: OrderSnapshot, field: str) -> Json:
-    """The conditional field that says why an order expired; nothing for all other orders."""
-    if order.status != "EXPIRED":
-        return {}
-    return {field: EXPIRY.get(order.type) or EXPIRY.get(order.time_in_force, "EXCHANGE_CANCELED")}
-
-
-def _state(order: OrderSnapshot) -> Json:
+def _state(order: OrderState) -> Json:
     return {
         "price": amount(order.price),
         "origQty": amount(order.quantity),
@@ -124,36 +181,50 @@ def _state(order: OrderSnapshot) -> Json:
     }
 
 
-def execution_report(one: Execution, stp: str) -> Json:
-    """`executionReport`: after a cancel, `c` is the cancel's id and `C` the order's own."""
-    order = one.order
-    cancel = one.execution_type is ExecutionType.CANCELED
-    working = order.status in ("NEW", "PARTIALLY_FILLED")
-    return {
-        "e": "executionReport", "E": one.time_ms, "s": order.symbol,
-        "c": one.cancel_client_order_id if cancel else order.client_order_id,
-        "S": order.side, "o": order.type, "f": order.time_in_force, "q": amount(order.quantity),
-        "p": amount(order.price), "P": NONE, "F": NONE, "g": -1,
-        "C": order.client_order_id if cancel else "",
-        "x": one.execution_type.value, "X": order.status, "r": "NONE", "i": order.order_id,
-        "l": amount(one.last_quantity), "z": amount(order.executed_quantity), "L": amount(one.last_price),
-        "n": amount(one.commission) if one.commission_asset else "0", "N": one.commission_asset,
-        "T": one.time_ms, "t": one.trade_id, "I": one.execution_id, "w": working, "m": one.is_maker,
-        "M": False, "O": order.created_ms, "Z": amount(order.executed_quote),
-        "Y": amount(one.last_price * one.last_quantity), "Q": amount(order.quote_quantity),
-        "W": order.created_ms, "V": stp, **expiry_reason(order, "eR"), **_prevented(one),
-    }  # fmt: skip
+def _marks(order: OrderState) -> Json:
+    """What an order has only by its type or because it was asked for."""
+    marks: Json = {}
+    if OrderKind(order.type).is_contingent:
+        marks["stopPrice"] = amount(order.stop_price)
+    if order.trailing_delta is not None:
+        marks["trailingDelta"] = order.trailing_delta
+        marks["trailingTime"] = _time(order.trailing_ms)
+    if order.strategy_id is not None:
+        marks["strategyId"] = order.strategy_id
+    if order.strategy_type is not None:
+        marks["strategyType"] = order.strategy_type
+    return marks
 
 
-def _prevented(one: Execution) -> Json:
-    if one.execution_type is not ExecutionType.TRADE_PREVENTION:
+def _prevented(order: OrderState) -> Json:
+    if order.prevented_match_id is None:
         return {}
-    rest = amount(one.order.quantity - one.order.executed_quantity)
-    return {"A": rest, "B": rest}
+    quantity = amount(order.prevented_quantity)
+    return {"preventedMatchId": order.prevented_match_id, "preventedQuantity": quantity}
 
 
-def account_position(change: BalanceChange) -> Json:
+def _expired(order: OrderState) -> Json:
+    return {"expiryReason": order.expiry_reason} if order.expiry_reason else {}
+
+
+def _met(match: PreventedMatch) -> Json:
     return {
-        "e": "outboundAccountPosition", "E": change.time_ms, "u": change.time_ms,
-        "B": [{"a": one.asset, "f": amount(one.free), "l": amount(one.locked)} for one in change.balances],
-    }  # fmt: skip
+        "preventedMatchId": match.prevented_match_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_order_id,
+        "price": amount(match.price),
+        **quantities(match),
+    }
+
+
+def quantities(match: PreventedMatch) -> Json:
+    """What either order lost, where it lost anything."""
+    shown = {
+        "takerPreventedQuantity": match.taker_quantity,
+        "makerPreventedQuantity": match.maker_quantity,
+    }
+    return {name: amount(quantity) for name, quantity in shown.items() if quantity is not None}
+
+
+def _time(when_ms: int | None) -> int:
+    return NOT_YET if when_ms is None else when_ms

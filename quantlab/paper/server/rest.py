@@ -16,7 +16,7 @@ import msgspec
 
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public, timeunit
-from quantlab.paper.server.endpoint import Endpoint, Security
+from quantlab.paper.server.endpoint import Endpoint, PartlyDone, Security
 from quantlab.paper.server.faults import INTERNAL
 from quantlab.paper.server.keys import ApiKey, not_allowed
 from quantlab.paper.server.limits import Overspent
@@ -114,8 +114,8 @@ async def _answer(session: Session, call: Call) -> Reply:
 
     request = Request(params, claim, call.address, encoded=True, seen_as=(call.method, call.path))
     outcome, account = await run(session, endpoint, request)
-    if micro and not isinstance(outcome, Refused):
-        outcome = timeunit.reply(outcome)
+    if micro:
+        outcome = in_microseconds(outcome)
     return _reply(session, call.address, outcome, account if endpoint.counts_orders else None)
 
 
@@ -143,7 +143,7 @@ class _Passage:
         self._owner: str | None = None  # of the key; the account, once the signature has shown it is theirs
         self._account: str | None = None
         self._outcome: Any = None
-        self._changes = endpoint.security is Security.TRADE
+        self._changes = endpoint.security is Security.TRADE and not endpoint.only_checks
         self._weight = 0  # still to be paid where the request is refused
 
     @property
@@ -226,6 +226,8 @@ class _Passage:
 
 def status_of(refused: Refused) -> int:
     """429 over a limit, 418 under a ban, 401 for a bad key, 500 for a fault of ours, 400 for the rest."""
+    if isinstance(refused, PartlyDone):
+        return refused.status
     if isinstance(refused, Overspent):
         return refused.status
     if refused is INTERNAL:
@@ -233,14 +235,27 @@ def status_of(refused: Refused) -> int:
     return 401 if refused.code in UNAUTHORISED else 400
 
 
+def in_microseconds(outcome: Any) -> Any:
+    """A result, or what a refusal carries, with its times in microseconds."""
+    if isinstance(outcome, PartlyDone):
+        outcome.data = timeunit.reply(outcome.data)
+    return outcome if isinstance(outcome, Refused) else timeunit.reply(outcome)
+
+
+def error(refused: Refused) -> dict[str, Any]:
+    """Code and text, and the parts of what was partly done."""
+    told: dict[str, Any] = {"code": refused.code, "msg": refused.message}
+    return told | {"data": refused.data} if isinstance(refused, PartlyDone) else told
+
+
 def error_body(refused: Refused) -> bytes:
-    return msgspec.json.encode({"code": refused.code, "msg": refused.message})
+    return msgspec.json.encode(error(refused))
 
 
 def refusal(refused: Refused) -> Reply:
     """The HTTP reply to a refused request."""
     headers: dict[str, str] = {}
-    if isinstance(refused, Overspent):
+    if isinstance(refused, Overspent | PartlyDone) and refused.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1_000))
     return Reply(status_of(refused), error_body(refused), headers)
 
@@ -249,9 +264,9 @@ def _reply(session: Session, address: str, outcome: Any, account: str | None) ->
     weight = session.limits.address(address).weight
     used = str(weight.at(session.time_ms))
     headers = {f"X-MBX-USED-WEIGHT-{weight.suffix}": used, "X-MBX-USED-WEIGHT": used}
+    for window in session.limits.orders(account) if account else ():
+        headers[f"X-MBX-ORDER-COUNT-{window.suffix}"] = str(window.at(session.time_ms))
     if isinstance(outcome, Refused):
         reply = refusal(outcome)
         return reply._replace(headers=headers | reply.headers)
-    for window in session.limits.orders(account) if account else ():
-        headers[f"X-MBX-ORDER-COUNT-{window.suffix}"] = str(window.at(session.time_ms))
     return Reply(200, msgspec.json.encode(outcome), headers)

@@ -28,12 +28,10 @@ from quantlab.paper.server.injection import Injection
 from quantlab.paper.server.keys import Keyring
 from quantlab.paper.server.limits import Limits
 from quantlab.paper.server.publisher import TICK_MS, Publisher
-from quantlab.paper.server.userfeed import STP, UserFeed
+from quantlab.paper.server.userfeed import UserFeed
 from quantlab.paper.server.venueclock import VenueClock
 from quantlab.paper.terms import Terms
 from quantlab.paper.truthlog import TruthLog
-
-__all__ = ["STP", "OrderRequestSeen", "Session"]
 
 TURN_S = 0.005  # of work, then others get their turn
 LONGEST_GAP_MS = 2_000  # behind a real clock; a longer one is a machine that slept

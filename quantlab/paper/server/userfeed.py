@@ -1,4 +1,4 @@
-"""From the exchange's events to an account's own: reports of orders, balances.
+"""From the exchange's events to an account's own: reports of orders, lists and balances.
 
 Source: Binance spot "User Data Streams".
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from quantlab.paper.exchange import BalanceChange, Event, Execution
-from quantlab.paper.server import render_orders as render
+from quantlab.paper.events import BalanceChange, BalanceDelta, Event, Execution, ListChange
+from quantlab.paper.server import render_account as render
 from quantlab.paper.server.hub import Hub
-
-STP = "EXPIRE_MAKER"  # what the exchange does when an account would meet itself
 
 
 class OnFill(Protocol):
@@ -40,7 +38,11 @@ class UserFeed:
         if type(event) is Execution:
             if event.last_quantity and event.order.executed_quantity == event.last_quantity:
                 self._on_fill(event.account, now_ms, maker=event.is_maker)
-            self._hub.publish_user(event.account, render.execution_report(event, STP))
+            self._hub.publish_user(event.account, render.execution_report(event))
         elif type(event) is BalanceChange:
             self.balance_ms[event.account] = event.time_ms
             self._hub.publish_user(event.account, render.account_position(event))
+        elif type(event) is BalanceDelta:
+            self._hub.publish_user(event.account, render.balance_update(event))
+        elif type(event) is ListChange:
+            self._hub.publish_user(event.account, render.list_status(event))

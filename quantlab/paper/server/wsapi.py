@@ -178,14 +178,16 @@ class Connection:
         self, request_id: msgspec.Raw, outcome: Any, account: str | None, *, show_limits: bool
     ) -> bytes:
         reply: dict[str, Any] = {"id": request_id, "status": 200}
+        if self._outlet.micro:
+            outcome = rest.in_microseconds(outcome)
         if isinstance(outcome, Refused):
             reply["status"] = rest.status_of(outcome)
-            reply["error"] = {"code": outcome.code, "msg": outcome.message}
+            reply["error"] = rest.error(outcome)
             if isinstance(outcome, Overspent):
                 now_ms = self._session.clock.now_ms()
                 reply["error"]["data"] = {"serverTime": now_ms, "retryAfter": outcome.retry_at_ms}
         else:
-            reply["result"] = timeunit.reply(outcome) if self._outlet.micro else outcome
+            reply["result"] = outcome
         if show_limits:
             limits, now_ms = self._session.limits, self._session.time_ms
             weight = limits.address(self._outlet.api_of).weight

@@ -12,6 +12,7 @@ from shapes import (
     ID,
     INT,
     NO_LIST,
+    NUMERAL,
     PERCENT,
     TEXT,
     TIME,
@@ -31,8 +32,8 @@ FILTER = OneOf(
         "PRICE_FILTER": {"minPrice": DECIMAL, "maxPrice": DECIMAL, "tickSize": DECIMAL},
         "PERCENT_PRICE": {"multiplierUp": DECIMAL, "multiplierDown": DECIMAL, "avgPriceMins": ID},
         "PERCENT_PRICE_BY_SIDE": {
-            "bidMultiplierUp": DECIMAL, "bidMultiplierDown": DECIMAL, "askMultiplierUp": DECIMAL,
-            "askMultiplierDown": DECIMAL, "avgPriceMins": ID,
+            "bidMultiplierUp": NUMERAL, "bidMultiplierDown": NUMERAL, "askMultiplierUp": NUMERAL,
+            "askMultiplierDown": NUMERAL, "avgPriceMins": ID,
         },
         "LOT_SIZE": LOT,
         "MIN_NOTIONAL": {"minNotional": DECIMAL, "applyToMarket": BOOL, "avgPriceMins": ID},

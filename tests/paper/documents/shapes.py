@@ -49,6 +49,7 @@ def exactly(value: Any) -> Leaf:
 
 TEXT = Leaf("text", lambda value: isinstance(value, str) and value != "")
 DECIMAL = Leaf("decimal text", _text(r"-?\d+\.\d+"))
+NUMERAL = Leaf("number text", _text(r"\d+(\.\d+)?"))  # with decimals only where it has some
 PERCENT = Leaf("percent text", _text(r"-?\d+\.\d{2,3}"))
 INT = Leaf("number", _number)
 ID = Leaf("id", lambda value: _number(value) and value >= 0)

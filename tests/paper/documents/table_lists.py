@@ -42,7 +42,7 @@ REPORT, STOPPED = a.RESULT | a.IN_LIST, a.RESULT | a.IN_LIST | a.STOP
 TRAILED = STOPPED | a.TRAILING
 FIRST = a.RESTING | a.IN_LIST
 
-# --- one cancels the other
+# --- one cancels the other; of a pair, the documents list the stop loss first, whatever its side
 
 OLD = BTC | {"side": "SELL", "quantity": "0.01", "price": "70000", "stopPrice": "55000"}
 OLD_OCO = placed(
@@ -77,11 +77,11 @@ OCO = placed(
     "New Order list - OCO", "orderList/oco", "orderList.place.oco",
     {"side": "side", "quantity": "decimal", "aboveType": "type", "belowType": "type"},
     LISTED | leg("above", stop=True) | leg("below", stop=True),
-    trade(PLAIN | RESULT, a.order_list(REPORT, STOPPED), "price"),
-    trade(PLAIN | FULL, a.order_list(FIRST, FIRST | a.STOP), "price"),
+    trade(PLAIN | RESULT, a.order_list(STOPPED, REPORT), "price"),
+    trade(PLAIN | FULL, a.order_list(FIRST | a.STOP, FIRST), "price"),
     trade(PLAIN | ACK, a.order_list(a.ACK | a.IN_LIST, a.ACK | a.IN_LIST), "price"),
     trade(PLAIN | RESULT | NAMED | {"aboveClientOrderId": "up", "belowClientOrderId": "down"}
-          | {"selfTradePreventionMode": "NONE"}, a.order_list(REPORT, STOPPED), "price"),
+          | {"selfTradePreventionMode": "NONE"}, a.order_list(STOPPED, REPORT), "price"),
     trade(LIMITS | RESULT, a.order_list(STOPPED, STOPPED), "price"),
     trade(SELL | {"aboveType": "TAKE_PROFIT", "aboveStopPrice": "69000"} | STOP_BELOW | RESULT,
           a.order_list(STOPPED, STOPPED), "price"),
@@ -89,7 +89,7 @@ OCO = placed(
           | {"belowTrailingDelta": 100} | RESULT, a.order_list(TRAILED, TRAILED), "price"),
     trade(PLAIN | RESULT | {"aboveStrategyId": 1, "aboveStrategyType": 1_000_001, "belowStrategyId": 2}
           | {"belowStrategyType": 1_000_002},
-          a.order_list(REPORT | a.STRATEGY, STOPPED | a.STRATEGY), "price"),
+          a.order_list(STOPPED | a.STRATEGY, REPORT | a.STRATEGY), "price"),
     trade(BTC | {"side": "BUY", "quantity": "0.01", "aboveType": "STOP_LOSS", "aboveStopPrice": "65000"}
           | {"belowType": "LIMIT_MAKER", "belowPrice": "50000"} | RESULT,
           a.order_list(STOPPED, REPORT), "price"),
@@ -142,7 +142,7 @@ OTOCO = placed(
     LISTED | WORKING_OPTIONS | {"pendingBelowType": "type"}
     | leg("pendingAbove", stop=True) | leg("pendingBelow", stop=True),
     trade(BTC | WORKING | THEN_OCO | RESULT,
-          a.order_list(REPORT, REPORT | PENDING, STOPPED | PENDING, legs=3, contingency="OTO")),
+          a.order_list(REPORT, STOPPED | PENDING, REPORT | PENDING, legs=3, contingency="OTO")),
     trade(BTC | WORKING | THEN_OCO | ACK,
           a.order_list(*(a.ACK | a.IN_LIST,) * 3, legs=3, contingency="OTO")),
     trade(BTC | WORKING | THEN_LIMITS | NAMED | RESULT | {"workingClientOrderId": "first"}
@@ -152,7 +152,7 @@ OTOCO = placed(
     trade(BTC | WORKING | THEN_OCO | RESULT | {"workingStrategyId": 1, "workingStrategyType": 1_000_000}
           | {"pendingAboveStrategyId": 2, "pendingAboveStrategyType": 1_000_000}
           | {"pendingBelowStrategyId": 3, "pendingBelowStrategyType": 1_000_000},
-          a.order_list(REPORT | a.STRATEGY, REPORT | a.STRATEGY | PENDING, STOPPED | a.STRATEGY | PENDING,
+          a.order_list(REPORT | a.STRATEGY, STOPPED | a.STRATEGY | PENDING, REPORT | a.STRATEGY | PENDING,
                        legs=3, contingency="OTO")),
     trade(BTC | WORKING | RESULT | {"pendingSide": "SELL", "pendingQuantity": "0.01"}
           | {"pendingAboveType": "TAKE_PROFIT", "pendingAboveTrailingDelta": 100}
@@ -161,7 +161,7 @@ OTOCO = placed(
 )  # fmt: skip
 
 CANCELED = a.CANCELED | a.IN_LIST
-DONE = a.order_list(CANCELED, CANCELED | a.STOP, done=True)
+DONE = a.order_list(CANCELED | a.STOP, CANCELED, done=True)
 CANCEL_LIST = Row(
     "Cancel Order list", "DELETE", "/api/v3/orderList", "orderList.cancel", 1, "TRADE", {"symbol": "symbol"},
     {"orderListId": "int", "listClientOrderId": "id", "newClientOrderId": "id"},

@@ -12,6 +12,7 @@ from rows import ORDER_COST, Case, Row
 from shapes import NULL, exactly
 
 BTC: dict[str, Any] = {"symbol": "BTCUSDT"}
+AMEND_COST = 4  # unless the order ends by it: CHANGELOG, 2026-04-02
 LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "50000"}
 MAKER = BTC | {"side": "SELL", "type": "LIMIT_MAKER", "quantity": "0.01", "price": "70000"}
 MARKET = BTC | {"side": "BUY", "type": "MARKET", "quantity": "0.01"}
@@ -107,7 +108,7 @@ CANCEL = Row(
         trade(BTC | {"orderId": "$trailing"}, a.CANCELED | a.STOP | a.TRAILING, "price", "trailing"),
         trade(
             BTC | {"orderId": "$oco_leg"},
-            a.order_list(a.CANCELED | a.IN_LIST, a.CANCELED | a.IN_LIST | a.STOP, done=True),
+            a.order_list(a.CANCELED | a.IN_LIST | a.STOP, a.CANCELED | a.IN_LIST, done=True),
             "price", "oco",
         ),
     ),
@@ -121,7 +122,7 @@ CANCEL_ALL = Row(
             BTC,
             (
                 a.CANCELED,
-                a.order_list(a.CANCELED | a.IN_LIST, a.CANCELED | a.IN_LIST | a.STOP, done=True),
+                a.order_list(a.CANCELED | a.IN_LIST | a.STOP, a.CANCELED | a.IN_LIST, done=True),
             ),
             "open", "price", "oco",
         ),
@@ -197,11 +198,12 @@ AMEND = Row(
     "Order Amend Keep Priority", "PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4,
     "TRADE", {"symbol": "symbol", "newQty": "decimal"}, WHICH | {"newClientOrderId": "id"},
     (
-        trade(BTC | {"orderId": "$open", "newQty": "0.005"}, a.AMENDED, "open"),
+        trade(BTC | {"orderId": "$open", "newQty": "0.005"}, a.AMENDED, "open", weight=AMEND_COST),
         trade(BTC | {"origClientOrderId": "$open_id", "newQty": "0.005", "newClientOrderId": "less"},
-              a.AMENDED, "open"),
+              a.AMENDED, "open", weight=AMEND_COST),
         trade(BTC | {"orderId": "$oto_pending", "newQty": "0.005"},
-              a.AMENDED | {"amendedOrder": a.AMENDED_ORDER | a.IN_LIST, "listStatus": a.LIST_STATUS}, "oto"),
+              a.AMENDED | {"amendedOrder": a.AMENDED_ORDER | a.IN_LIST, "listStatus": a.LIST_STATUS}, "oto",
+              weight=AMEND_COST),
     ),
 )  # fmt: skip
 
