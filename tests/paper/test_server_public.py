@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
+from quantlab.paper.market import synthetic
 from quantlab.paper.venue import PaperVenue
 
 START_MS = 1_767_225_600_000  # 2026-01-01, midnight UTC
@@ -270,6 +272,8 @@ async def test_more_symbols_than_a_hundred_are_too_many(alice) -> None:
     for path in ("ticker", "ticker/tradingDay"):
         found = await refused(alice, f"/api/v3/{path}", symbols=f"[{names}]")
         assert found == {"code": -1101, "msg": "Too many parameters; expected '100' and received '101'."}
+    for path in ("ticker/24hr", "ticker/price", "ticker/bookTicker"):  # take as many as are listed
+        assert (await refused(alice, f"/api/v3/{path}", symbols=f"[{names}]"))["code"] == -1121
 
 
 async def test_weights_grow_with_the_symbols_asked_for(alice, venue: PaperVenue) -> None:
@@ -281,8 +285,8 @@ async def test_weights_grow_with_the_symbols_asked_for(alice, venue: PaperVenue)
         return after - before
 
     three, many = '["BTCUSDT","ETHUSDT","DOGEUSDT"]', str([f"S{n}" for n in range(60)]).replace("'", '"')
-    hundred = str([f"S{n}" for n in range(100)]).replace("'", '"')
-    assert [await cost("ticker/24hr", symbols=each) for each in (three, many, hundred)] == [2, 40, 40]
+    most = str([f"S{n}" for n in range(101)]).replace("'", '"')
+    assert [await cost("ticker/24hr", symbols=each) for each in (three, many, most)] == [2, 40, 80]
     assert [await cost("ticker", symbols=each) for each in (three, many)] == [12, 200]
     assert [await cost("ticker/tradingDay", symbols=each) for each in (three, many)] == [12, 200]
     assert [await cost("executionRules", symbols=each) for each in (three, many)] == [6, 40]
@@ -335,3 +339,36 @@ async def test_orders_and_their_events_tell_microseconds_too(alice, bob, venue: 
         event = (await socket.receive())["event"]
     assert (event["E"], event["T"], event["O"]) == (START_MS * 1_000,) * 3
     assert event["i"] == 2
+
+
+async def test_symbols_of_any_script(monkeypatch, client_of, connect) -> None:
+    """A symbol in Chinese is asked for percent-encoded, told in UTF-8, and streamed under its name."""
+    seeded = synthetic.SYMBOLS[0]
+    instrument = msgspec.structs.replace(
+        seeded.instrument, symbol="这是测试币456", base="这是测试币", quote="456"
+    )
+    chinese = msgspec.structs.replace(seeded, instrument=instrument)
+    monkeypatch.setattr(synthetic, "SYMBOLS", (chinese, seeded))
+    name, stream = instrument.symbol, f"{instrument.symbol}@trade"
+    async with (
+        PaperVenue(clock="manual", seed=7, balances={"456": Decimal(1)}) as venue,
+        client_of(venue) as client,
+        connect(f"{venue.ws}/ws/{quote(stream)}") as raw,
+        connect(f"{venue.ws}/stream?streams={quote(stream)}") as combined,
+        connect(f"{venue.ws}/stream?streams=!miniTicker@arr") as every,
+        connect(venue.ws_api) as api,
+    ):
+        await venue.advance(2_000)
+        events = await raw.so_far()
+        assert {event["s"] for event in events} == {name}
+        assert [message["data"] for message in await combined.so_far()] == events
+        (first, *_) = await every.so_far()
+        assert [row["s"] for row in first["data"]] == [name, "BTCUSDT"]
+        (trade,) = await client.get("/api/v3/trades", symbol=name, limit=1)
+        assert trade["id"] == events[-1]["t"]
+        prices = await client.get("/api/v3/ticker/price", symbols=f'["{name}","BTCUSDT"]')
+        assert [row["symbol"] for row in prices] == [name, "BTCUSDT"]
+        assert (await api.ask("ticker.price", {"symbol": name}))["result"] == prices[0]
+        assert (await client.get("/api/v3/exchangeInfo"))["symbols"][0]["baseAsset"] == instrument.base
+        unknown = await refused(client, "/api/v3/trades", symbol="这是")
+        assert unknown["code"] == -1100

@@ -17,7 +17,7 @@ from quantlab.paper.server.endpoint import Endpoint
 from quantlab.paper.server.params import Params
 from quantlab.paper.server.session import Session
 
-MOST_SYMBOLS = 100
+MOST_SYMBOLS = 100  # of a window's or a day's statistics; the others take any number
 OTHER_STATUS = Refused(-1220, "The symbol's status does not match the requested symbolStatus.")
 NO_SYMBOL = Refused(-1102, "Param 'symbol' or 'symbols' must be sent, but both were empty/null!")
 
@@ -98,13 +98,13 @@ def _chosen(session: Session, params: Params, row: Row) -> Any:
     if not (params.sent("symbol") or params.sent("symbols")):
         params.ignore("symbol", "symbols")
         raise NO_SYMBOL
-    return _each(session, params, row)
+    return _each(session, params, row, MOST_SYMBOLS)
 
 
-def _each(session: Session, params: Params, row: Row) -> Any:
+def _each(session: Session, params: Params, row: Row, most: int | None = None) -> Any:
     """One row for `symbol`, which must have the status asked for; a list of those that have, for more."""
     instruments = session.exchange.instruments
-    names, status = params.symbols(instruments, MOST_SYMBOLS), params.status()
+    names, status = params.symbols(instruments, most), params.status()
     chosen = instruments if names is None else names
     rows = [row(name) for name in chosen if status in (None, instruments[name].status)]
     if not params.sent("symbol"):
