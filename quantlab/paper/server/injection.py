@@ -90,6 +90,7 @@ class Injection:
             self._begin(active)
         if self.plan.sockets:
             self.sockets.visit(now_ms, self.at)
+        self.sockets.tidy()
         for active in ended:
             self._end(active)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -39,18 +40,20 @@ class SocketFaults:
         self._sieve = Sieve(plan)
         self._asked: dict[int, set[Outlet]] = {}  # by fault: sockets that have had their chance
         self._stalled: dict[int, list[Outlet]] = {}
-        self._not_before_s: dict[Outlet, float] = {}
+        self._queues: dict[Outlet, _Queue] = {}
+        self._met: set[Outlet] = set()  # sockets of which the sieve may remember something
         self.time_ms = 0
 
     def begin(self) -> None:
         """A fault has begun: from now on the hub asks."""
-        self._hub.spoil = self._spoil if self._plan.frames else None
+        self._hub.spoil = self._spoil if self._plan.frames or self._queues else None
 
     def end(self, active: Active) -> None:
         """A fault has ended: what it held back goes out."""
         for outlet, frame in self._sieve.release(active):
             if isinstance(outlet, Outlet):
-                _send(outlet, encode(frame))
+                outlet.put(encode(frame))
+                outlet.flush()
         fault = active.fault
         for outlet in self._stalled.pop(active.number, ()):
             outlet.resume(keep=isinstance(fault, Stall) and fault.backlog == "keep")
@@ -70,9 +73,6 @@ class SocketFaults:
                     asked.add(outlet)
                     if self._plan.take(active, outlet.path):
                         self._strike(active, fault, outlet, at)
-        for outlet in [each for each in self._not_before_s if not each.open]:
-            del self._not_before_s[outlet]
-            self._sieve.forget(outlet)
 
     def _hits(self, fault: SocketFault, outlet: Outlet) -> bool:
         accounts = set(self._hub.subscriptions(outlet).values())
@@ -89,7 +89,8 @@ class SocketFaults:
         match fault:
             case Stall():
                 outlet.stall(deaf=fault.pings == "swallowed")
-                self._stalled.setdefault(active.number, []).append(outlet)
+                alive = [each for each in self._stalled.get(active.number, ()) if each.open]
+                self._stalled[active.number] = [*alive, outlet]
             case Close():
                 _close(outlet, fault.code, fault.reason)
             case Shutdown():
@@ -109,24 +110,60 @@ class SocketFaults:
 
     def _spoil(self, outlet: Outlet, stream: str, payload: bytes, text: bytes, account: str) -> None:
         """Send one message to one socket, or what the faults make of it."""
+        self._met.add(outlet)
         head = msgspec.json.decode(payload, type=_Head) if payload[:1] == b"{" else _Head()
         symbol = head.s or stream.partition("@")[0].upper()
         message = Message(stream, symbol, head.e, account)
         made = self._sieve.deliver(outlet, message, text, self.time_ms)
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        due_s = max(now_s + made.wait_ms / 1_000, self._not_before_s.get(outlet, 0))
+        queue = self._queues.get(outlet)
+        if queue is None and made.wait_ms:
+            queue = self._queues[outlet] = _Queue(outlet)
         for frame in map(encode, made.payloads):
-            if due_s <= now_s:
+            if queue is None:
                 outlet.put(frame)
-                continue
-            self._not_before_s[outlet] = due_s
-            loop.call_at(due_s, _send, outlet, frame)
+            else:
+                queue.put(frame, made.wait_ms / 1_000)
+
+    def tidy(self) -> None:
+        """Forget sockets that are gone, and queues that have run empty."""
+        if not self._met:
+            return
+        for outlet in [each for each in self._met if not each.open]:
+            self._sieve.forget(outlet)
+            self._met.discard(outlet)
+            self._queues.pop(outlet, None)
+        if not self._plan.frames:
+            self._queues = {each: queue for each, queue in self._queues.items() if queue}
+            self._met &= self._queues.keys()
+            self.begin()
 
 
-def _send(outlet: Outlet, frame: bytes) -> None:
-    outlet.put(frame)
-    outlet.flush()
+class _Queue:
+    """Late messages of one socket. None overtakes another, however long it had to wait."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._last_s = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, frame: bytes, wait_s: float) -> None:
+        """Send it after so long, and after everything that waits."""
+        self._last_s = max(self._last_s, self._loop.time() + wait_s)
+        if not self._waiting:
+            self._loop.call_at(self._last_s, self._send_due)
+        self._waiting.append((self._last_s, frame))
+
+    def _send_due(self) -> None:
+        now_s = self._loop.time()
+        while self._waiting and self._waiting[0][0] <= now_s:
+            self._outlet.put(self._waiting.popleft()[1])
+        self._outlet.flush()
+        if self._waiting:
+            self._loop.call_at(self._waiting[0][0], self._send_due)
 
 
 def _close(outlet: Outlet, code: int, reason: str) -> None:
