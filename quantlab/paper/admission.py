@@ -21,6 +21,12 @@ INSUFFICIENT = "Account has insufficient balance for requested action."
 WOULD_TAKE = "Order would immediately match and take."
 WOULD_TRIGGER = "Order would trigger immediately."
 BAD_PRICES = "The relationship of the prices for the orders is not correct."
+REJECT_REASONS = {  # Source: Binance spot "User Data Streams", Order Reject Reason
+    INSUFFICIENT: "INSUFFICIENT_BALANCES",
+    WOULD_TAKE: "WOULD_MATCH_IMMEDIATELY",
+    WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+    BAD_PRICES: "OCO_BAD_PRICES",
+}
 
 
 class Gate:

@@ -52,7 +52,8 @@ class Status(StrEnum):
 class ExecutionType(StrEnum):
     """Why an order changed. Source: Binance spot "User Data Streams", `x` of `executionReport`.
 
-    The exchange refuses before an order exists (`Refused`); REJECTED comes of `Exchange.reject` alone.
+    The exchange refuses before an order exists (`Refused`); REJECTED comes of `Exchange.reject`, and of an
+    order that was to follow a cancel.
     """
 
     NEW = "NEW"

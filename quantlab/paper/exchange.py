@@ -15,7 +15,7 @@ import msgspec
 
 from quantlab.domain.instrument import Instrument
 from quantlab.paper.accounts import Account, Ledger
-from quantlab.paper.admission import Gate, require_entry, unfit
+from quantlab.paper.admission import REJECT_REASONS, Gate, require_entry, unfit
 from quantlab.paper.aftermath import Aftermath
 from quantlab.paper.amending import Amending
 from quantlab.paper.cancelling import Cancelling
@@ -334,6 +334,8 @@ class Exchange(Mirroring):
         try:
             return Replaced(cancelled, self.place(account, order, now_ms))
         except Refused as refused:
+            if not isinstance(cancelled, Refused):
+                self._tell_rejection(account, order, refused, now_ms)
             return Replaced(cancelled, refused)
 
     def amend(
@@ -359,6 +361,18 @@ class Exchange(Mirroring):
     def drain_events(self) -> list[Event]:
         """Everything that happened since the last call, in order."""
         return self._floor.reports.drain()
+
+    def _tell_rejection(self, account: str, order: NewOrder, refused: Refused, now_ms: int) -> None:
+        """The account hears of an order that was to follow a cancel, and that the matching refused."""
+        reason = REJECT_REASONS.get(refused.message)
+        if reason is None:
+            return
+        owner, listing = self._account(account), self._listing(order.symbol)
+        (ticket,) = self._gate.examine(owner, listing, [order], now_ms)
+        self._last_order_id += 1
+        never = self._gate.build(owner, listing, order, ticket, order_id=self._last_order_id, now_ms=now_ms)
+        never.status = Status.REJECTED
+        self._floor.reports.changed(never, ExecutionType.REJECTED, now_ms, reject_reason=reason)
 
     def _group(
         self, owner: Account, asked: NewList, orders: Iterable[tuple[NewOrder, Ticket]], now_ms: int

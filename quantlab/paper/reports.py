@@ -55,6 +55,7 @@ class Reports:
         *,
         cancel_client_order_id: str = "",
         original_client_order_id: str = "",
+        reject_reason: str = "NONE",
     ) -> None:
         """One change of one order that is no trade."""
         self.execution_id += 1
@@ -67,6 +68,7 @@ class Reports:
                     now_ms,
                     cancel_client_order_id=cancel_client_order_id,
                     original_client_order_id=original_client_order_id,
+                    reject_reason=reject_reason,
                 )
             )
 

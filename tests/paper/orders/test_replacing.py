@@ -67,6 +67,35 @@ async def test_cancel_and_replace_within_the_limit_answers_as_its_table_says(
     assert [row["count"] for row in (await ask("account.rateLimits.orders"))[1]] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (TOO_DEAR, "INSUFFICIENT_BALANCES"),
+        (BTC | {"side": "BUY", "type": "LIMIT_MAKER", "quantity": "0.01", "price": "61000"},
+         "WOULD_MATCH_IMMEDIATELY"),
+        (BTC | {"side": "SELL", "type": "STOP_LOSS", "quantity": "0.01", "stopPrice": "60000"},
+         "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY"),
+    ],
+)  # fmt: skip
+async def test_an_order_that_cannot_follow_its_cancel_is_reported_as_rejected(
+    ask, bob, last, ears, order: dict[str, Any], reason: str
+) -> None:
+    """REJECTED with its reason, after the CANCELED of the old one; where nothing was cancelled, nothing."""
+    await bob.limit("SELL", "0.01", "61000")
+    both = order | {"cancelReplaceMode": "ALLOW_FAILURE", "newClientOrderId": "new"}
+    await ask("order.place", **BUY_LOW, newClientOrderId="old")
+    await ask("order.cancelReplace", **both, cancelOrigClientOrderId="never")
+    assert await ears.reports("x", "X", "r") == [("NEW", "NEW", "NONE")]
+    await ask("order.cancelReplace", **both, cancelOrigClientOrderId="old", cancelNewClientOrderId="bye")
+
+    assert await ears.reports("x", "X", "c", "r", "w", "W") == [
+        ("CANCELED", "CANCELED", "bye", "NONE", False, START_MS),
+        ("REJECTED", "REJECTED", "new", reason, False, None),
+    ]  # fmt: skip
+    assert (await ask("order.status", **BTC, origClientOrderId="new"))[1]["code"] == -2013
+    assert (await ask("order.place", **BUY_LOW, newClientOrderId="new"))[0] == 200
+
+
 class Crowded:
     """A venue where one more order is one too many, and its only open order."""
 
