@@ -202,6 +202,20 @@ async def test_a_logout_ends_only_the_sessions_own_subscription(
         assert (event["subscriptionId"], event["event"]["e"]) == (1, "executionReport")
 
 
+async def test_a_logout_ends_what_every_logon_before_it_subscribed_to(
+    ed25519: Caller, venue: PaperVenue, connect
+) -> None:
+    """Two accounts one after the other on one socket: both subscriptions end."""
+    other = Caller(venue, keyfile.make(KeyType.ED25519), account=1)
+    async with connect(venue.ws_api) as socket:
+        for number, client in enumerate((ed25519, other)):
+            await socket.ask("session.logon", signed(client))
+            subscribed = await socket.ask("userDataStream.subscribe")
+            assert subscribed["result"] == {"subscriptionId": number}
+        assert (await socket.ask("session.logout"))["result"]["userDataStream"] is False
+        assert [(await socket.receive())["subscriptionId"] for _ in range(2)] == [0, 1]
+
+
 async def test_the_window_is_checked_again_before_the_matching_engine(client_of, connect) -> None:
     """A request that was in time and is late when it arrives is -1021, and nothing has happened."""
     async with (

@@ -1,29 +1,26 @@
-"""The REST API: the way of every request through it, which the WebSocket API shares.
+"""The REST API: a call's parameters, its way (see `passage`), and the reply with its headers.
 
-A request is weighed, its sender and time are checked, its handler runs, and whatever it changed is
-pushed to the streams before the reply goes out. Refusals become the documented codes. No socket here.
+Refusals become the documented codes, which the WebSocket API shares. No socket here.
 
-Source: Binance spot REST API, "General Information on Endpoints", "LIMITS", "Request Security".
+Source: Binance spot REST API, "General Information on Endpoints", "LIMITS", "HTTP Return Codes".
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from quantlab.paper.exchange import Refused
 from quantlab.paper.server import private, public, timeunit
-from quantlab.paper.server.endpoint import Endpoint, PartlyDone, Security
+from quantlab.paper.server.endpoint import PartlyDone
 from quantlab.paper.server.faults import INTERNAL
-from quantlab.paper.server.keys import ApiKey, not_allowed
+from quantlab.paper.server.keys import ApiKey
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params, form
-from quantlab.paper.server.security import TimeWindow, check_signature, rest_payload
-from quantlab.paper.server.session import OrderRequestSeen, Session
-from quantlab.paper.server.sockets import expel
+from quantlab.paper.server.passage import Request, run
+from quantlab.paper.server.security import rest_payload
+from quantlab.paper.server.session import Session
 
 
 class Call(NamedTuple):
@@ -56,24 +53,7 @@ class Reply(NamedTuple):
     content_type: str = "application/json"
 
 
-class Request(NamedTuple):
-    """What `run` needs to know, however it came.
-
-    Attributes:
-        claim: The key, and the text that its signature covers; None where a session vouches for it.
-        encoded: That text had to be percent-encoded first.
-        seen_as: Method and path for the log of order-changing requests.
-    """
-
-    params: Params
-    claim: Callable[[Params], tuple[ApiKey, str | None]]
-    address: str
-    encoded: bool
-    seen_as: tuple[str, str]
-
-
 ENDPOINTS = {row.rest: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.rest}
-BANNED = 418  # HTTP status
 UNAUTHORISED = frozenset({-2014, -2015})
 NOT_SUPPORTED = Refused(-1020, "This operation is not supported.")
 
@@ -117,111 +97,6 @@ async def _answer(session: Session, call: Call) -> Reply:
     if micro:
         outcome = in_microseconds(outcome)
     return _reply(session, call.address, outcome, account if endpoint.counts_orders else None)
-
-
-async def run(session: Session, endpoint: Endpoint, request: Request) -> tuple[Any, str | None]:
-    """Weigh, check and perform one request; the result or the `Refused`, and the account."""
-    passage = _Passage(session, endpoint, request)
-    async with session.hub.turn:
-        admitted = passage.attempt(passage.enter)
-        if not (admitted and passage.has_a_way_to_go):
-            return passage.leave(admitted)
-    await asyncio.sleep(session.terms.engine_delay_s)
-    async with session.hub.turn:
-        return passage.leave(admitted)
-
-
-class _Passage:
-    """One request on its way: in through the checks, out through its handler."""
-
-    def __init__(self, session: Session, endpoint: Endpoint, request: Request) -> None:
-        self._session = session
-        self._endpoint = endpoint
-        self._request = request
-        self._address = session.limits.address(request.address)
-        self._window: TimeWindow | None = None
-        self._owner: str | None = None  # of the key; the account, once the signature has shown it is theirs
-        self._account: str | None = None
-        self._outcome: Any = None
-        self._changes = endpoint.security is Security.TRADE and not endpoint.only_checks
-        self._weight = 0  # still to be paid where the request is refused
-
-    @property
-    def has_a_way_to_go(self) -> bool:
-        """Whether it travels to the matching engine, and that takes time."""
-        return self._window is not None and self._session.terms.engine_delay_s > 0
-
-    def attempt(self, step: Callable[[], None]) -> bool:
-        """Do it; False, and the refusal is the outcome, where it is refused."""
-        try:
-            step()
-        except Refused as refused:
-            self._outcome = refused
-            return False
-        return True
-
-    def enter(self) -> None:
-        """Weigh the request; check who sent it and when."""
-        session, endpoint, params = self._session, self._endpoint, self._request.params
-        session.catch_up()
-        self._weigh()
-        if endpoint.security is Security.NONE:
-            return
-        key, payload = self._request.claim(params)
-        self._owner = key.account
-        if endpoint.security is not Security.SIGNED and endpoint.security.value not in key.permissions:
-            raise not_allowed()
-        if payload is None:
-            params.ignore("apiKey", "signature")
-        else:
-            check_signature(key, payload, params.need("signature"), encoded=self._request.encoded)
-        self._account = key.account
-        self._window = TimeWindow(params, session.terms)
-        self._window.check(session.clock.now_ms())
-
-    def leave(self, admitted: bool) -> tuple[Any, str | None]:  # noqa: FBT001  # what `attempt` said
-        """Perform the request if it was admitted; count, log and publish what came of it."""
-        session = self._session
-        if admitted:
-            self.attempt(self._perform)
-        refused = self._outcome if isinstance(self._outcome, Refused) else None
-        if refused is not None and self._weight:
-            self._address.weight.add(self._weight, session.time_ms)
-        if self._changes and self._owner is not None:
-            code = None if refused is None else refused.code
-            name = self._request.params.raw(self._endpoint.client_id)
-            seen = OrderRequestSeen(*self._request.seen_as, name, code is None, code, session.time_ms)
-            session.requests.append(seen)
-            session.publish()
-        if isinstance(refused, Overspent) and refused.status == BANNED:
-            asyncio.get_running_loop().call_soon(expel, session.hub, self._request.address)  # after the reply
-        return self._outcome, self._account
-
-    def _weigh(self) -> None:
-        endpoint, now_ms = self._endpoint, self._session.time_ms
-        try:
-            weight = (
-                endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(self._request.params)
-            )
-        except Refused:
-            self._address.spend(1, now_ms)
-            raise
-        if self._changes and not endpoint.always_costs:
-            self._address.spend(0, now_ms)
-            self._weight = weight
-        else:
-            self._address.spend(weight, now_ms)
-
-    def _perform(self) -> None:
-        session, endpoint, params = self._session, self._endpoint, self._request.params
-        session.catch_up()
-        if self._window is None:
-            self._outcome = endpoint.handler(session, params)
-        else:
-            self._window.check(session.clock.now_ms())  # again, before the matching engine
-            self._outcome = endpoint.handler(session, self._account, params)
-        if not self._changes:
-            params.all_read()
 
 
 def status_of(refused: Refused) -> int:

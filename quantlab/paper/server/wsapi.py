@@ -18,19 +18,17 @@ from aiohttp import web
 from quantlab.paper.exchange import Refused
 from quantlab.paper.faults.requests import Answer
 from quantlab.paper.server import private, public, requestfaults, rest, timeunit
-from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.faults import INTERNAL, report
-from quantlab.paper.server.hub import Outlet, encode
-from quantlab.paper.server.keys import ApiKey, KeyType, not_allowed
+from quantlab.paper.server.hub import Outlet
+from quantlab.paper.server.keys import ApiKey, not_allowed
 from quantlab.paper.server.limits import Overspent
 from quantlab.paper.server.params import Params
+from quantlab.paper.server.passage import Request, run
 from quantlab.paper.server.security import socket_payload
 from quantlab.paper.server.session import Session
 from quantlab.paper.server.sockets import Hear, converse
+from quantlab.paper.server.wslogin import ApiSession
 
-SESSION_WEIGHT = 2
-MOST_ACTIVE = 1_000
-MOST_EVER = 65_535
 NULL = msgspec.Raw(b"null")
 METHODS = {row.ws: row for row in (*public.ENDPOINTS, *private.ENDPOINTS) if row.ws}
 
@@ -58,39 +56,13 @@ async def serve(request: web.BaseRequest, session: Session) -> web.StreamRespons
 
 
 class Connection:
-    """What one socket has asked for: its session and its user-data subscriptions."""
+    """One socket's requests and replies."""
 
     def __init__(self, session: Session, outlet: Outlet, *, show_limits: bool) -> None:
         self._session = session
         self._outlet = outlet
         self._show_limits = show_limits
-        self._connected_ms = session.clock.now_ms()
-        self._key: ApiKey | None = None  # of `session.logon`
-        self._authorized_ms: int | None = None
-        self._by_session: int | None = None  # the subscription that ends with the session
-        self._next_subscription = 0
-        self._ended: list[int] = []  # subscriptions whose end is told after the reply
-        self._own = {
-            row.ws: row
-            for row in (
-                Endpoint(self._logon, SESSION_WEIGHT, Security.SIGNED, ws="session.logon"),
-                Endpoint(self._status, SESSION_WEIGHT, ws="session.status"),
-                Endpoint(self._logout, SESSION_WEIGHT, ws="session.logout"),
-                Endpoint(self._list, SESSION_WEIGHT, ws="session.subscriptions"),
-                Endpoint(self._subscribe, SESSION_WEIGHT, ws="userDataStream.subscribe"),
-                Endpoint(
-                    self._subscribe_signed,
-                    SESSION_WEIGHT,
-                    Security.USER_STREAM,
-                    ws="userDataStream.subscribe.signature",
-                ),
-                Endpoint(self._unsubscribe, SESSION_WEIGHT, ws="userDataStream.unsubscribe"),
-            )
-        }
-
-    @property
-    def _subscriptions(self) -> dict[int, str]:
-        return self._session.hub.subscriptions(self._outlet)
+        self._login = ApiSession(session, outlet, show_limits=show_limits)
 
     async def hear(self, text: str) -> None:
         """Answer one request. A new subscription's events come after its answer, an old one's end too."""
@@ -101,14 +73,15 @@ class Connection:
             invalid = Refused(-1135, "Invalid JSON Request")
             self._outlet.send(self._reply(NULL, invalid, None, show_limits=self._show_limits))
             return
-        if self._key is not None and self._session.keyring.get(self._key.api_key) is not self._key:
-            self._revoke()
+        if self._login.revoked():
+            self._outlet.send(self._reply(NULL, not_allowed(), None, show_limits=False))
+            self._login.tell_ends()
             return
         method = request.method.removeprefix("v3/")
         if self._session.faults.plan.requests and self._misbehaves(method, request.id, literals):
             return
         self._outlet.send(await self._answer(method, request.id, literals))
-        self._tell_ends()
+        self._login.tell_ends()
 
     async def _answer(self, method: str, request_id: msgspec.Raw, literals: dict[str, str]) -> bytes:
         shown = literals.get("returnRateLimits", "true" if self._show_limits else "false") == "true"
@@ -128,14 +101,14 @@ class Connection:
 
     def _sender(self, literals: dict[str, str]) -> str:
         """The account whose key or session the request carries; "" where none of ours."""
-        if self._key is not None and "apiKey" not in literals:
-            return self._key.account
+        if self._login.key is not None and "apiKey" not in literals:
+            return self._login.key.account
         return self._session.owner(literals.get("apiKey"))
 
     def _misbehaves(self, method: str, request_id: msgspec.Raw, literals: dict[str, str]) -> bool:
         """Whether a fault strikes; then the request is answered, or not, in a task of its own."""
         session, account = self._session, self._sender(literals)
-        endpoint = self._own.get(method) or METHODS.get(method)
+        endpoint = self._login.methods.get(method) or METHODS.get(method)
         made = requestfaults.decide(session, method, endpoint, literals.get("symbol", ""), account)
         if made == requestfaults.SOUND:
             return False
@@ -152,26 +125,26 @@ class Connection:
 
         async def carry_out() -> None:
             await requestfaults.answer_ws(self._outlet, made, act, refuse)
-            self._tell_ends()
+            self._login.tell_ends()
 
         session.faults.run(carry_out())
         return True
 
     async def _outcome(self, method: str, literals: dict[str, str]) -> tuple[Any, str | None]:
         """The result or the `Refused`, and the account whose order limits belong to the reply."""
-        endpoint = self._own.get(method) or METHODS.get(method)
+        endpoint = self._login.methods.get(method) or METHODS.get(method)
         if endpoint is None:
             return rest.NOT_SUPPORTED, None
         params = Params({name: "" if text == "null" else text for name, text in literals.items()})
         params.ignore("returnRateLimits")  # it is about the reply, but it is signed
 
         def claim(params: Params) -> tuple[ApiKey, str | None]:
-            if self._key is None or params.sent("apiKey"):
+            if self._login.key is None or params.sent("apiKey"):
                 return self._session.keyring.find(params.need("apiKey")), socket_payload(literals)
-            return self._key, socket_payload(literals) if params.sent("signature") else None
+            return self._login.key, socket_payload(literals) if params.sent("signature") else None
 
-        request = rest.Request(params, claim, self._outlet.api_of, encoded=False, seen_as=("WS", method))
-        outcome, account = await rest.run(self._session, endpoint, request)
+        request = Request(params, claim, self._outlet.api_of, encoded=False, seen_as=("WS", method))
+        outcome, account = await run(self._session, endpoint, request)
         return outcome, account if endpoint.counts_orders else None
 
     def _reply(
@@ -194,93 +167,6 @@ class Connection:
             windows = (*(limits.orders(account) if account else ()), weight)
             reply["rateLimits"] = [window.rule() | {"count": window.at(now_ms)} for window in windows]
         return msgspec.json.encode(reply)
-
-    def _logon(self, session: Session, account: str, params: Params) -> Any:  # noqa: ARG002  # every handler's
-        """Let the session vouch for what follows; Ed25519 keys only, others are -2015."""
-        key = session.keyring.find(params.need("apiKey"))
-        if key.type is not KeyType.ED25519:
-            raise not_allowed()
-        self._key, self._authorized_ms = key, session.clock.now_ms()
-        return self._facts()
-
-    def _logout(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        self._forget_session()
-        return self._facts()
-
-    def _status(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        return self._facts()
-
-    def _list(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        return [{"subscriptionId": number} for number in self._subscriptions]
-
-    def _subscribe(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        """The session's account; without `session.logon` there is none: -2015."""
-        params.all_read()
-        if self._key is None or Security.USER_STREAM.value not in self._key.permissions:
-            raise not_allowed()
-        self._by_session = self._open(self._key.account)
-        return {"subscriptionId": self._by_session}
-
-    def _subscribe_signed(self, session: Session, account: str, params: Params) -> Any:  # noqa: ARG002
-        params.all_read()
-        return {"subscriptionId": self._open(account)}
-
-    def _unsubscribe(self, session: Session, params: Params) -> Any:  # noqa: ARG002  # the shape of every handler
-        number = params.integer("subscriptionId")
-        params.all_read()
-        if number is not None and number not in self._subscriptions:
-            raise Refused(-2036, "User Data Stream subscription not active.")
-        for each in list(self._subscriptions) if number is None else [number]:
-            self._close(each)
-        return {}
-
-    def _open(self, account: str) -> int:
-        """A new subscription to the account's events."""
-        if account in self._subscriptions.values():
-            raise Refused(-2035, "User Data Stream subscription already active.")
-        if len(self._subscriptions) >= MOST_ACTIVE or self._next_subscription >= MOST_EVER:
-            raise Refused(-2042, "Maximum subscription ID reached for this connection.")
-        number = self._next_subscription
-        self._next_subscription += 1
-        self._session.hub.listen(account, self._outlet, number)
-        return number
-
-    def _close(self, number: int) -> None:
-        self._session.hub.unlisten(self._subscriptions[number], self._outlet, number)
-        self._ended.append(number)
-
-    def _forget_session(self) -> None:
-        """Forget the key, and the subscription that it vouched for."""
-        self._key = self._authorized_ms = None
-        if self._by_session in self._subscriptions:
-            self._close(self._by_session)
-        self._by_session = None
-
-    def _revoke(self) -> None:
-        """The session's key is gone. Source: WebSocket API, "Authenticate after connection"."""
-        self._forget_session()
-        self._outlet.send(self._reply(NULL, not_allowed(), None, show_limits=False))
-        self._tell_ends()
-
-    def _tell_ends(self) -> None:
-        """Source: Binance spot "User Data Streams", "Event Stream Terminated"."""
-        for number in self._ended:
-            event: dict[str, object] = {"e": "eventStreamTerminated", "E": self._session.clock.now_ms()}
-            if self._outlet.micro:
-                event = timeunit.event(event)
-            self._outlet.put(encode(msgspec.json.encode({"subscriptionId": number, "event": event})))
-        self._ended.clear()
-        self._outlet.flush()
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "apiKey": None if self._key is None else self._key.api_key,
-            "authorizedSince": self._authorized_ms,
-            "connectedSince": self._connected_ms,
-            "returnRateLimits": self._show_limits,
-            "serverTime": self._session.clock.now_ms(),
-            "userDataStream": bool(self._subscriptions),
-        }
 
 
 def _literal(raw: msgspec.Raw) -> str:
