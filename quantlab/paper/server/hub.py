@@ -203,6 +203,10 @@ class Hub:
                 outlet.put(frames[form])
             self._dirty[outlet] = None
 
+    def hears(self, account: str) -> bool:
+        """Whether anybody listens to the account's events."""
+        return bool(self._users.get(account))
+
     def publish_user(self, account: str, event: object) -> None:
         """Keep one user-data event for every subscription of the account."""
         listeners = self._users.get(account)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple, NoReturn
 
 from quantlab.domain.instrument import Instrument
@@ -139,8 +140,9 @@ def new_order(
 def exact(params: Params, name: str, precision: int) -> Decimal | None:
     """An amount with no more decimals than its asset has (-1111)."""
     value = params.decimal(name)
-    decimals = (params.raw(name) or "").partition(".")[2].rstrip("0")
-    if value is not None and len(decimals) > precision:
+    if value is None:
+        return None
+    if len((params.raw(name) or "").partition(".")[2].rstrip("0")) > precision:
         raise Refused(-1111, f"Parameter '{name}' has too much precision.")
     return value
 
@@ -161,9 +163,10 @@ def neither(one: str, other: str) -> NoReturn:
 
 def _refuse_unsupported(params: Params, names: Names) -> None:
     """Icebergs and pegged orders: no symbol of this venue has them."""
-    params.choice(names.peg_price, PEG_PRICES, -1210, "Invalid pegPriceType.")
-    params.choice(names.peg_offset, ("PRICE_LEVEL",), -1211, "Invalid pegOffsetType.")
-    if any(params.sent(name) for name in (names.peg_price, names.peg_offset, names.peg_level)):
+    pegs = names.peg_price, names.peg_offset, names.peg_level
+    if any(map(params.sent, pegs)):
+        params.choice(names.peg_price, PEG_PRICES, -1210, "Invalid pegPriceType.")
+        params.choice(names.peg_offset, ("PRICE_LEVEL",), -1211, "Invalid pegOffsetType.")
         raise Refused(-2010, "Pegged orders are not supported for this symbol.")
     if params.decimal(names.iceberg) is not None:
         raise Refused(-2010, "Iceberg orders are not supported for this symbol.")
@@ -171,21 +174,27 @@ def _refuse_unsupported(params: Params, names: Names) -> None:
 
 def _require_shape(params: Params, names: Names, kind: OrderKind) -> None:
     """What `kind` must have is there (-1102), and what it cannot have is not (-1106)."""
-    named = names._asdict()
-    needed = NEEDED[kind]
-    for field in needed:
-        if not params.sent(named[field]):
-            missing(named[field])
+    needed, forbidden = _shape(names, kind)
+    for name in needed:
+        if not params.sent(name):
+            missing(name)
     if kind is OrderKind.MARKET:
         _require_size(params, names)
-    allowed = {*needed, *(SIZES_OF_MARKET if kind is OrderKind.MARKET else ())}
-    if kind.is_contingent:
-        if not params.sent(names.stop_price) and not params.sent(names.trailing_delta):
-            neither(names.stop_price, names.trailing_delta)
-        allowed.update(TRIGGER)
-    for field in ("quantity", "quote_quantity", "price", "time_in_force", *TRIGGER):
-        if field not in allowed:
-            params.forbid(named[field])
+    elif kind.is_contingent and not params.sent(names.stop_price) and not params.sent(names.trailing_delta):
+        neither(names.stop_price, names.trailing_delta)
+    params.forbid(*forbidden)
+
+
+@cache
+def _shape(names: Names, kind: OrderKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of what `kind` must have, and of what it cannot have."""
+    optional = SIZES_OF_MARKET if kind is OrderKind.MARKET else TRIGGER if kind.is_contingent else ()
+    allowed = {*NEEDED[kind], *optional}
+    shaping = ("quantity", "quote_quantity", "price", "time_in_force", *TRIGGER)
+    return (
+        tuple(getattr(names, field) for field in NEEDED[kind]),
+        tuple(getattr(names, field) for field in shaping if field not in allowed),
+    )
 
 
 def _require_size(params: Params, names: Names) -> None:

@@ -48,8 +48,9 @@ class Params:
         The empty name, of a field that a request does not have, is never sent and never read.
         """
         value = self.raw(name)
-        if name:
-            self._read.add(name)
+        if value is None:
+            return None
+        self._read.add(name)
         if value == "":
             raise Refused(-1105, f"Parameter '{name}' was empty.")
         return value

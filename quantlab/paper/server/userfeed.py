@@ -5,11 +5,28 @@ Source: Binance spot "User Data Streams".
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from quantlab.paper.events import BalanceChange, BalanceDelta, Event, Execution, ListChange
+from quantlab.paper.events import (
+    BalanceChange,
+    BalanceDelta,
+    Event,
+    Execution,
+    LevelChange,
+    ListChange,
+    TradePrint,
+)
 from quantlab.paper.server import render_account as render
 from quantlab.paper.server.hub import Hub
+from quantlab.paper.server.render import Json
+
+MADE: dict[type, Callable[[Any], Json]] = {
+    Execution: render.execution_report,
+    BalanceChange: render.account_position,
+    BalanceDelta: render.balance_update,
+    ListChange: render.list_status,
+}
 
 
 class OnFill(Protocol):
@@ -34,15 +51,13 @@ class UserFeed:
         self.balance_ms: dict[str, int] = {}
 
     def take(self, event: Event, now_ms: int) -> None:
-        """Publish one event, where it is an account's."""
+        """Publish one event, where it is an account's; it is made only while somebody listens."""
+        if isinstance(event, TradePrint | LevelChange):
+            return
         if type(event) is Execution:
             if event.last_quantity and event.order.executed_quantity == event.last_quantity:
                 self._on_fill(event.account, now_ms, maker=event.is_maker)
-            self._hub.publish_user(event.account, render.execution_report(event))
         elif type(event) is BalanceChange:
             self.balance_ms[event.account] = event.time_ms
-            self._hub.publish_user(event.account, render.account_position(event))
-        elif type(event) is BalanceDelta:
-            self._hub.publish_user(event.account, render.balance_update(event))
-        elif type(event) is ListChange:
-            self._hub.publish_user(event.account, render.list_status(event))
+        if self._hub.hears(event.account):
+            self._hub.publish_user(event.account, MADE[type(event)](event))
