@@ -80,8 +80,15 @@ class Link:
         )
         venue_clock = self.client.venue_clock
         self.cancel_client, self.halt_client = (  # a HALT waits for nobody's cancels, a cancel for no order
-            BinanceClient(settings.rest, clock=venue_clock, credentials=credentials, recv_window_ms=window_ms)
-            for _ in range(2)
+            BinanceClient(
+                settings.rest,
+                clock=venue_clock,
+                credentials=credentials,
+                recv_window_ms=window_ms,
+                governor=self.client.governor,
+                urgent=urgent,
+            )
+            for urgent in (False, True)
         )
         self.can_cancel = credentials is not None
         self.streams = MarketStreams(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -19,6 +21,8 @@ from quantlab.clock import SystemClock
 from quantlab.domain.limits import PERMIT_LIFE_NS, Permit
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.secret import Secret
+
+sys.path.append(str(Path(__file__).parents[1]))  # tests are no packages: virtual_loop.py is one up
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"  # the document's own example
 API_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"

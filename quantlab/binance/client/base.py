@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import ssl
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
+from quantlab.binance.budget import Cost, Priority
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect, Endpoint
 from quantlab.binance.codec_rest import decode_error, decode_time
 from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW, TEXT_LENGTH, outcome_is_unknown, redact, refusal
+from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
 from quantlab.binance.limits import LimitUsage
 from quantlab.binance.signing import Credentials, encode_query, sign_query
 from quantlab.binance.timing import VenueClock
@@ -29,6 +32,7 @@ from quantlab.errors import (
     Halted,
     NotSent,
     OrderOutcomeUnknown,
+    RateLimited,
     UndecodableReply,
     VenueError,
     VenueRejected,
@@ -36,6 +40,10 @@ from quantlab.errors import (
 )
 
 T = TypeVar("T")
+PRIORITIES = {
+    Effect.READ: Priority.READ, Effect.EXPOSE: Priority.ORDER, Effect.CANCEL: Priority.CANCEL,
+}  # fmt: skip
+NOTHING = Cost(weight=0, raw=0)
 RECV_WINDOW_MS = 5_000
 RESYNC_SAMPLES = 3
 RETRY_PAUSE_S = 0.1  # doubles with each attempt; full jitter
@@ -52,6 +60,9 @@ class RestCalls:
         recv_window_ms: How late, in milliseconds, the venue may still take a signed request.
         timeout_s: Bound of one exchange, in seconds, queueing for a connection included.
         ssl_context: Instead of certifi's authorities, for a venue with an authority of its own.
+        governor: Keeps within the venue's limits, for all clients that share it; its own where none
+            is given.
+        urgent: This client's requests are a HALT's: they may use what is kept back for it.
     """
 
     def __init__(
@@ -64,9 +75,14 @@ class RestCalls:
         recv_window_ms: int = RECV_WINDOW_MS,
         timeout_s: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
+        governor: Governor | None = None,
+        urgent: bool = False,
     ) -> None:
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
         self.limits = LimitUsage()
+        self.governor = governor or Governor(self.venue_clock)
+        self._urgent = urgent
+        self._patience_s = timeout_s
         self._transport = Transport(rest, timeout_s=timeout_s, ssl_context=ssl_context)
         self._credentials = credentials
         self._latch = latch
@@ -160,6 +176,37 @@ class RestCalls:
     async def _exchange(
         self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
     ) -> Reply | Lost:
+        """One governed exchange; `RateLimited` where a limit is used up and nothing was sent."""
+        cost = Cost(weight=endpoint.cost(params) or endpoint.weight, orders=endpoint.orders)
+        ticket = await self._admitted(endpoint, cost)
+        charged = cost
+        try:
+            outcome = await self._sent(endpoint, params, halts)
+            if isinstance(outcome, Reply):
+                charged = _charged(endpoint, cost, outcome.status)
+            elif not outcome.sent:
+                charged = NOTHING
+        finally:
+            self.governor.leave(ticket, charged)
+        if isinstance(outcome, Reply):  # after our own count: the venue's is the better one
+            self.governor.hear(ticket, outcome.status, outcome.headers)
+        return outcome
+
+    async def _admitted(self, endpoint: Endpoint, cost: Cost) -> Ticket:
+        """Leave to send: a read waits for it as long as a time-out, a measurement or an order not at all."""
+        priority = Priority.HALT if self._urgent else PRIORITIES[endpoint.effect]
+        waits = endpoint.effect is Effect.CANCEL or endpoint.attempts > 1
+        try:
+            return await self.governor.enter(cost, priority, self._patience_s if waits else 0.0)
+        except HeldBack as held:
+            reason, wait_s = str(held), held.retry_after_s
+        limited = RateLimited(TOO_MANY, f"not sent: {reason}", status=0, method=endpoint.call)
+        limited.retry_after_s = math.ceil(wait_s)
+        raise limited
+
+    async def _sent(
+        self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
+    ) -> Reply | Lost:
         credentials = self._credentials
         if not endpoint.signed:
             outcome = await self._transport.exchange(
@@ -241,3 +288,11 @@ class RestCalls:
         except UndecodableReply as error:
             problem = self._safe(str(error))
         raise UndecodableReply(f"{call}: {problem}")
+
+
+def _charged(endpoint: Endpoint, cost: Cost, status: int) -> Cost:
+    """What the venue takes for an answered request: nothing of the weight of an order that it took."""
+    if not endpoint.free:
+        return cost
+    taken = status == 200
+    return Cost(weight=0 if taken else endpoint.weight, orders=endpoint.orders if taken else 0)

@@ -25,7 +25,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `weight` is what one call costs; `weight_all` instead, where the call names no symbol;
     `weight_by_limit` instead, by the largest `limit` that it pays for. An order or a cancel
-    is free when it succeeds (`free`) and costs `weight` when it fails. `attempts` bounds how
+    is free when it succeeds (`free`) and costs `weight` when it fails; `orders` is how many
+    unfilled orders it counts for. `attempts` bounds how
     often a failed read is asked again; what changes something is sent once, always.
 
     Source: Binance spot REST API, "Weight" of each endpoint.
@@ -37,6 +38,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     weight_all: int | None = None
     weight_by_limit: tuple[tuple[int, int], ...] = ()
     free: bool = False
+    orders: int = 0
     signed: bool = False
     effect: Effect = Effect.READ
     attempts: int = 3
@@ -81,6 +83,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         attempts=1,
     ),
     "submit_order": Endpoint(
-        verb="POST", path="/api/v3/order", weight=1, free=True, signed=True, effect=Effect.EXPOSE, attempts=1
+        verb="POST", path="/api/v3/order", weight=1, free=True, orders=1, signed=True,
+        effect=Effect.EXPOSE, attempts=1,
     ),
 }  # fmt: skip

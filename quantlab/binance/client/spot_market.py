@@ -58,6 +58,7 @@ class SpotMarket(RestCalls):
         """
         info = await self._read("exchange_info", {}, codec.decode_exchange_info)
         self.limits = self.limits.with_limits(info.rate_limits)
+        self.governor.learn(info.rate_limits)
         return info
 
     async def order_book(self, symbol: str, limit: int = 100) -> DepthSnapshot:
