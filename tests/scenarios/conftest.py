@@ -14,7 +14,6 @@ sys.path.append(str(Path(__file__).parents[1] / "paper" / "documents"))
 
 from core import Core
 from grounds import Ground, wire
-from pending import leave_out
 
 
 @pytest.fixture(params=["core", "rest", "ws"])
@@ -25,7 +24,3 @@ async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
         return
     async with wire(request.param) as played:
         yield played
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(Path(__file__).parent, config, items)

@@ -17,6 +17,7 @@ from quantlab.paper.exchange import Refused
 HEADER = "X-MBX-TIME-UNIT"
 UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 REPLY_TIMES = frozenset({
+    "T",  # of an aggregate trade
     "authorizedSince", "closeTime", "connectedSince", "openTime", "retryAfter", "serverTime", "time",
     "timestamp", "trailingTime", "transactTime", "transactionTime", "updateTime", "workingTime",
 })  # fmt: skip

@@ -12,7 +12,6 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # tests are no packages: the tables stand beside them
 
 from doors import Door, Rest, WsApi
-from pending import leave_out
 from scene import Scene
 
 
@@ -29,7 +28,3 @@ async def door(request: pytest.FixtureRequest, alice: Any, connect: Any) -> Asyn
 @pytest.fixture
 async def scene(alice: Any, bob: Any) -> Scene:
     return Scene(alice, bob)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    leave_out(Path(__file__).parent, config, items)

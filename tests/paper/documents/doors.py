@@ -60,7 +60,8 @@ class Rest:
             query += f"&signature={signature}"
         reply = await self.client.http.request(row.method, f"{row.path}?{query}", headers=headers)
         assert reply.headers["Content-Type"].startswith("application/json"), reply.headers
-        return Reply(reply.status_code, reply.json(), int(reply.headers[WEIGHT]) - before)
+        used = int(reply.headers.get(WEIGHT, before))  # an internal error may not tell
+        return Reply(reply.status_code, reply.json(), used - before)
 
 
 class WsApi:
@@ -86,8 +87,8 @@ class WsApi:
         reply = await self.socket.ask(row.ws, sent)
         assert ("result" in reply) is (reply["status"] == 200), reply
         body = reply.get("result") if reply["status"] == 200 else reply["error"]
-        limits = reply["rateLimits"]
-        return Reply(reply["status"], body, _used(limits) - before, limits)
+        limits = reply.get("rateLimits")  # an internal error may not tell
+        return Reply(reply["status"], body, 0 if limits is None else _used(limits) - before, limits)
 
 
 Door = Rest | WsApi

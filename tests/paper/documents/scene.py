@@ -20,7 +20,8 @@ class Scene:
         self.alice = alice
         self.bob = bob
         now_ms = alice.venue.session.clock.now_ms()
-        self.ids: dict[str, Any] = {"now": now_ms, "hour_ago": now_ms - HOUR_MS}
+        first = {"trade": 1, "agg_trade": 1}
+        self.ids: dict[str, Any] = first | {"now": now_ms, "hour_ago": now_ms - HOUR_MS}
 
     async def prepare(self, names: tuple[str, ...]) -> None:
         for name in names:

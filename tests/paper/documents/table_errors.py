@@ -48,7 +48,7 @@ def secured(code: int, text: str, status: int = 400, **security: Any) -> Provoke
 SECURITY = (
     secured(-1021, "Timestamp for this request is outside of the recvWindow.", timestamp="$too_late"),
     secured(
-        -1021, "Timestamp for this request was 1000ms ahead of the server's time.", timestamp="$too_early"
+        -1021, "Timestamp for this request was 1000ms ahead of the server's time.", timestamp="$too_soon"
     ),
     secured(-1022, "Signature for this request is not valid.", signature="0" * 64),
     Provoked(-1131, "recvWindow must be less than 60000.", "account.status", {"recvWindow": 60_001}),

@@ -37,10 +37,10 @@ async def door(request: pytest.FixtureRequest, lively: Any, connect: Any) -> Asy
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(lively: Any) -> Scene:
-    """Knows a trade of the market, and its first aggregate trade."""
+    """Knows a trade of the market."""
     scene = Scene(lively, lively)
     trades = await lively.get("/api/v3/trades", symbol="BTCUSDT", limit=1)
-    scene.ids |= {"trade": trades[0]["id"], "agg_trade": 1}
+    scene.ids["trade"] = trades[0]["id"]
     return scene
 
 

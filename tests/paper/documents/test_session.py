@@ -24,7 +24,8 @@ TOO_MUCH = (
     "Please use WebSocket Streams for live updates to avoid polling the API."
 )
 BANNED = (
-    "Way too much request weight used; IP banned until {}. Please use WebSocket Streams for live updates "
+    "Way too much request weight used; IP banned until {}. "
+    "Please use WebSocket Streams for live updates to avoid bans."
 )
 
 
