@@ -122,8 +122,16 @@ class Wire:
             held = await self.balances(owner)
             assert {asset: held[asset] for asset in witness.balances} == witness.balances
             for order_id, told in witness.orders.items():
-                found = await self._ask(owner, "order.status", {"symbol": SYMBOL, "orderId": order_id})
-                assert (found["status"], Decimal(found["executedQty"])) == told
+                assert await self._standing(owner, order_id) == told
+
+    async def _standing(self, owner: str, order_id: int) -> tuple[str, Decimal]:
+        """Of a rejected order the account is told, and there never was one."""
+        which = {"symbol": SYMBOL, "orderId": order_id}
+        reply = await self.doors[owner].call(ROWS["order.status"], which)
+        if reply.status != 200:
+            assert reply.body["code"] == -2013, reply.body
+            return "REJECTED", Decimal(0)
+        return reply.body["status"], Decimal(reply.body["executedQty"])
 
     async def _ask(self, owner: str, method: str, params: Params) -> Any:
         reply = await self.doors[owner].call(ROWS[method], params)

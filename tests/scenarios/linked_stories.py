@@ -308,7 +308,8 @@ REPLACEMENTS = (
             limit("bob", "offer", "SELL", "1", "60000"),
             limit("alice", "old", "BUY", "1", "50000"),
             replace("alice", "old", MAKER_THAT_TAKES, "STOP_ON_FAILURE", result=(409, "SUCCESS", "FAILURE"),
-                    orders={"old": ("CANCELED", "0")}, holds={"USDT": ("1000000", "0")}),
+                    orders={"old": ("CANCELED", "0")}, holds={"USDT": ("1000000", "0")},
+                    events={"old": ("CANCELED CANCELED",), "new": ("REJECTED REJECTED",)}),
         ),
     ),
     Story(
