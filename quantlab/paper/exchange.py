@@ -143,6 +143,10 @@ class Exchange(Mirroring):
         """Let the account place orders, or not; what it has open stays."""
         self._account(account).may_trade = may_trade
 
+    def may_trade(self, account: str) -> bool:
+        """Whether the account may place orders."""
+        return self._account(account).may_trade
+
     def transfer(self, account: str, asset: str, amount: Decimal, now_ms: int) -> None:
         """Bring an amount into an account, or take it out where it is negative; the account is told.
 

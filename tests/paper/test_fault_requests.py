@@ -202,6 +202,9 @@ async def test_a_refused_key_and_a_disabled_account(alice: Client, bob: Client, 
         400, -2010, "This account may not place or cancel orders.",
     )  # fmt: skip
     assert (await bob.signed("POST", "/api/v3/order", **ORDER)).status_code == 200
+    assert [(await each.signed("GET", "/api/v3/account")).json()["canTrade"] for each in (alice, bob)] == [
+        False, True,
+    ]  # fmt: skip
     await alice.control("advance", ms=1_000)
     assert (
         await alice.signed("POST", "/api/v3/order", **ORDER | {"newClientOrderId": "q-2"})

@@ -163,7 +163,7 @@ def test_a_chance_depends_on_seed_and_number_only(
 def test_a_probability_is_met() -> None:
     """Of 20,000 chances about as many as it says, for every seed; 0 never, 1 always."""
     for seed in range(5):
-        hits = sum(chance(seed, number) < 0.3 for number in range(20_000))
+        hits = sum(chance(seed, number, "drop") < 0.3 for number in range(20_000))
         assert 5_700 < hits < 6_300
     assert not any(Active(1, Drop(probability=0.0), 0).strikes() for _ in range(1_000))
     always = Active(1, Drop(), 0)
@@ -365,3 +365,15 @@ def test_late_messages_wait_with_jitter() -> None:
 
     assert all(20 <= wait < 30 for wait in waits)
     assert len(set(waits)) > 150
+
+
+def test_two_faults_of_one_seed_do_not_strike_together() -> None:
+    """The default seed is everybody's: what strikes at the same chances are faults of the same name alone."""
+    drop, gap, again = (
+        Active(1, fault, 0)
+        for fault in (Drop(probability=0.5), Gap(probability=0.5), Drop(probability=0.5, symbol="BTCUSDT"))
+    )
+    struck = [(drop.strikes(), gap.strikes(), again.strikes()) for _ in range(400)]
+
+    assert 120 < sum(first == second for first, second, _ in struck) < 280
+    assert all(first == third for first, _, third in struck)

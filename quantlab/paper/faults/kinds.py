@@ -27,7 +27,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         probability: Of striking at one chance, 0 to 1.
-        seed: Equal seeds strike at the same chances, whatever else happens.
+        seed: A fault of equal name and seed strikes at the same chances, whatever else happens.
         skip: So many chances pass before the first that counts.
         count: It strikes at most so often; None for no limit.
         after_ms: It begins so long after it was added.

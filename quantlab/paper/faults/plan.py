@@ -1,7 +1,7 @@
 """The faults that are asked for, and the decision at each chance: does it strike?
 
 Nothing here draws from a shared source of randomness: whether the n-th chance of a fault strikes is a
-function of its seed and n alone, so it is the same in every run and whatever other faults there are.
+function of its name, its seed and n alone: the same in every run, and whatever other faults there are.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOMENTARY = (Close, Shutdown, UserStreamEnd)  # without a duration: over as soon
 Kind = TypeVar("Kind", bound=Fault)
 
 
-def chance(seed: int, number: int, what: str = "strike") -> float:
+def chance(seed: int, number: int, what: str) -> float:
     """A number from 0 to below 1 that depends on nothing but these three."""
     digest = hashlib.blake2b(f"{seed}:{number}:{what}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
@@ -69,14 +69,14 @@ class Active:
         """Take one chance."""
         number, fault = self.chances, self.fault
         self.chances += 1
-        if number < fault.skip or chance(fault.seed, number) >= fault.probability:
+        if number < fault.skip or chance(fault.seed, number, fault.name) >= fault.probability:
             return False
         self.struck += 1
         return True
 
     def jitter(self, most: int) -> float:
         """Jitter of the chance just taken: 0 to below `most`."""
-        return most * chance(self.fault.seed, self.chances - 1, "jitter")
+        return most * chance(self.fault.seed, self.chances - 1, f"jitter of {self.fault.name}")
 
     def shown(self) -> dict[str, Any]:
         """As the control endpoint lists it."""

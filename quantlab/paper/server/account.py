@@ -26,7 +26,7 @@ def account(session: Session, account: str, params: Params) -> Any:
     return {
         **{f"{name}Commission": int(rate * BASIS_POINTS) for name, rate in rates.items()},
         "commissionRates": {name: amount(rate) for name, rate in rates.items()},
-        "canTrade": True,
+        "canTrade": session.exchange.may_trade(account),
         "canWithdraw": False,
         "canDeposit": False,
         "brokered": False,
