@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from quantlab.domain.orders import Side
 from quantlab.paper.accounts import Account
 from quantlab.paper.events import Refused
-from quantlab.paper.filters import FILTER_FAILURE, ORDER_REJECTED, Ticket
+from quantlab.paper.filters import FILTER_FAILURE, ORDER_REJECTED, Filters, Ticket
 from quantlab.paper.listing import Listing
 from quantlab.paper.orders import NewOrder, OrderKind, Prevention
 from quantlab.paper.records import Records
@@ -161,15 +161,29 @@ def _size(listing: Listing, side: Side, ticket: Ticket, own: Account | None) -> 
     """The order's lots; the second is True where its quote amount outlasts the book.
 
     A quote amount never breaks LOT_SIZE: it is spent in whole lots, at least `min_quantity`
-    and at most `max_quantity` of them.
+    and at most `max_quantity` of them; a book without so much is no market for it.
     """
     if ticket.quote_units is None:
         return ticket.lots or 0, False
     filters = listing.filters
     lots, outlasted = listing.affordable(side, ticket.quote_units, own)
+    if outlasted and own is None:
+        _require_liquidity(filters, lots)
     if lots < filters.min_lots and not outlasted:
         raise Refused(FILTER_FAILURE, "Filter failure: LOT_SIZE")
     return min(lots, filters.max_lots), outlasted or lots > filters.max_lots
+
+
+def _require_liquidity(filters: Filters, offered: int) -> None:
+    """`Refused` where all that the book offers is less than an order may be. Source: "Errors", -2010."""
+    least = (
+        (1, "symbol"),
+        (filters.min_lots, "LOT_SIZE filter"),
+        (filters.min_market_lots, "MARKET_LOT_SIZE filter"),
+    )
+    for lots, whose in least:
+        if offered < lots:
+            raise Refused(ORDER_REJECTED, f"Order book liquidity is less than {whose} minimum quantity.")
 
 
 def _bad_price(order: VenueOrder, listing: Listing) -> str | None:

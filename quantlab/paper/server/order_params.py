@@ -20,6 +20,7 @@ from quantlab.paper.orders import NewOrder, OrderKind, Prevention
 from quantlab.paper.server.params import Params
 
 LOWEST_STRATEGY_TYPE = 1_000_000
+LARGEST_INT = 2**31 - 1
 PREVENTION_MODES = (*Prevention, "TRANSFER")
 PEG_PRICES = ("PRIMARY_PEG", "MARKET_PEG")
 
@@ -120,6 +121,8 @@ def new_order(
     strategy_type = params.integer(names.strategy_type)
     if strategy_type is not None and strategy_type < LOWEST_STRATEGY_TYPE:
         raise Refused(-1134, "strategyType was less than 1000000.")
+    if strategy_type is not None and strategy_type > LARGEST_INT:
+        raise Refused(-1108, f"Parameter '{names.strategy_type}' overflowed.")
     return NewOrder(
         symbol=listed.symbol,
         side=side,

@@ -148,6 +148,7 @@ async def test_without_prevention_an_account_trades_with_itself(ask) -> None:
     ("changes", "code", "message"),
     [
         ({"strategyType": 999_999}, -1134, "strategyType was less than 1000000."),
+        ({"strategyType": 2**31}, -1108, "Parameter 'strategyType' overflowed."),
         ({MODE: "TRANSFER"}, -1013, "This symbol does not allow the specified self-trade prevention mode."),
         ({MODE: "SOMETIMES"}, -1130, f"Data sent for parameter '{MODE}' is not valid."),
         ({"newOrderRespType": "ALL"}, -1130, "Data sent for parameter 'newOrderRespType' is not valid."),
