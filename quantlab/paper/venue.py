@@ -37,6 +37,7 @@ BALANCES: Mapping[str, Decimal] = {
     "BTC": Decimal(10),
     "ETH": Decimal(100),
     "DOGE": Decimal(1_000_000),
+    "BNB": Decimal(100),
 }
 
 

@@ -26,7 +26,7 @@ async def test_exchange_info_lists_the_filters_that_orders_meet(alice) -> None:
     symbols = {row["symbol"]: row for row in info["symbols"]}
     doge = {row["filterType"]: row for row in symbols["DOGEUSDT"]["filters"]}
 
-    assert set(symbols) == {"BTCUSDT", "ETHUSDT", "DOGEUSDT"}
+    assert set(symbols) == {"BTCUSDT", "ETHUSDT", "DOGEUSDT", "BNBUSDT"}
     assert [limit["rateLimitType"] for limit in info["rateLimits"]] == [
         "REQUEST_WEIGHT", "ORDERS", "ORDERS", "RAW_REQUESTS",
     ]  # fmt: skip
@@ -84,7 +84,7 @@ async def test_tickers_give_one_row_or_a_list(alice, bob) -> None:
     }  # fmt: skip
     several = await alice.get("/api/v3/ticker/price", symbols='["BTCUSDT","ETHUSDT"]')
     assert [row["symbol"] for row in several] == ["BTCUSDT", "ETHUSDT"]
-    assert len(await alice.get("/api/v3/ticker/bookTicker")) == 3
+    assert len(await alice.get("/api/v3/ticker/bookTicker")) == 4
 
 
 async def test_klines_add_up_the_trades(alice, bob, venue: PaperVenue) -> None:

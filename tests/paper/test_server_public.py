@@ -249,7 +249,7 @@ async def test_exchange_info_by_permission(alice) -> None:
     async def names(**params: Any) -> list[str]:
         return [row["symbol"] for row in (await alice.get("/api/v3/exchangeInfo", **params))["symbols"]]
 
-    assert len(await names(permissions="SPOT")) == len(await names(permissions='["MARGIN","SPOT"]')) == 3
+    assert len(await names(permissions="SPOT")) == len(await names(permissions='["MARGIN","SPOT"]')) == 4
     assert await names(permissions="MARGIN") == await names(permissions='["TRD_GRP_025"]') == []
     for value in ("spot", '["SPOT","NOPE"]', "TRD_GRP_001"):
         found = await refused(alice, "/api/v3/exchangeInfo", permissions=value)

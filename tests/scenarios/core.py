@@ -13,7 +13,7 @@ from story import ACCOUNTS, BALANCES, COMMISSION, SYMBOL, Params, Step
 
 from quantlab.paper.events import Execution, Refused
 from quantlab.paper.exchange import Exchange
-from quantlab.paper.market.synthetic import instruments
+from quantlab.paper.market.symbols import instruments
 from quantlab.paper.orders import Contingency, NewList, NewOrder
 
 START_MS = 1_767_225_600_000

@@ -10,7 +10,8 @@ from quantlab.clock import Clock
 from quantlab.errors import ConfigError, InvalidField
 from quantlab.paper.market import Market, NoMarket
 from quantlab.paper.market.archivefile import SUFFIXES
-from quantlab.paper.market.synthetic import SyntheticMarket, instruments
+from quantlab.paper.market.symbols import instruments
+from quantlab.paper.market.synthetic import SyntheticMarket
 
 MARKETS = ("synthetic", "tape", "live", "none")
 
