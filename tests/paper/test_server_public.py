@@ -256,7 +256,7 @@ async def test_exchange_info_by_permission(alice) -> None:
         assert found == {"code": -1130, "msg": "Data sent for parameter 'permissions' is not valid."}
     for other in ({"permissions": "SPOT"}, {"symbolStatus": "TRADING"}):
         assert await refused(alice, "/api/v3/exchangeInfo", **BTC, **other) == BAD_COMBINATION
-    assert len(await names(permissions="SPOT", symbolStatus="TRADING")) == 3
+    assert len(await names(permissions="SPOT", symbolStatus="TRADING")) == 4
     shown, hidden = [
         (await alice.get("/api/v3/exchangeInfo", **BTC, showPermissionSets=show))["symbols"][0]
         for show in ("true", "false")

@@ -58,7 +58,7 @@ class Flow:
 
     def __init__(self, about: Seeded, seed: int) -> None:
         self.about = about
-        self.rng = random.Random(f"{seed}:{about.instrument.symbol}")  # noqa: S311  # not a secret
+        self.rng = random.Random(f"{seed}:{about.instrument.symbol}:flow")  # noqa: S311  # not a secret
         listed = about.instrument
         self._symbol, self._tick, self._step = listed.symbol, listed.tick_size, listed.step_size
         self._home: int = int(about.start / self._tick) * FINE
