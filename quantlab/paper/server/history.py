@@ -124,7 +124,7 @@ def _limit(params: Params) -> int:
 
 def _times(params: Params) -> Times:
     """`startTime` and `endTime`; -1127 where there is more than a day between them."""
-    times = Times(params.integer("startTime"), params.integer("endTime"))
+    times = Times(params.time_ms("startTime"), params.time_ms("endTime"))
     if None not in times and times[1] - times[0] > DAY_MS:  # type: ignore[operator]  # neither is None
         raise Refused(-1127, "More than 24 hours between startTime and endTime.")
     return times

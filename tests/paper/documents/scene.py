@@ -62,6 +62,24 @@ async def bid(scene: Scene) -> None:
     await scene.bob.limit("BUY", "1", "60000")
 
 
+async def bid_low(scene: Scene) -> None:
+    await scene.bob.limit("BUY", "0.01", "54000")
+
+
+async def fall(scene: Scene) -> None:
+    """The last price comes down to 55000, by bob alone."""
+    for side in ("SELL", "BUY"):
+        await scene.bob.limit(side, "0.01", "55000", selfTradePreventionMode="NONE")
+
+
+async def sell_low(scene: Scene) -> None:
+    await scene.bob.limit("SELL", "0.01", "50000")
+
+
+async def buy_high(scene: Scene) -> None:
+    await scene.bob.limit("BUY", "0.01", "70000")
+
+
 async def opened(scene: Scene) -> None:
     scene.keep("open", await scene.alice.limit("BUY", "0.01", "50000"))
 
@@ -124,5 +142,5 @@ async def prevented(scene: Scene) -> None:
 GIVENS: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "price": price, "offer": offer, "own offer": own_offer, "bid": bid, "open": opened, "expired": expired,
     "filled": filled, "stop": stop, "trailing": trailing, "oco": oco, "oto": oto, "amended": amended,
-    "prevented": prevented,
+    "prevented": prevented, "bid low": bid_low, "fall": fall, "sell low": sell_low, "buy high": buy_high,
 }  # fmt: skip

@@ -17,6 +17,9 @@ POSITION = {
     "e": exactly("outboundAccountPosition"), "E": TIME, "u": TIME,
     "B": Rows({"a": TEXT, "f": DECIMAL, "l": DECIMAL}),
 }  # fmt: skip
+BALANCE_UPDATE = {
+    "e": exactly("balanceUpdate"), "E": TIME, "a": exactly("USDT"), "d": exactly("-12.50000000"), "T": TIME,
+}  # fmt: skip
 TERMINATED = {"e": exactly("eventStreamTerminated"), "E": TIME}
 REPORT = {
     "e": exactly("executionReport"), "E": TIME, "s": exactly("BTCUSDT"), "c": TEXT, "S": TEXT, "o": TEXT,
@@ -34,6 +37,7 @@ EXPIRED = {"eR": TEXT}
 TRAILING = {"d": ID, "D": INT}
 STRATEGY = {"j": ID, "J": ID}
 LISTED = {"g": ID}
+REJECTED = {"r": exactly("WOULD_MATCH_IMMEDIATELY")}
 PREVENTED = {
     "v": ID, "A": DECIMAL, "B": DECIMAL, "u": INT, "U": ID, "Cs": exactly("BTCUSDT"), "pl": DECIMAL,
     "pL": DECIMAL, "pY": DECIMAL,
@@ -57,13 +61,15 @@ def list_status(kind: str, status: str, contingency: str = "OCO", legs: int = 2)
 
 
 class Told(NamedTuple):
-    """One call, and the events that the account gets of it, in order."""
+    """One call, and the events that the account gets of it, in order. `hears` are of what bob then does."""
 
     story: str
     ws: str
     params: dict[str, Any]
     events: tuple[Any, ...]
     given: tuple[str, ...] = ()
+    then: str = ""
+    hears: tuple[Any, ...] = ()
 
 
 NEW = report("NEW", "NEW")
@@ -105,6 +111,35 @@ STORIES = (
          (NEW, report("TRADE_PREVENTION", "EXPIRED_IN_MATCH", PREVENTED), POSITION), ("own offer",)),
     Told("an OCO begins", "orderList.place.oco", lists.PLAIN,
          (STARTED, WAITING, LEG, POSITION), ("price",)),
+    Told("a stop order triggers", "order.place", orders.STOP,
+         (report("NEW", "NEW", working=False), POSITION), ("price", "bid low"), "fall",
+         (report("NEW", "NEW"), FILL, POSITION)),
+    Told("a resting order is filled", "order.place", LIMIT, (NEW, POSITION), (), "sell low",
+         (FILL, POSITION)),
+    Told("two own orders shrink, not to meet", "order.place",
+         LIMIT | {"price": "70000", "quantity": "0.004", "selfTradePreventionMode": "DECREMENT"},
+         (NEW, report("TRADE_PREVENTION", "NEW", PREVENTED),
+          report("TRADE_PREVENTION", "EXPIRED_IN_MATCH", PREVENTED), POSITION), ("own offer",)),
+    Told("both own orders go", "order.place",
+         LIMIT | {"price": "70000", "selfTradePreventionMode": "EXPIRE_BOTH"},
+         (NEW, report("TRADE_PREVENTION", "EXPIRED_IN_MATCH", PREVENTED),
+          report("TRADE_PREVENTION", "EXPIRED_IN_MATCH", PREVENTED), POSITION), ("own offer",)),
+    Told("the limit leg of an OCO is filled", "orderList.place.oco", lists.PLAIN,
+         (STARTED, WAITING, LEG, POSITION), ("price",), "buy high",
+         (report("EXPIRED", "EXPIRED", LISTED, EXPIRED, working=False),
+          report("TRADE", "FILLED", TRADED, LISTED), POSITION, DONE)),
+    Told("the working order of an OTO is filled", "orderList.place.oto",
+         BTC | lists.WORKING | lists.THEN_LIMIT,
+         (list_status("EXEC_STARTED", "EXECUTING", "OTO"),
+          report("NEW", "PENDING_NEW", LISTED, working=False), LEG, POSITION), (), "sell low",
+         (report("TRADE", "FILLED", TRADED, LISTED), POSITION, LEG, POSITION)),
+    Told("an order of a list is amended and renamed", "order.amend.keepPriority",
+         BTC | {"orderId": "$oto_pending", "newQty": "0.005"},
+         (report("REPLACED", "PENDING_NEW", CANCELLED, LISTED, working=False),
+          list_status("UPDATED", "EXECUTING", "OTO"), POSITION), ("oto",)),
+    Told("an order that was to follow a cancel is rejected", "order.cancelReplace",
+         orders.REPLACE | orders.TAKES | {"cancelOrderId": "$open"},
+         (GONE, POSITION, report("REJECTED", "REJECTED", REJECTED, working=False)), ("offer", "open")),
     Told("an OCO is cancelled", "orderList.cancel", BTC | {"orderListId": "$oco"},
          (report("CANCELED", "CANCELED", CANCELLED, LISTED, working=False),
           report("CANCELED", "CANCELED", CANCELLED, LISTED), POSITION, DONE), ("price", "oco")),

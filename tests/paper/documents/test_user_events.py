@@ -8,7 +8,7 @@ import pytest
 from doors import Door, payload
 from scene import Scene
 from shapes import exactly, mismatches
-from table_events import STORIES, TERMINATED, Told
+from table_events import BALANCE_UPDATE, POSITION, STORIES, TERMINATED, Told
 from tables import EVERY
 
 ROWS = {row.ws: row for row in EVERY}
@@ -45,9 +45,25 @@ async def test_a_call_is_told_with_exactly_the_documented_fields(
         await listen(socket, scene.alice)
         reply = await door.call(ROWS[told.ws], scene.fill_in(told.params))
         events = await events_so_far(socket)
+        if told.then:
+            await scene.prepare((told.then,))
+        heard = await events_so_far(socket)
 
-    assert reply.status == 200, reply.body
+    assert reply.status in (200, 409), reply.body
     assert mismatches(events, told.events) == []
+    assert mismatches(heard, told.hears) == []
+
+
+async def test_money_from_outside_is_told(scene: Scene, connect: Any) -> None:
+    """balanceUpdate with the delta, and then the balance itself."""
+    async with connect(scene.alice.venue.ws_api) as socket:
+        await listen(socket, scene.alice)
+        await scene.alice.control(
+            "faults", name="transfer", account="account-1", asset="USDT", amount="-12.5"
+        )
+        events = await events_so_far(socket)
+
+    assert mismatches(events, (BALANCE_UPDATE, POSITION)) == []
 
 
 async def test_the_end_of_a_subscription_is_told(scene: Scene, connect: Any) -> None:
