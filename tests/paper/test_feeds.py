@@ -140,6 +140,16 @@ async def test_lists_hold_the_symbols_that_changed(alice, bob, venue: PaperVenue
         assert await told(2 * HOUR) == {"!ticker_1h@arr": [["BTCUSDT", "ETHUSDT"]]}  # both left the hour
 
 
+async def test_the_list_of_all_symbols_comes_at_the_speed_in_its_name(lively: PaperVenue, connect) -> None:
+    """Under the very name that was asked for, as python-binance asks; another speed stays silent."""
+    asked = [f"!miniTicker@arr@{pace}ms" for pace in (1_000, 3_000, 250)]
+    async with connect(f"{lively.ws}/stream?streams={'/'.join(asked)}") as socket:
+        await lively.advance(12_000)
+        names = [message["stream"] for message in await socket.so_far()]
+
+    assert [names.count(name) for name in asked] == [12, 4, 0]
+
+
 async def test_partial_books_are_the_top_of_the_book(reader, lively: PaperVenue, connect) -> None:
     """depth5, depth10 and depth20 are what REST answers at that moment and limit."""
     names = [f"btcusdt@depth{levels}{pace}" for levels in (5, 10, 20) for pace in ("", "@100ms")]

@@ -44,6 +44,19 @@ async def test_old_trades_are_found_by_id(alice, bob) -> None:
     assert await ids(fromId=99) == []
 
 
+async def test_old_trades_over_the_websocket_api_ignore_an_api_key(
+    alice, bob, venue: PaperVenue, connect
+) -> None:
+    """The parameter once was mandatory, and clients still send it; elsewhere it is one too many."""
+    await trade_at(alice, bob, "100", "0.1")
+    async with connect(venue.ws_api) as socket:
+        old = await socket.ask("trades.historical", {**BTC, "apiKey": "whoever"})
+        recent = await socket.ask("trades.recent", {**BTC, "apiKey": "whoever"})
+
+    assert [row["id"] for row in old["result"]] == [1]
+    assert recent["error"]["code"] == -1104
+
+
 async def test_more_trades_are_kept_than_one_answer_holds(reader, lively: PaperVenue) -> None:
     """Page by page, a client that goes on from the last id reads every trade once."""
     await lively.advance(300_000)

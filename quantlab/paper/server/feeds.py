@@ -30,7 +30,10 @@ KINDS = re.compile(
     r"|kline_(?P<interval>[0-9]+[smhdwM])(?P<zone>@\+08:00)?"
     r"|(?P<ticker>ticker|miniTicker|ticker_1h|ticker_4h|ticker_1d|avgPrice)"
 )
-ALL = re.compile(r"!(?P<ticker>miniTicker|ticker_1h|ticker_4h|ticker_1d)@arr")
+# no document has a speed here, but Binance's own pages ask for one, and python-binance does by default
+ALL = re.compile(
+    r"!(?:(?P<ticker>ticker_1h|ticker_4h|ticker_1d)@arr|miniTicker@arr(?P<pace>@1000ms|@3000ms)?)"
+)
 _encode = msgspec.json.encode
 
 
@@ -130,10 +133,9 @@ class One:
 class Every:
     """All symbols' statistics in one list: those that changed, but for their times, since the one before."""
 
-    period_ms = SLOW_MS
-
-    def __init__(self, symbols: tuple[str, ...], make: Maker) -> None:
+    def __init__(self, symbols: tuple[str, ...], make: Maker, period_ms: int = SLOW_MS) -> None:
         self._make = make
+        self.period_ms = period_ms
         self._told: dict[str, render.Json] = {key: {} for key in symbols}
 
     def take(self, now_ms: int) -> bytes | None:
@@ -200,7 +202,8 @@ class Feeds:
         if name in self._verbatim:
             return None
         if (every := ALL.fullmatch(name)) is not None:
-            return Every(tuple(self._prints), self._maker(every["ticker"]))
+            period_ms = 3 * SLOW_MS if every["pace"] == "@3000ms" else SLOW_MS
+            return Every(tuple(self._prints), self._maker(every["ticker"] or "miniTicker"), period_ms)
         low, _, kind = name.partition("@")
         symbol, match = self._symbols.get(low), KINDS.fullmatch(kind)
         if symbol is None or match is None:
