@@ -277,6 +277,21 @@ async def test_diffs_begin_with_the_first_change_after_the_subscription(
     assert all(later["U"] == event["u"] + 1 for event, later in itertools.pairwise(after))
 
 
+async def test_listeners_that_come_and_go_do_not_touch_a_streams_others(lively: PaperVenue, connect) -> None:
+    """One socket's diffs leave no gap while others join it in the middle of a second, and leave again."""
+    events: list[Any] = []
+    async with connect(f"{lively.ws}/ws/btcusdt@depth") as socket:
+        for _ in range(3):
+            await lively.advance(450)
+            async with connect(f"{lively.ws}/ws/btcusdt@depth/btcusdt@ticker") as other:
+                await lively.advance(300)
+                await other.so_far()
+            await lively.advance(500)
+        events = await socket.so_far()
+    assert len(events) == 3
+    assert all(later["U"] == event["u"] + 1 for event, later in itertools.pairwise(events))
+
+
 async def test_a_stream_that_nobody_wants_is_not_made(lively: PaperVenue, connect) -> None:
     """Feeds come with their first listener and go with their last one."""
     feeds = lively.session.publisher._feeds

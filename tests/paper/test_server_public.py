@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from quantlab.paper.market import synthetic
+from quantlab.paper.server import timeunit
 from quantlab.paper.venue import PaperVenue
 
 START_MS = 1_767_225_600_000  # 2026-01-01, midnight UTC
@@ -161,6 +162,16 @@ async def test_the_last_day_tells_of_best_prices_and_what_was_before(alice, bob,
         ),
         "openTime": now - DAY, "closeTime": now, "firstId": -1, "lastId": -1, "count": 0,
     }  # fmt: skip
+
+
+async def test_a_trade_leaves_the_last_day_with_its_minute(alice, bob, venue: PaperVenue) -> None:
+    """It counts for 24 hours, and at most 59,999 ms longer."""
+    await trade_at(alice, bob, "100", "0.1")
+    counts = []
+    for wait in (DAY - MINUTE, MINUTE, 59_999, 1):
+        await venue.advance(wait)
+        counts.append((await alice.get("/api/v3/ticker/24hr", **BTC))["count"])
+    assert counts == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -338,6 +349,14 @@ async def test_replies_tell_microseconds_to_who_asks(reader, lively: PaperVenue,
 
     reply = await reader.http.get("/api/v3/time", headers={"X-MBX-TIME-UNIT": "SECOND"})
     assert (reply.status_code, reply.json()["code"]) == (400, -1194)
+
+
+def test_a_time_that_is_none_stays_none() -> None:
+    """-1 and null are no times, and what only looks like one (an id, an amount) is not touched."""
+    row = {"workingTime": -1, "time": 5, "updateTime": None, "orderId": 5, "price": "5.0", "isWorking": True}
+    assert timeunit.reply([row]) == [row | {"time": 5_000}]
+    event = {"e": "executionReport", "E": 5, "T": 6, "O": 7, "W": 8, "D": 9, "t": 10, "i": 11, "u": 12}
+    assert timeunit.event(event) == event | {"E": 5_000, "T": 6_000, "O": 7_000, "W": 8_000, "D": 9_000}
 
 
 async def test_orders_and_their_events_tell_microseconds_too(alice, bob, venue: PaperVenue, connect) -> None:

@@ -14,7 +14,7 @@ from quantlab.domain.instrument import Instrument, round_quantity
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.market.intervals import MINUTE
 
-MINUTES, FIVES, HOURS = 720, 168, 336  # pieces of each length: 12 h, then 14 h, then 14 days
+MINUTES, FIVES, HOURS = 1_000, 168, 336  # pieces of each length: 17 h, then 14 h, then 14 days
 
 
 def backwards(
