@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # tests are no packages: faulty.py stands beside them
+sys.path.append(str(Path(__file__).parents[1]))  # faultproxy.py and truth.py stand above
 
 from quantlab.clock import SystemClock
 from quantlab.config import Settings

@@ -1,57 +1,13 @@
-"""A real HTTP server between engine and venue that can answer wrongly, late or not at all."""
+"""A real HTTP server between engine and venue that can answer wrongly or late."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
 import httpx
 from aiohttp import web
-
-
-class Freezer:
-    """A TCP path to `upstream` (host and port of a URL) that can go dead without a goodbye."""
-
-    def __init__(self, upstream: str) -> None:
-        self._upstream = urlsplit(upstream)
-        self.frozen = False
-        self.connections = 0
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
-        self.url = self._upstream._replace(netloc=f"127.0.0.1:{port}").geturl()
-        self._tasks: set[asyncio.Task[None]] = set()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        there, back = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._carry(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(1 << 16):
-                while self.frozen:
-                    await asyncio.sleep(0.01)
-                sink.write(data)
-        except ConnectionError:
-            return  # one side is gone; so is the other, below
-        finally:
-            sink.close()
 
 
 class Fault(NamedTuple):

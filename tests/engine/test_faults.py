@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from faulty import Fault, Faulty, Freezer
+from faultproxy import FaultProxy
+from faulty import Fault, Faulty
 
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.signing import Credentials
@@ -47,8 +48,8 @@ class Place(NamedTuple):
 
     venue: PaperVenue
     faulty: Faulty
-    streams: Freezer
-    user: Freezer
+    streams: FaultProxy
+    user: FaultProxy
     engine: Engine
     settings: Settings
 
@@ -80,7 +81,7 @@ async def place(
 ) -> AsyncIterator[Place]:
     async with (
         PaperVenue() as venue, Faulty(venue.rest) as faulty,
-        Freezer(venue.ws) as streams, Freezer(venue.ws_api) as user,
+        FaultProxy(venue.ws) as streams, FaultProxy(venue.ws_api) as user,
     ):  # fmt: skip
         settings = settings_at(
             home, tmp_path, venue.accounts[0], rest=faulty.rest, ws=streams.url, ws_api=user.url
@@ -162,12 +163,12 @@ async def test_a_user_stream_that_went_dead_without_a_goodbye_is_noticed_by_the_
 ) -> None:
     """The venue says executed and no report comes: the stream is made anew, and nothing passes till then."""
     engine, user = place.engine, place.user
-    user.frozen = True
+    user.freeze()
     order = await engine.execute(BUY)
     await until(lambda: engine.trading_state() != "ACTIVE", "the stream is not believed any more", 10)
     with pytest.raises(OrderDenied, match="user stream is down|not reconciled"):
         await engine.execute(BUY)
-    user.frozen = False
+    user.restore()
     await until(lambda: engine.trading_state() == "ACTIVE", "reconciled")
 
     assert order.state is OrderState.FILLED
@@ -181,14 +182,14 @@ async def test_a_market_stream_that_went_dead_makes_its_books_stale_and_is_conne
     await engine.health.until_ok()
     book = await engine.market.book("BTCUSDT", 1)
     assert book.state == "synced"
-    streams.frozen = True
+    streams.freeze()
     feed = engine.linked().feed
     await until(lambda: feed.synced == 0, "no book is believed", 10)
     stale = await engine.wire.call(lambda: _view(feed.books["BTCUSDT"]))
     assert stale.state == "stale"
     connections = streams.connections
     await until(lambda: streams.connections > connections or connections > 1, "connected anew", 20)
-    streams.frozen = False
+    streams.restore()
     await until(lambda: feed.synced == 2, "the books are right again")
 
 
