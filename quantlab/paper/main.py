@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recorded stream file, or a .zip or .csv of data.binance.vision (implies --market tape)",
     )
     add("--upstream", metavar="URL", help="mirror this venue's public market (implies --market live)")
+    add(
+        "--upstream-ca",
+        type=Path,
+        metavar="FILE",
+        help="authority of an https upstream of one's own (its ca)",
+    )
     add("--upstream-stall", type=float, metavar="S", help="silence after which the upstream is asked, 3 s")
     add("--speed", default="1", metavar="X", help="1 is real time, 0.000001 to 10000; max: a tape at once")
     add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
@@ -127,6 +133,7 @@ async def _market(settings: argparse.Namespace) -> Any:
         clock=ManualClock() if settings.clock == "manual" else SystemClock(),
         speed=speed_of(settings.speed),
         stall_s=settings.upstream_stall,
+        ca=settings.upstream_ca,
     )
 
 

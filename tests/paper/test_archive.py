@@ -479,3 +479,49 @@ async def test_an_archive_is_of_one_symbol(tmp_path: Path) -> None:
     assert list(
         PaperVenue(market="tape", tape=path, symbols=["ETHBTC"], clock="manual").exchange.instruments
     ) == ["ETHBTC"]
+
+
+async def test_every_kind_of_order_works_on_a_tape(tmp_path: Path, client_of: Any) -> None:
+    """A stop waits for the tape's price and then trades; a maker that would take is refused; an amended order
+    keeps its place; an OCO's other half goes when one is filled."""
+    prices = ["60000.00"] * 3 + ["59990.00"] * 3 + ["60010.00"] * 6
+    lines = [
+        f"{number},{price},0.50001,1.0,{BEGAN_MS + number * 1_000},{price < '60005'},True"
+        for number, price in enumerate(prices, start=1)
+    ]
+    tape = written(tmp_path, "BTCUSDT-trades-2024-08-08.csv", lines)
+    async with PaperVenue(market="tape", tape=tape, clock="manual") as venue, client_of(venue) as client:
+
+        async def state(order: Any) -> tuple[str, str]:
+            reply = await client.signed("GET", "/api/v3/order", symbol="BTCUSDT", orderId=order["orderId"])
+            return reply.json()["status"], reply.json()["executedQty"]
+
+        best = await client.get("/api/v3/ticker/bookTicker", symbol="BTCUSDT")
+        refused = await client.refused(
+            "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="LIMIT_MAKER", quantity="0.01",
+            price=best["askPrice"],
+        )  # fmt: skip
+        assert refused[1:] == (-2010, "Order would immediately match and take.")
+        await venue.advance(1_000)
+        stop = await client.order(side="SELL", type="STOP_LOSS", quantity="0.01", stopPrice="59995")
+        waiting = await client.limit("BUY", "0.2", "59990")
+        amended = await client.signed(
+            "PUT",
+            "/api/v3/order/amend/keepPriority",
+            symbol="BTCUSDT",
+            orderId=waiting["orderId"],
+            newQty="0.1",
+        )
+        assert amended.status_code == 200, amended.text
+        oco = await client.signed(
+            "POST", "/api/v3/orderList/oco", symbol="BTCUSDT", side="SELL", quantity="0.05",
+            aboveType="LIMIT_MAKER", abovePrice="60008", belowType="STOP_LOSS", belowStopPrice="59000",
+        )  # fmt: skip
+        assert oco.status_code == 200, oco.text
+        assert await state(stop) == ("NEW", "0.00000000")
+        await venue.advance(2_500)
+        assert await state(stop) == ("FILLED", "0.01000000")
+        await venue.advance(20_000)
+        legs = [await state(order) for order in oco.json()["orders"]]
+        assert sorted(legs) == [("EXPIRED", "0.00000000"), ("FILLED", "0.05000000")]
+        assert await state(waiting) == ("FILLED", "0.10000000")

@@ -275,6 +275,18 @@ async def test_no_key_is_ever_sent(upstream: PaperVenue, client_of: Any) -> None
     ]
 
 
+async def test_an_upstream_with_a_certificate_of_its_own_is_trusted_by_its_authority(client_of: Any) -> None:
+    """https and wss: with its file it is mirrored, without it nothing is believed."""
+    async with PaperVenue(seed=3, symbols=["BTCUSDT"], tls=True) as real:
+        with pytest.raises(VenueUnavailable, match="certificate"):
+            await live_market(real.rest, None, clock=SystemClock(), speed=1)
+        market = await live_market(real.rest, None, clock=SystemClock(), speed=1, ca=real.ca)
+        async with PaperVenue(market=market) as venue, client_of(venue) as here:
+            await here.order(side="BUY", type="MARKET", quantity="0.01")
+        with pytest.raises(ConfigError, match="cannot be read.*PEM"):
+            await live_market(real.rest, None, clock=SystemClock(), speed=1, ca=real.ca.with_name("none"))
+
+
 # --- what goes wrong
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,9 +61,18 @@ def _tape(path: Path, symbols: Sequence[str] | None, speed: float) -> Market:
 
 
 async def live_market(
-    upstream: str, symbols: Sequence[str] | None, *, clock: Clock, speed: float, stall_s: float | None = None
+    upstream: str,
+    symbols: Sequence[str] | None,
+    *,
+    clock: Clock,
+    speed: float,
+    stall_s: float | None = None,
+    ca: Path | None = None,
 ) -> Market:
-    """The public market of `upstream`, connected to; see `LiveMarket.connect` for what it raises."""
+    """The public market of `upstream`, connected to; see `LiveMarket.connect` for what it raises.
+
+    `ca` is a file with the authority that signed the upstream's certificate; None for the usual ones.
+    """
     from quantlab.paper.market.live.market import LiveMarket
     from quantlab.paper.market.live.mirror import LiveSettings
 
@@ -70,5 +80,20 @@ async def live_market(
         raise ConfigError("a live market has its own clock and speed", "leave out --clock and --speed")
     if stall_s is not None and not 0 < stall_s < math.inf:
         raise InvalidField("stall_s", f"{stall_s} is no patience", "give seconds above 0")
-    settings = LiveSettings() if stall_s is None else LiveSettings(stall_s=stall_s)
+    settings = LiveSettings(
+        stall_s=LiveSettings().stall_s if stall_s is None else stall_s,
+        ssl_context=None if ca is None else _trusting(ca),
+    )
     return await LiveMarket.connect(upstream, symbols, clock=clock, settings=settings)
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    """TLS that trusts this authority and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"the upstream's authority {ca} cannot be read: {error}", "give a file in PEM"
+        ) from None
+    return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from quantlab.domain.market import Trade
@@ -32,13 +33,12 @@ class TradeChain:
         self.whole = False  # nothing is being asked for: what was emitted is all there was
         self._symbol, self._fetch, self._emit = symbol, fetch, emit
         self._last: Trade | None = None
-        self._waiting: list[Trade] = []
+        self._waiting: deque[Trade] = deque(maxlen=BUFFERED)
         self._task: asyncio.Task[None] | None = None
 
     def add(self, trade: Trade) -> None:
         """Take a trade from the stream."""
         if self._task is not None:
-            del self._waiting[: len(self._waiting) - BUFFERED + 1]
             self._waiting.append(trade)
         elif self._last is not None and trade.trade_id > self._last.trade_id + 1:
             self._waiting.append(trade)
@@ -67,7 +67,7 @@ class TradeChain:
             log.warning("the trades of %s that were missed cannot be asked for: %s", self._symbol, error)
             missed = ()
         first = self._last is None
-        waiting, self._waiting, self._task = self._waiting, [], None
+        waiting, self._waiting, self._task = tuple(self._waiting), deque(maxlen=BUFFERED), None
         if first:
             missed = missed[-1:]  # what was traded before we came is the upstream's history, not ours
         for trade in (*missed, *waiting):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -50,6 +51,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     ready_s: float = 10.0  # how long a venue waits for its first books before it says that it is ready
     listing_s: float = 60.0  # between two looks at the symbols' states
     depth: int = 1_000
+    ssl_context: ssl.SSLContext | None = None  # None trusts certifi's authorities and no other
     link: LinkSettings = LinkSettings()
     feed: FeedSettings = FeedSettings()
 
@@ -73,7 +75,7 @@ class Mirror:
         self.rules: dict[str, Rules] = {}
         self.lost: set[str] = set()
         self._clock, self._sink, self._settings = clock, sink, settings
-        self.client = Reader(endpoints.rest, clock=clock)
+        self.client = Reader(endpoints.rest, clock=clock, ssl_context=settings.ssl_context)
         self.feed = Feed(
             (), snapshot=self._snapshot, publish=self._publish, clock=clock, settings=settings.feed
         )
@@ -82,7 +84,7 @@ class Mirror:
             clock=clock,
             on_event=self.feed.on_event,
             on_state=self._on_state,
-            settings=settings.link,
+            settings=msgspec.structs.replace(settings.link, ssl_context=settings.ssl_context),
         )
         self._chains: dict[str, TradeChain] = {}
         self._heard_ns: dict[str, int] = {}
@@ -252,7 +254,7 @@ class Mirror:
         while True:
             await asyncio.sleep(self._settings.listing_s)
             with contextlib.suppress(QuantlabError):  # asked again; the streams tell of a dead upstream
-                listed = await self.client.listing()
+                listed = await self.client.listing(tuple(self.rules))
                 for symbol, rules in self.rules.items():
                     status = listed[symbol].instrument.status if symbol in listed else "BREAK"
                     instrument = msgspec.structs.replace(rules.instrument, status=status)

@@ -7,9 +7,11 @@ Source: Binance spot "Filters"; REST API, "Exchange information", "Kline/Candles
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
+from msgspec import json
 
 from quantlab.binance.client.spot_market import SpotMarket
 from quantlab.binance.codec_rest import decode_exchange_info
@@ -79,9 +81,10 @@ _OFF = _Filter(filter_type="")
 class Reader(SpotMarket):
     """The upstream by REST; see `SpotMarket` for what its methods raise."""
 
-    async def listing(self) -> dict[str, Rules]:
-        """Every symbol with its filters, by name. Weight: 20."""
-        return await self._read("exchange_info", {}, decode_rules)
+    async def listing(self, symbols: Sequence[str] = ()) -> dict[str, Rules]:
+        """These symbols, or all, with their filters, by name. Weight: 20."""
+        params = {"symbols": json.encode(symbols).decode()} if symbols else {}
+        return await self._read("exchange_info", params, decode_rules)
 
     async def candles(self, symbol: str, interval: str, limit: int = 1_000) -> list[Candle]:
         """The latest candles, oldest first, the running one last. Weight: 2."""
