@@ -39,6 +39,7 @@ class Endpoint(NamedTuple):
         counts_orders: The reply tells how many unfilled orders the account has placed.
         always_costs: Also a successful request costs its weight, as order/test and amend keepPriority.
         only_checks: It changes nothing for all that it is a TRADE endpoint, and is not logged.
+        unknown_symbol: The weight where `symbol` is none of the venue's; None: the same as ever.
     """
 
     handler: Callable[..., Any]
@@ -50,6 +51,7 @@ class Endpoint(NamedTuple):
     counts_orders: bool = False
     always_costs: bool = False
     only_checks: bool = False
+    unknown_symbol: int | None = None
 
 
 class PartlyDone(Refused):

@@ -144,6 +144,7 @@ ENDPOINTS = (
         Security.USER_DATA,
         "GET /api/v3/myPreventedMatches",
         "myPreventedMatches",
+        unknown_symbol=2,
     ),
     Endpoint(my_allocations, 20, Security.USER_DATA, "GET /api/v3/myAllocations", "myAllocations"),
     Endpoint(amendments, 4, Security.USER_DATA, "GET /api/v3/order/amendments", "order.amendments"),

@@ -118,12 +118,19 @@ class _Passage:
             asyncio.get_running_loop().call_soon(expel, session.hub, self._request.address)  # after the reply
         return self._outcome, self._account
 
+    def _weight_of(self, endpoint: Endpoint) -> int:
+        params = self._request.params
+        if (
+            endpoint.unknown_symbol is not None
+            and params.raw("symbol") not in self._session.exchange.instruments
+        ):
+            return endpoint.unknown_symbol
+        return endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(params)
+
     def _weigh(self) -> None:
         endpoint, now_ms = self._endpoint, self._session.time_ms
         try:
-            weight = (
-                endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(self._request.params)
-            )
+            weight = self._weight_of(endpoint)
         except Refused:
             self._address.spend(1, now_ms)
             raise

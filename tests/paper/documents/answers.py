@@ -139,6 +139,16 @@ TRAILING = {"trailingDelta": ID, "trailingTime": INT}
 EXPIRED = {"expiryReason": TEXT}
 PREVENTED = {"preventedMatchId": ID, "preventedQuantity": DECIMAL}
 IN_LIST = {"orderListId": ID}
+TAKER_PREVENTED, MAKER_PREVENTED = {"takerPreventedQuantity": DECIMAL}, {"makerPreventedQuantity": DECIMAL}
+
+
+def prevented(*quantities: dict[str, object]) -> dict[str, object]:
+    """Of a new order that would have met its own: FAQ "Self Trade Prevention", its examples."""
+    match = {"preventedMatchId": ID, "makerSymbol": TEXT, "makerOrderId": ID, "price": DECIMAL}
+    for each in quantities:
+        match |= each
+    return {"preventedMatches": (match,)}
+
 
 DISCOUNT = {
     "enabledForAccount": BOOL, "enabledForSymbol": BOOL, "discountAsset": TEXT, "discount": DECIMAL,
@@ -205,8 +215,7 @@ MY_TRADE = {
 }  # fmt: skip
 PREVENTED_MATCH = {
     "symbol": TEXT, "preventedMatchId": ID, "takerOrderId": ID, "makerSymbol": TEXT, "makerOrderId": ID,
-    "tradeGroupId": INT, "selfTradePreventionMode": TEXT, "price": DECIMAL,
-    "makerPreventedQuantity": DECIMAL, "transactTime": TIME,
+    "tradeGroupId": INT, "selfTradePreventionMode": TEXT, "price": DECIMAL, "transactTime": TIME,
 }  # fmt: skip
 ALLOCATION = {
     "symbol": TEXT, "allocationId": ID, "allocationType": exactly("SOR"), "orderId": ID,

@@ -139,8 +139,16 @@ async def prevented(scene: Scene) -> None:
     scene.ids["match"] = reply.json().get("preventedMatchId")
 
 
+async def both_prevented(scene: Scene) -> None:
+    """Both orders go."""
+    maker = await scene.alice.limit("SELL", "0.01", "70000")
+    await scene.alice.limit("BUY", "0.01", "70000", selfTradePreventionMode="EXPIRE_BOTH")
+    scene.keep("both", maker)
+
+
 GIVENS: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "price": price, "offer": offer, "own offer": own_offer, "bid": bid, "open": opened, "expired": expired,
     "filled": filled, "stop": stop, "trailing": trailing, "oco": oco, "oto": oto, "amended": amended,
-    "prevented": prevented, "bid low": bid_low, "fall": fall, "sell low": sell_low, "buy high": buy_high,
+    "prevented": prevented, "both prevented": both_prevented, "bid low": bid_low, "fall": fall,
+    "sell low": sell_low, "buy high": buy_high,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import answers as a
 from rows import Case, Row
-from shapes import Rows
+from shapes import Rows, exactly
 
 BTC: dict[str, Any] = {"symbol": "BTCUSDT"}
 OF_ONE = {"symbol": "symbol"}
@@ -17,6 +17,8 @@ WHICH = {"orderId": "int", "origClientOrderId": "id"}
 SPAN = {"startTime": "int", "endTime": "int"}
 LIMIT = {"limit": "int"}
 LISTED = a.order_list()
+NO_SYMBOL = {"code": exactly(-1121), "msg": exactly("Invalid symbol.")}
+MATCH = a.PREVENTED_MATCH | a.MAKER_PREVENTED
 
 
 def account(
@@ -104,12 +106,14 @@ ACCOUNT = (
     account(
         "Query Prevented Matches", "myPreventedMatches", "myPreventedMatches", 20, OF_ONE,
         {"preventedMatchId": "int", "orderId": "int", "fromPreventedMatchId": "int"} | LIMIT,
-        given(BTC | {"orderId": "$prevented"}, (a.PREVENTED_MATCH,), "prevented"),
-        given(BTC | {"preventedMatchId": "$match"}, (a.PREVENTED_MATCH,), "prevented", weight=2),
-        given(BTC | {"orderId": "$prevented", "fromPreventedMatchId": "$match"}, (a.PREVENTED_MATCH,),
+        given(BTC | {"orderId": "$prevented"}, (MATCH,), "prevented"),
+        given(BTC | {"preventedMatchId": "$match"}, (MATCH,), "prevented", weight=2),
+        Case({"symbol": "NOPE", "orderId": 1}, NO_SYMBOL, weight=2, status=400),
+        given(BTC | {"orderId": "$both"}, (MATCH | a.TAKER_PREVENTED,), "both prevented"),
+        given(BTC | {"orderId": "$prevented", "fromPreventedMatchId": "$match"}, (MATCH,),
               "prevented"),
         given(BTC | {"orderId": "$prevented", "fromPreventedMatchId": "$match", "limit": 1},
-              (a.PREVENTED_MATCH,), "prevented"),
+              (MATCH,), "prevented"),
     ),
     account(
         "Query Allocations", "myAllocations", "myAllocations", 20, OF_ONE,

@@ -83,6 +83,7 @@ PARAMETERS = (
     named(kinds.not_required("stopPrice"), "order.place", LIMIT | {"stopPrice": "55000"}),
     named(kinds.not_required("trailingDelta"), "order.place", LIMIT | {"trailingDelta": 100}),
     named(kinds.not_required("price"), "order.place", STOP | {"price": "55000"}),
+    named(kinds.not_required("timeInForce"), "order.place", MAKER | {"timeInForce": "GTC"}),
     of(-1108, "Parameter 'orderId' overflowed.", "order.status", BTC | {"orderId": 10**20 - 1}),
     placed(-1111, kinds.too_precise("quantity"), LIMIT | {"quantity": "0.123456789"}),
     placed(-1111, kinds.too_precise("price"), LIMIT | {"price": "50000.123456789"}),

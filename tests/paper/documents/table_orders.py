@@ -23,6 +23,7 @@ STOP_LIMIT = LIMIT | {"type": "STOP_LOSS_LIMIT", "price": "66000", "stopPrice": 
 PROFIT_LIMIT = LIMIT | {"type": "TAKE_PROFIT_LIMIT", "price": "54000", "stopPrice": "55000"}
 TRAILING = BTC | {"side": "SELL", "type": "STOP_LOSS", "quantity": "0.01", "trailingDelta": 100}
 RESP = {"newOrderRespType": "RESULT"}
+CROSS = LIMIT | {"price": "70000"}  # meets the account's own offer
 
 ORDER_PARAMS = {
     "timeInForce": "tif", "quantity": "decimal", "quoteOrderQty": "decimal", "price": "decimal",
@@ -62,6 +63,26 @@ ORDER = new_order(
     trade(LIMIT | {"strategyId": 7, "strategyType": 1_000_000}, a.RESTING | a.STRATEGY),
     trade(LIMIT | {"selfTradePreventionMode": "NONE"}, a.RESTING),
     trade(LIMIT | {"price": "61000"}, a.FILLED, "offer"),
+    trade(
+        CROSS | {"selfTradePreventionMode": "EXPIRE_MAKER"},
+        a.RESTING | a.prevented(a.MAKER_PREVENTED),
+        "own offer",
+    ),
+    trade(
+        CROSS | {"selfTradePreventionMode": "EXPIRE_TAKER"},
+        a.RESTING | a.PREVENTED | a.prevented(a.TAKER_PREVENTED),
+        "own offer",
+    ),
+    trade(
+        CROSS | {"selfTradePreventionMode": "EXPIRE_BOTH"},
+        a.RESTING | a.PREVENTED | a.prevented(a.TAKER_PREVENTED, a.MAKER_PREVENTED),
+        "own offer",
+    ),
+    trade(
+        CROSS | {"selfTradePreventionMode": "DECREMENT", "newOrderRespType": "ACK"},
+        a.ACK,
+        "own offer",
+    ),
     trade(LIMIT | {"timeInForce": "IOC"}, a.RESTING | a.EXPIRED),
     trade(LIMIT | {"timeInForce": "FOK"}, a.RESTING | a.EXPIRED),
     trade(MARKET, a.FILLED, "offer"),
@@ -134,6 +155,7 @@ CANCEL_ALL = Row(
 REPLACE = LIMIT | {"cancelReplaceMode": "STOP_ON_FAILURE"}
 GO_ON = LIMIT | {"cancelReplaceMode": "ALLOW_FAILURE"}
 UNKNOWN_ORDER = {"code": exactly(-2011), "msg": exactly("Unknown order sent.")}
+RESTRICTED = {"code": exactly(-2011), "msg": exactly("Order was not canceled due to cancel restrictions.")}
 WOULD_MATCH = {"code": exactly(-2010), "msg": exactly("Order would immediately match and take.")}
 TAKES = {"type": "LIMIT_MAKER", "timeInForce": None, "price": "61000"}
 
@@ -183,6 +205,8 @@ CANCEL_REPLACE = Row(
         trade(TRAILING | RESP | {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "$open"},
               replaced(a.CANCELED, a.RESULT | a.STOP | a.TRAILING), "price", "open"),
         trade(REPLACE | {"cancelOrderId": 999}, failed(*WHOLLY, UNKNOWN_ORDER, NULL), weight=1, status=400),
+        trade(REPLACE | {"cancelOrderId": "$open", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"},
+              failed(*WHOLLY, RESTRICTED, NULL), "open", weight=1, status=400),
         trade(GO_ON | {"cancelOrderId": 999}, failed(*PARTLY, UNKNOWN_ORDER, a.RESTING), weight=1,
               status=409),
         trade(REPLACE | TAKES | {"cancelOrderId": "$open"}, failed(*PARTLY, a.CANCELED, WOULD_MATCH),
