@@ -122,7 +122,7 @@ async def crowded(client_of: Any) -> AsyncIterator[Crowded]:
 async def test_over_the_limit_cancel_only_cancels_and_answers_as_its_table_says(
     crowded: Crowded, mode: str, known: bool, status: int, outcomes: tuple[str, str]
 ) -> None:
-    """The new order's refusal is -1015; a 429 says when to come back."""
+    """The new order's refusal is -1015; a 429 says when to come back. The count stays as it is."""
     reply = await crowded.client.signed(
         "POST", "/api/v3/order/cancelReplace", **BUY_LOW, cancelReplaceMode=mode,
         cancelOrderId=crowded.old if known else 999, orderRateLimitExceededMode="CANCEL_ONLY",
@@ -135,6 +135,8 @@ async def test_over_the_limit_cancel_only_cancels_and_answers_as_its_table_says(
     assert data["newOrderResponse"] == (None if outcomes[1] == "NOT_ATTEMPTED" else over)
     assert reply.headers.get("Retry-After") == ("10" if status == 429 else None)
     assert len((await crowded.client.signed("GET", "/api/v3/openOrders")).json()) == (0 if known else 1)
+    counts = (await crowded.client.signed("GET", "/api/v3/rateLimit/order")).json()
+    assert [row["count"] for row in counts] == [1, 1]
 
 
 @pytest.mark.parametrize("mode", ["STOP_ON_FAILURE", "ALLOW_FAILURE"])
@@ -174,6 +176,19 @@ async def test_a_new_order_that_a_filter_refuses_leaves_the_old_one_alone(
     assert refused == (400, code, message)
     assert len((await ask("openOrders.status", **BTC))[1]) == 1
     assert [row["count"] for row in (await ask("account.rateLimits.orders"))[1]] == [1, 1]
+
+
+async def test_the_parts_of_a_failure_tell_their_times_in_the_unit_asked_for(alice) -> None:
+    """X-MBX-TIME-UNIT reaches the cancel's own answer inside a -2021."""
+    old = await alice.order(**BUY_LOW)
+    alice.http.headers["X-MBX-TIME-UNIT"] = "MICROSECOND"
+    reply = await alice.signed(
+        "POST", "/api/v3/order/cancelReplace", **TOO_DEAR, cancelReplaceMode="STOP_ON_FAILURE",
+        cancelOrderId=old["orderId"],
+    )  # fmt: skip
+
+    assert (reply.status_code, reply.json()["code"]) == (409, -2021)
+    assert reply.json()["data"]["cancelResponse"]["transactTime"] == START_MS * 1_000
 
 
 async def test_a_cancel_heeds_its_restriction(ask, bob) -> None:
