@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from quantlab.paper.market import synthetic
+from quantlab.paper.market import symbols
 from quantlab.paper.server import timeunit
 from quantlab.paper.venue import PaperVenue
 
@@ -275,7 +275,7 @@ async def test_exchange_info_by_permission(alice) -> None:
 
     assert len(await names(permissions="SPOT")) == len(await names(permissions='["MARGIN","SPOT"]')) == 4
     assert await names(permissions="MARGIN") == await names(permissions='["TRD_GRP_025"]') == []
-    for value in ("spot", '["SPOT","NOPE"]', "TRD_GRP_001"):
+    for value in ("spot", '["SPOT","NOPE"]', "TRD_GRP_001", '["SPOT"', "[1]"):
         found = await refused(alice, "/api/v3/exchangeInfo", permissions=value)
         assert found == {"code": -1130, "msg": "Data sent for parameter 'permissions' is not valid."}
     for other in ({"permissions": "SPOT"}, {"symbolStatus": "TRADING"}):
@@ -288,6 +288,14 @@ async def test_exchange_info_by_permission(alice) -> None:
     assert (shown.pop("permissionSets"), hidden.pop("permissionSets")) == ([["SPOT"]], [])
     assert shown == hidden
     assert "sors" not in await alice.get("/api/v3/exchangeInfo")
+
+
+async def test_an_empty_list_of_symbols_is_none_of_them(alice) -> None:
+    """It is written as the legal range allows, and never means all."""
+    for path in ("ticker/24hr", "ticker/price", "ticker/bookTicker", "ticker", "ticker/tradingDay"):
+        assert await alice.get(f"/api/v3/{path}", symbols="[]") == []
+    assert await alice.get("/api/v3/executionRules", symbols="[]") == {"symbolRules": []}
+    assert (await alice.get("/api/v3/exchangeInfo", symbols="[]"))["symbols"] == []
 
 
 async def test_more_symbols_than_a_hundred_are_too_many(alice) -> None:
@@ -375,12 +383,12 @@ async def test_orders_and_their_events_tell_microseconds_too(alice, bob, venue: 
 
 async def test_symbols_of_any_script(monkeypatch, client_of, connect) -> None:
     """A symbol in Chinese is asked for percent-encoded, told in UTF-8, and streamed under its name."""
-    seeded = synthetic.SYMBOLS[0]
+    seeded = symbols.SYMBOLS[0]
     instrument = msgspec.structs.replace(
         seeded.instrument, symbol="这是测试币456", base="这是测试币", quote="456"
     )
     chinese = msgspec.structs.replace(seeded, instrument=instrument)
-    monkeypatch.setattr(synthetic, "SYMBOLS", (chinese, seeded))
+    monkeypatch.setattr(symbols, "SYMBOLS", (chinese, seeded))
     name, stream = instrument.symbol, f"{instrument.symbol}@trade"
     async with (
         PaperVenue(clock="manual", seed=7, balances={"456": Decimal(1)}) as venue,

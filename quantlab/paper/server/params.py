@@ -114,7 +114,10 @@ class Params:
             return [_listed(self._name(one, known), known)]
         if many is None:
             return None
-        names = self.names("symbols") or []
+        try:
+            names = msgspec.json.decode(many, type=list[str])
+        except msgspec.DecodeError:
+            raise _illegal("symbols", SYMBOLS_RANGE) from None
         if any(name not in known and PATTERNS["symbol"].fullmatch(name) is None for name in names):
             raise _illegal("symbols", SYMBOLS_RANGE)
         if most is not None and len(names) > most:
@@ -122,14 +125,6 @@ class Params:
         if len(set(names)) != len(names):
             raise Refused(-1151, "Symbol is present multiple times in the list.")
         return [_listed(name, known) for name in names]
-
-    def names(self, name: str) -> list[str] | None:
-        """A JSON list of texts, else -1100 as for `symbols`; None where it was not sent."""
-        value = self.text(name)
-        try:
-            return None if value is None else msgspec.json.decode(value, type=list[str])
-        except msgspec.DecodeError:
-            raise _illegal(name, SYMBOLS_RANGE) from None
 
     def status(self) -> str | None:
         """`symbolStatus`: one of three, else -1122."""

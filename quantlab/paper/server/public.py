@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from quantlab.paper.exchange import Refused
 from quantlab.paper.market.intervals import INTERVALS
 from quantlab.paper.server import public_tickers, render, render_info
@@ -56,12 +58,15 @@ def exchange_info(session: Session, params: Params) -> Any:
 
 
 def _permissions(params: Params) -> list[str] | None:
-    """One permission or a JSON list of them; -1130 where one is none of the venue's."""
+    """One permission or a JSON list of them; -1130 where that is not what was sent."""
     value = params.text("permissions")
     if value is None:
         return None
-    found = params.names("permissions") if value.startswith("[") else [value]
-    if not set(found or ()) <= render_info.PERMISSIONS:
+    try:
+        found = msgspec.json.decode(value, type=list[str]) if value.startswith("[") else [value]
+    except msgspec.DecodeError:
+        found = [value]
+    if not set(found) <= render_info.PERMISSIONS:
         raise Refused(-1130, "Data sent for parameter 'permissions' is not valid.")
     return found
 
@@ -72,14 +77,15 @@ def execution_rules(session: Session, params: Params) -> Any:
     if names is not None and status is not None:
         raise BAD_COMBINATION
     instruments = session.exchange.instruments
-    chosen = [name for name in names or instruments if status in (None, instruments[name].status)]
+    asked = instruments if names is None else names
+    chosen = [name for name in asked if status in (None, instruments[name].status)]
     return {"symbolRules": [{"symbol": symbol, "rules": []} for symbol in chosen]}
 
 
 def rules_weight(params: Params) -> int:
     """2 for each symbol asked for; at most 40, and 40 for all."""
     count = public_tickers.count(params)
-    return 40 if count is None else min(2 * count, 40)
+    return 40 if count is None else min(2 * max(count, 1), 40)
 
 
 def reference_price(session: Session, params: Params) -> Any:

@@ -96,7 +96,6 @@ def _is_mini(params: Params) -> bool:
 def _chosen(session: Session, params: Params, row: Row) -> Any:
     """As `_each`, where the symbols must be named."""
     if not (params.sent("symbol") or params.sent("symbols")):
-        params.ignore("symbol", "symbols")
         raise NO_SYMBOL
     return _each(session, params, row, MOST_SYMBOLS)
 
