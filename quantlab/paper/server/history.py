@@ -124,10 +124,10 @@ def _limit(params: Params) -> int:
 
 def _times(params: Params) -> Times:
     """`startTime` and `endTime`; -1127 where there is more than a day between them."""
-    times = Times(params.time_ms("startTime"), params.time_ms("endTime"))
-    if None not in times and times[1] - times[0] > DAY_MS:  # type: ignore[operator]  # neither is None
+    start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
+    if start_ms is not None and end_ms is not None and end_ms - start_ms > DAY_MS:
         raise Refused(-1127, "More than 24 hours between startTime and endTime.")
-    return times
+    return Times(start_ms, end_ms)
 
 
 def _combination() -> Refused:

@@ -82,7 +82,6 @@ class Session:
         self.clock = VenueClock(clock)
         self.market = market
         self.speed = speed
-        self.commission = commission
         self.truth = truth
         self.exchange = Exchange(market.instruments, queue_model=queue_model)
         self.terms = terms
