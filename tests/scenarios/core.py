@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from grounds import Event, Outcome, Pair
-from story import ACCOUNTS, BALANCES, COMMISSION, SYMBOL, Params, Step
+from grounds import Event, Outcome, Pair, fees_of
+from story import ACCOUNTS, BALANCES, COMMISSION, OTHER, SYMBOL, Params, Step
 
 from quantlab.paper.events import Execution, Refused
 from quantlab.paper.exchange import Exchange
@@ -29,7 +29,7 @@ class Core:
     """An exchange with the two accounts, and a time that only `advance` moves."""
 
     def __init__(self) -> None:
-        self.exchange = Exchange(each.instrument for each in instruments([SYMBOL]))
+        self.exchange = Exchange(each.instrument for each in instruments([SYMBOL, OTHER]))
         self.now_ms = START_MS
         for account in ACCOUNTS:
             self.exchange.open_account(account, BALANCES, commission=COMMISSION)
@@ -96,6 +96,10 @@ class Core:
         status = {0: 400, 1: 409, 2: 200}[halves.count("SUCCESS")]
         return Outcome(result=(status, *halves))
 
+    def _fees(self, step: Step) -> Outcome:
+        self.exchange.set_fees(step.by, SYMBOL, fees_of(step))
+        return Outcome()
+
     def _advance(self, step: Step) -> Outcome:
         self.now_ms += step.params["ms"]
         return Outcome()
@@ -116,7 +120,7 @@ def new_order(params: Params, prefix: str = "") -> NewOrder:
         return None if get(name) is None else Decimal(get(name))
 
     return NewOrder(
-        symbol=SYMBOL,
+        symbol=params.get("symbol", SYMBOL),
         side=get("side"),
         type=get("type"),
         time_in_force=get("timeInForce"),

@@ -16,6 +16,7 @@ from story import ACCOUNTS, BALANCES, SYMBOL, Params, Step
 from tables import EVERY
 from venueclient import Client, Socket, open_socket
 
+from quantlab.paper.orders import Fees
 from quantlab.paper.venue import PaperVenue
 
 ROWS: dict[str, Row] = {row.ws: row for row in EVERY}
@@ -59,7 +60,7 @@ class Witness:
     def __init__(self, socket: Socket) -> None:
         self.socket = socket
         self.balances: dict[str, Pair] = {}
-        self.orders: dict[int, tuple[str, Decimal]] = {}
+        self.orders: dict[tuple[str, int], tuple[str, Decimal]] = {}  # by symbol and id
 
     async def listen(self, client: Client) -> None:
         params = {"apiKey": client.key, "timestamp": client.venue.session.clock.now_ms()}
@@ -74,7 +75,7 @@ class Witness:
         while (message := await self.socket.receive()).get("id") != "mark":
             event = message["event"]
             if event["e"] == "executionReport":
-                self.orders[event["i"]] = (event["X"], Decimal(event["z"]))
+                self.orders[event["s"], event["i"]] = (event["X"], Decimal(event["z"]))
                 found.append((event["C"] or event["c"], f"{event['x']} {event['X']}"))
             elif event["e"] == "outboundAccountPosition":
                 held = {one["a"]: (Decimal(one["f"]), Decimal(one["l"])) for one in event["B"]}
@@ -93,6 +94,9 @@ class Wire:
     async def perform(self, step: Step) -> Outcome:
         if step.do == "advance":
             await self.venue.advance(step.params["ms"])
+            return Outcome()
+        if step.do == "fees":
+            self.venue.exchange.set_fees(f"account-{ACCOUNTS.index(step.by) + 1}", SYMBOL, fees_of(step))
             return Outcome()
         method, params = _request(step)
         reply = await self.doors[step.by].call(ROWS[method], {"symbol": SYMBOL} | params)
@@ -121,12 +125,12 @@ class Wire:
         for owner, witness in self.witnesses.items():
             held = await self.balances(owner)
             assert {asset: held[asset] for asset in witness.balances} == witness.balances
-            for order_id, told in witness.orders.items():
-                assert await self._standing(owner, order_id) == told
+            for which, told in witness.orders.items():
+                assert await self._standing(owner, *which) == told
 
-    async def _standing(self, owner: str, order_id: int) -> tuple[str, Decimal]:
+    async def _standing(self, owner: str, symbol: str, order_id: int) -> tuple[str, Decimal]:
         """Of a rejected order the account is told, and there never was one."""
-        which = {"symbol": SYMBOL, "orderId": order_id}
+        which = {"symbol": symbol, "orderId": order_id}
         reply = await self.doors[owner].call(ROWS["order.status"], which)
         if reply.status != 200:
             assert reply.body["code"] == -2013, reply.body
@@ -137,6 +141,11 @@ class Wire:
         reply = await self.doors[owner].call(ROWS[method], params)
         assert reply.status == 200, reply.body
         return reply.body
+
+
+def fees_of(step: Step) -> Fees:
+    numbers = {name: Decimal(text) for name, text in step.params.items() if name != "discount_asset"}
+    return Fees(**numbers, discount_asset=step.params.get("discount_asset"))
 
 
 def _request(step: Step) -> tuple[str, Params]:

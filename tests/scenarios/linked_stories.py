@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from story import Story, cancel, cancel_all, cancel_list, limit, place, place_list, replace, trade_at
+from story import Story, amend, cancel, cancel_all, cancel_list, limit, place, place_list, replace, trade_at
 
 AT_60000 = {"quantity": "1", "stopPrice": "60000"}
 WOULD_TRIGGER = (-2010, "Order would trigger immediately.")
@@ -197,6 +197,42 @@ LISTS = (
                   orders={"above": ("FILLED", "1"), "below": ("EXPIRED", "0")},
                   events={"above": ("TRADE FILLED",), "below": ("EXPIRED EXPIRED",),
                           "buyer": ("NEW NEW", "TRADE FILLED")}),
+        ),
+    ),
+    Story(
+        "when the limit leg of an OCO fills in part, its stop expires all the same",
+        (
+            *trade_at("60000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            limit("bob", "buyer", "BUY", "0.4", "70000", orders={"above": ("PARTIALLY_FILLED", "0.4"),
+                                                                "below": ("EXPIRED", "0")}),
+        ),
+    ),
+    Story(
+        "amending one order of an OCO amends both",
+        (
+            *trade_at("60000"),
+            limit("bob", "bid", "BUY", "1", "54000"),
+            place_list("alice", "pair", "oco", **SELL_OCO),
+            amend("alice", "above", "0.25", holds={"BTC": ("9.75", "0.25")}),
+            *trade_at("55000", orders={"above": ("EXPIRED", "0"), "below": ("FILLED", "0.25")}),
+        ),
+    ),
+    Story(
+        "a pending order that its account cannot pay for expires when its turn comes",
+        (
+            place_list("alice", "chain", "oto", **WORKING, **PENDING | {"pendingQuantity": "99"}),
+            limit("bob", "seller", "SELL", "1", "60000",
+                  orders={"working": ("FILLED", "1"), "pending": ("EXPIRED", "0")},
+                  holds={"BTC": ("9", "0")}),
+        ),
+    ),
+    Story(
+        "a working order that fills at once brings its pending order in at once",
+        (
+            limit("bob", "offer", "SELL", "1", "60000"),
+            place_list("alice", "chain", "oto", **WORKING, **PENDING,
+                       orders={"working": ("FILLED", "1"), "pending": ("NEW", "0")}),
         ),
     ),
     Story(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from story import Story, amend, cancel, cancel_all, limit, market, place
+from story import OTHER, Story, advance, amend, cancel, cancel_all, fees, limit, market, place, trade_at
 
 NO_FUNDS = (-2010, "Account has insufficient balance for requested action.")
 WOULD_MATCH = (-2010, "Order would immediately match and take.")
@@ -239,6 +239,57 @@ FUNDS = (
     ),
 )  # fmt: skip
 
+FEES = (
+    Story(
+        "maker and taker pay what is theirs",
+        (
+            fees("alice", maker="0.0002", taker="0.003"),
+            limit("alice", "maker", "BUY", "1", "60000"),
+            limit("bob", "seller", "SELL", "1", "60000"),
+            limit("bob", "offer", "SELL", "1", "60000"),
+            market("alice", "taker", "BUY", "1", holds={"BTC": ("11.9968", "0")}),
+        ),
+    ),
+    Story(
+        "with a third asset the commission is taken from it, at its price and with its discount",
+        (
+            *trade_at("3000", symbol=OTHER),
+            fees("alice", maker="0.001", taker="0.001", discount_asset="ETH", discount="0.25"),
+            limit("bob", "offer", "SELL", "1", "60000"),
+            market("alice", "buy", "BUY", "1", holds={"BTC": ("11", "0"), "ETH": ("99.985", "0")}),
+        ),
+    ),
+    Story(
+        "without a price for the third asset the commission is taken as ever",
+        (
+            fees("alice", maker="0.001", taker="0.001", discount_asset="ETH", discount="0.25"),
+            limit("bob", "offer", "SELL", "1", "60000"),
+            market("alice", "buy", "BUY", "1", holds={"BTC": ("10.999", "0"), "ETH": ("100", "0")}),
+        ),
+    ),
+)  # fmt: skip
+
+SYMBOLS_AND_TIME = (
+    Story(
+        "orders of different symbols never meet",
+        (
+            limit("bob", "btc", "SELL", "1", "60000"),
+            limit("alice", "eth", "BUY", "1", "60000", symbol=OTHER, fills=(), events={"eth": ("NEW NEW",)}),
+            limit("alice", "taker", "BUY", "1", "60000", fills=(("60000", "1"),)),
+        ),
+    ),
+    Story(
+        "an order outlives its day",
+        (
+            limit("alice", "old", "SELL", "1", "60000"),
+            advance(86_400_000),
+            limit("bob", "young", "SELL", "1", "60000"),
+            limit("bob", "taker", "BUY", "1", "60000", fills=(("60000", "1"),),
+                  orders={"old": ("FILLED", "1"), "young": ("NEW", "0")}),
+        ),
+    ),
+)  # fmt: skip
+
 AMENDS = (
     Story(
         "an amended order is smaller, keeps its place, and gives back what it locked",
@@ -264,4 +315,6 @@ AMENDS = (
     ),
 )  # fmt: skip
 
-PLAIN = (*PRICE_AND_TIME, *TIMES_IN_FORCE, *MARKET_ORDERS, *MAKERS, *FUNDS, *AMENDS)
+PLAIN = (
+    *PRICE_AND_TIME, *TIMES_IN_FORCE, *MARKET_ORDERS, *MAKERS, *FUNDS, *FEES, *SYMBOLS_AND_TIME, *AMENDS,
+)  # fmt: skip

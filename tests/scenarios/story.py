@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 SYMBOL = "BTCUSDT"
 ACCOUNTS = ("alice", "bob")
-BALANCES = {"USDT": Decimal(1_000_000), "BTC": Decimal(10)}
+OTHER = "ETHUSDT"
+BALANCES = {"USDT": Decimal(1_000_000), "BTC": Decimal(10), "ETH": Decimal(100)}
 COMMISSION = Decimal("0.001")
 
 Params = dict[str, Any]
@@ -23,7 +24,7 @@ class Step(NamedTuple):
     """One request of one account and what it must lead to; what is not said is not checked.
 
     Attributes:
-        do: place, cancel, cancel_all, replace, amend, place_list, cancel_list or advance.
+        do: place, cancel, cancel_all, replace, amend, place_list, cancel_list, advance or fees.
         name: Client id of the order (or list) that it is about.
         fills: Price and quantity of each trade that the answer tells.
         refused: Code and whole text where the venue must refuse.
@@ -112,13 +113,18 @@ def advance(milliseconds: int) -> Step:
     return Step("advance", "bob", "", {"ms": milliseconds})
 
 
+def fees(by: str, **rates: str) -> Step:
+    """What the account pays from now on; not a request, but a setting of the venue's."""
+    return Step("fees", by, "", rates)
+
+
 _prints = itertools.count(1)
 
 
-def trade_at(price: str, **told: Any) -> tuple[Step, Step]:
+def trade_at(price: str, symbol: str = SYMBOL, **told: Any) -> tuple[Step, Step]:
     """A public trade: bob buys from himself."""
     number = next(_prints)
-    same = {"quantity": "0.001", "price": price, "force": "GTC"}
+    same = {"quantity": "0.01", "price": price, "force": "GTC", "symbol": symbol}
     return (
         limit("bob", f"print-{number}-s", "SELL", **same, selfTradePreventionMode="NONE"),
         limit("bob", f"print-{number}-b", "BUY", **same, selfTradePreventionMode="NONE", **told),
