@@ -65,6 +65,7 @@ async def trade(engine: Engine, dice: random.Random, orders: int) -> None:
     """Buy and sell at the market, near it and far from it, cancel; take no error for an answer."""
     for _ in range(orders):
         await until(lambda: engine.trading_state() == "ACTIVE", "the engine trades")
+        await asyncio.sleep(0.12)  # the rail order_rate allows ten in a second
         side, quantity = dice.choice(("BUY", "SELL")), f"0.00{dice.randint(1, 9)}"
         book = await engine.market.book("BTCUSDT", 1)
         if not (book.bids and book.asks):
@@ -91,11 +92,13 @@ def facts(fills: Iterable[Any]) -> list[tuple[object, ...]]:
     )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(6))
 async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
-    start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path, seed: int
+    start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path, full: bool, seed: int
 ) -> None:
     """Every fill once, every order once, the same open orders and balances, to the last digit."""
+    if seed and not full:
+        pytest.skip("one session; with --full as many as there are seeds")
     log = tmp_path / "venue.jsonl"
     faults = [f"{fault},seed={seed}" for fault in FAULTS]
     async with PaperVenue(log=log, faults=faults, terms=Terms(orders_10s=10_000), seed=seed) as venue:
@@ -129,7 +132,7 @@ async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
     sent = Counter(each.params["newClientOrderId"] for each in truth.requests if each.endpoint in TRADING)
     assert max(sent.values()) == 1  # nothing is sent twice
     assert truth.disagreements == []
-    assert len(fills) > 5
+    assert len(fills) > 10
     struck = Counter(name for name, _ in truth.faults)
     assert (
         min(struck[name] for name in ("error", "lost_reply", "garbled_reply", "duplicate", "reorder")) > 0
