@@ -33,12 +33,13 @@ class Reply(NamedTuple):
 
 
 class Rest:
-    """Plain HTTP, everything in the query."""
+    """Plain HTTP: everything in the query, or, where a body is allowed and wanted, in its form."""
 
     name = "rest"
 
-    def __init__(self, client: Any, **headers: str) -> None:
+    def __init__(self, client: Any, *, form: bool = False, **headers: str) -> None:
         self.client = client
+        self.form = form
         self.headers = headers
         self.secured = ("timestamp", "signature")
 
@@ -58,7 +59,11 @@ class Rest:
             signature = self.client.signature(query)
         if signature is not None:
             query += f"&signature={signature}"
-        reply = await self.client.http.request(row.method, f"{row.path}?{query}", headers=headers)
+        address, body = f"{row.path}?{query}", ""
+        if self.form and row.method != "GET":
+            address, body = row.path, query
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        reply = await self.client.http.request(row.method, address, headers=headers, content=body)
         assert reply.headers["Content-Type"].startswith("application/json"), reply.headers
         used = int(reply.headers.get(WEIGHT, before))  # an internal error may not tell
         return Reply(reply.status_code, reply.json(), used - before)

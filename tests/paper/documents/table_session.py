@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import kinds
 from answers import SESSION
 from shapes import ID, NULL, exactly
 
@@ -34,6 +35,20 @@ SESSIONS: dict[str, tuple[Said, ...]] = {
         Said("session.status", NOBODY),
         Said("session.subscriptions", ()),
         Said("session.logout", NOBODY),
+        *(
+            Said(method, (400, *kinds.unread(0, 1)), params={"colour": "red"})
+            for method in (
+                "session.status",
+                "session.subscriptions",
+                "session.logout",
+                "userDataStream.subscribe",
+                "userDataStream.unsubscribe",
+            )
+        ),
+        *(
+            Said(method, (400, *kinds.missing("apiKey")))
+            for method in ("session.logon", "userDataStream.subscribe.signature")
+        ),
         Said("userDataStream.subscribe", NOT_ALLOWED),
         Said("userDataStream.unsubscribe", {}),
         Said("userDataStream.unsubscribe", INACTIVE, params={"subscriptionId": 0}),

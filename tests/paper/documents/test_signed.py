@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import kinds
 import pytest
@@ -10,7 +11,10 @@ from doors import Door, Rest, WsApi
 from judge import judge, judge_microseconds
 from rows import Case, Row
 from scene import Scene
+from table_orders import LIMIT
 from tables import SIGNED, by_name, cases
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize(("row", "case"), cases(SIGNED))
@@ -44,3 +48,23 @@ async def test_times_are_microseconds_by_the_websocket_api(scene: Scene, connect
     """By ?timeUnit in its address."""
     async with connect(f"{scene.alice.venue.ws_api}?timeUnit=MICROSECOND") as socket:
         await judge_microseconds(WsApi(scene.alice, socket), scene, row)
+
+
+@pytest.mark.parametrize("row", by_name(tuple(row for row in SIGNED if row.method != "GET")))
+async def test_parameters_may_come_in_the_body(scene: Scene, row: Row) -> None:
+    """POST, PUT and DELETE take them as a form, signature and all."""
+    await judge(Rest(scene.alice, form=True), scene, row, row.cases[0])
+
+
+async def test_of_query_and_body_the_query_wins(scene: Scene) -> None:
+    """Both are signed, one after the other without a separator, and a name in both counts once."""
+    alice = scene.alice
+    order = LIMIT | {"timestamp": alice.venue.session.clock.now_ms()}
+    query, body = "price=50001&quantity=0.02", urlencode({**order, "quantity": "0.03"})
+    body += f"&signature={alice.signature(query + body)}"
+    reply = await alice.http.post(
+        f"/api/v3/order?{query}", content=body, headers=FORM | {"X-MBX-APIKEY": alice.key}
+    )
+
+    assert reply.status_code == 200, reply.text
+    assert (reply.json()["price"], reply.json()["origQty"]) == ("50001.00000000", "0.02000000")
