@@ -10,26 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
-import socket
 import ssl
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+import httpx
+
 from quantlab.binance.errors import TEXT_LENGTH, redact
+from quantlab.binance.pool import CONNECT_TIMEOUT_S, Pool, PooledTransport
 from quantlab.errors import ConfigError, EngineStopped, Halted, WrongThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import httpx
-
-CONNECTIONS = 8
+CONNECTIONS = 16
 LARGEST_BODY = 32 << 20  # bytes, decoded; the largest reply of the venue has 10 MB
-CONNECT_TIMEOUT_S = 5.0
-BEFORE_THE_WIRE = ("connection.connect_tcp.started", "http11.send_request_headers.started")
-HEADERS_START = BEFORE_THE_WIRE[1]
-LOGGERS = ("httpx", "httpcore", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+HEADERS = {"User-Agent": "quantlab", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 class Latch(Protocol):
@@ -78,10 +74,10 @@ class Lost(NamedTuple):
 
 
 class _Gate:
-    """httpx's trace hook for one request: asks the latch at the last moment, notes the write.
+    """Asks the latch for one request: before a connection is opened for it, and at the write.
 
-    Asked again before a connection is opened, so that orders which queued up for one while
-    HALT was set do not open a connection each. What passed the last check is in flight.
+    Orders that queued up for a connection while HALT was set do not open one each. What passed
+    the last check is in flight.
     """
 
     __slots__ = ("_halts", "_latch", "written")
@@ -95,27 +91,29 @@ class _Gate:
         if self._latch is not None:
             self._latch.check(self._halts)
 
-    async def __call__(self, event: str, _info: object) -> None:
-        if event in BEFORE_THE_WIRE:
-            self.check()
-            self.written = self.written or event == HEADERS_START
+    def write(self) -> None:
+        self.check()
+        self.written = True
 
 
 class Transport:
-    """The HTTP side of a `BinanceClient`: one `httpx.AsyncClient` for life.
+    """The HTTP side of a `BinanceClient`: one pool of connections for life.
 
     Made on first use, on the loop that uses it, and used from no other. `timeout_s` bounds a
     whole exchange, from queueing for a connection to the last byte of the reply.
+
+    httpx's own pool polls every idle connection on each request, and its client builds a request
+    several times over; requests and responses are httpx's here, what is between them is `pool`
+    (measured in tests/benchmarks/bench_rest.py).
     """
 
     def __init__(self, rest: str, *, timeout_s: float, ssl_context: ssl.SSLContext | None = None) -> None:
         self.base = _checked_base(rest)
         self._timeout_s = timeout_s
         self._ssl_context = ssl_context
-        self._client: httpx.AsyncClient | None = None
+        self._http: PooledTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        hide_secrets_in_logs()
 
     async def exchange(
         self,
@@ -138,20 +136,17 @@ class Transport:
             latch: Asked at the write, for what HALT stops; None for everything else.
             halts: The latch's generation that this was decided on; a HALT since then stops it.
         """
-        import httpx
-
-        client = self._bound_client()
-        gate = _Gate(latch, halts)
+        http, gate = self._bound(), _Gate(latch, halts)
         try:
             gate.check()
             async with asyncio.timeout(self._timeout_s):
-                request = client.build_request(
+                request = httpx.Request(
                     verb,
                     f"{self.base}{path}?{query()}".rstrip("?"),
-                    headers=headers,
-                    extensions={"trace": gate},
+                    headers=HEADERS if headers is None else {**HEADERS, **headers},
+                    extensions={"hooks": (gate.check, gate.write)},
                 )
-                response = await client.send(request, stream=True)
+                response = await http.handle_async_request(request)
                 body = await _bounded(response)
         except Halted as halted:
             return Lost(halted.reason, sent=False, halted=True)
@@ -163,67 +158,48 @@ class Transport:
             )
         return Reply(response.status_code, tuple(response.headers.items()), body)
 
+    @property
+    def handshakes(self) -> int:
+        """Connections made so far."""
+        return 0 if self._http is None else self._http.pool.handshakes
+
+    async def warm(self, spare: int = 1) -> None:
+        """Have `spare` connections ready that nobody uses; what cannot be connected is left for later."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._bound().pool.warm(spare)
+        except (TimeoutError, httpx.TransportError):
+            return  # the next request says why, to the one who asks
+
     async def aclose(self) -> None:
         """Close every connection; idempotent. Nothing can be sent afterwards."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
 
-    def _bound_client(self) -> httpx.AsyncClient:
+    def _bound(self) -> PooledTransport:
         if self._closed:
             raise EngineStopped("this client is closed; make a new one")
         loop = asyncio.get_running_loop()
-        if self._client is None:
-            self._client, self._loop = self._connect(), loop
+        if self._http is None:
+            self._http, self._loop = self._connect(), loop
         elif self._loop is not loop:
             raise WrongThread("a client belongs to the event loop that used it first; make one per loop")
-        return self._client
+        return self._http
 
-    def _connect(self) -> httpx.AsyncClient:
-        import httpx
-
-        secure = self.base.startswith("https:")
-        context = self._ssl_context or (
-            own_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        )
-        return httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(
-                verify=context,
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=CONNECTIONS,
-                    max_keepalive_connections=CONNECTIONS,
-                    keepalive_expiry=None,  # the venue closes idle connections, we never do
-                ),
-                retries=0,
-                socket_options=_keepalive_options(),
-            ),
-            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_TIMEOUT_S, self._timeout_s)),
-            headers={"User-Agent": "quantlab"},
-            follow_redirects=False,
-            trust_env=False,
-        )
-
-
-class _Redactor(logging.Filter):
-    """Takes signatures and keys out of a record before any handler sees it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
-        return True
-
-
-_REDACTOR = _Redactor()
-
-
-def hide_secrets_in_logs() -> None:
-    """Make the HTTP libraries' loggers safe at every level: httpx logs whole URLs at INFO.
-
-    A logger's filter does not see its children's records, hence the list. Idempotent.
-    """
-    for name in LOGGERS:
-        logging.getLogger(name).addFilter(_REDACTOR)
+    def _connect(self) -> PooledTransport:
+        parts = urlsplit(self.base)
+        secure = parts.scheme == "https"
+        context = (self._ssl_context or own_ssl_context()) if secure else None
+        port = parts.port or (443 if secure else 80)
+        return PooledTransport(
+            Pool(
+                parts.hostname or "", port,
+                context=context, most=CONNECTIONS, largest=LARGEST_BODY,
+                connect_timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s),
+            )
+        )  # fmt: skip
 
 
 def _checked_base(rest: str) -> str:
@@ -274,15 +250,6 @@ def own_ssl_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certifi.where())
     return context
-
-
-def _keepalive_options() -> list[tuple[int, int, int]]:
-    """TCP keep-alive that notices a dead path within half a minute; what the platform lacks is left out."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):
-            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
-    return options
 
 
 def _describe(error: Exception) -> str:

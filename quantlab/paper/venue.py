@@ -138,6 +138,11 @@ class PaperVenue:
         return list(self.session.requests)
 
     @property
+    def connections(self) -> int:
+        """Connections accepted so far: a client that keeps its own makes few."""
+        return self._server.connections
+
+    @property
     def exchange(self) -> Exchange:
         return self.session.exchange
 

@@ -220,7 +220,7 @@ async def test_an_order_that_waited_for_a_connection_in_vain_was_not_sent(
     """A venue that hangs holds every connection: who had none says so, who had one is unknown."""
     client: BinanceClient = connect(stub.base, timeout_s=SHORT_S)
     stub.answer = play.raw(b"", then="hang")
-    requests = [order(f"q-{number}") for number in range(20)]
+    requests = [order(f"q-{number}") for number in range(60)]  # far more than there are connections
 
     outcomes = await asyncio.gather(
         *(client.submit_order(each, permit(each)) for each in requests), return_exceptions=True
@@ -233,7 +233,7 @@ async def test_an_order_that_waited_for_a_connection_in_vain_was_not_sent(
     unknown = [each.client_order_id for each in outcomes if isinstance(each, OrderOutcomeUnknown)]
     assert not_sent.isdisjoint(arrived)
     assert arrived <= set(unknown)
-    assert len(not_sent) + len(unknown) == 20
+    assert len(not_sent) + len(unknown) == 60
     assert not_sent
     assert arrived
 
@@ -757,7 +757,7 @@ async def test_no_error_traceback_or_log_shows_key_secret_or_signature(
     assert signatures
     for hidden in (*signatures, credentials.api_key, credentials.api_secret.reveal()):
         assert hidden not in shown
-    assert any(record.name.startswith("httpcore") for record in caplog.records)  # the loggers did speak
+    assert {record.name for record in caplog.records} <= {"asyncio"}  # nobody else knows of the request
 
 
 def locals_of_chain(error: BaseException | None) -> Iterator[str]:
@@ -773,19 +773,6 @@ def locals_of_chain(error: BaseException | None) -> Iterator[str]:
                 yield repr(frame.f_locals)
             trace = trace.tb_next
         error = error.__cause__ or error.__context__
-
-
-async def test_httpx_logs_of_a_signed_request_are_redacted_at_info(
-    stub: Any, connect: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    """httpx logs each URL at INFO: the line stays, its signature does not."""
-    caplog.set_level(logging.INFO)
-    with pytest.raises(VenueError):
-        await connect(stub.base).account()
-
-    (line, *_) = [record.getMessage() for record in caplog.records if record.name == "httpx"]
-    assert "signature=[redacted]" in line
-    assert "timestamp=" in line
 
 
 def test_redact_knows_the_forms_a_secret_travels_in() -> None:

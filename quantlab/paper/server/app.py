@@ -39,11 +39,8 @@ class Server:
         self.control = Control(session)
         session.faults.endpoints = requestfaults.ENDPOINTS | wsapi.METHODS.keys()
         self.port = 0
-        self._runner = web.ServerRunner(
-            Listener(self._handle, access_log=None, logger=LOGGER),
-            handle_signals=False,
-            shutdown_timeout=0.5,
-        )
+        self._listener = Listener(self._handle, access_log=None, logger=LOGGER)
+        self._runner = web.ServerRunner(self._listener, handle_signals=False, shutdown_timeout=0.5)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -64,6 +61,11 @@ class Server:
             self._tasks.append(asyncio.create_task(self._keep_stepping(), name="venue-market"))
         if isinstance(self.session.market, Outside):
             await self._bring_in(self.session.market)
+
+    @property
+    def connections(self) -> int:
+        """Connections accepted so far, of every kind."""
+        return self._listener.accepted
 
     def when_broken(self, call: Callable[[], None]) -> None:
         """Call when a task of the server has ended, which none does by itself; `stop` then says why."""

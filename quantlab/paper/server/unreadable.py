@@ -37,7 +37,14 @@ class _Handler(web.RequestHandler):
 
 
 class Listener(web.Server):
-    """Makes a handler for each connection."""
+    """Makes a handler for each connection.
+
+    Attributes:
+        accepted: How many there were so far.
+    """
+
+    accepted = 0
 
     def __call__(self) -> web.RequestHandler:
+        self.accepted += 1
         return _Handler(self, loop=self._loop, **self._kwargs)
