@@ -8,12 +8,16 @@ import random
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import httpx
 import pytest
+from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quantlab.paper.exchange import Refused
+from quantlab.paper.server.faults import LOGGER
 from quantlab.paper.server.params import Params, form, is_microseconds
+from quantlab.paper.server.unreadable import Listener
 from quantlab.paper.venue import PaperVenue
 
 ORDER = "/api/v3/order"
@@ -210,6 +214,34 @@ def test_a_time_may_be_in_microseconds(text: str, milliseconds: int) -> None:
     """Every time parameter, not only the timestamp."""
     assert Params({"startTime": text}).time_ms("startTime") == milliseconds
     assert is_microseconds(int(text)) is (len(text) == 16)
+
+
+async def test_a_body_without_measure_is_refused_in_json(alice) -> None:
+    """More than a megabyte: HTTP 413, and the venue goes on."""
+    reply = await alice.http.post(ORDER, content=b"a" * 2_000_000, headers={"Content-Type": FORM})
+    assert (reply.status_code, reply.json()["code"]) == (413, -1100)
+    assert await alice.get("/api/v3/ping") == {}
+
+
+async def test_a_fault_of_the_venues_own_is_told_in_json_and_without_its_reason(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """HTTP 500 with -1000; what it was stands on standard error."""
+
+    async def broken(request: web.BaseRequest) -> web.StreamResponse:
+        raise ValueError("the reason")
+
+    runner = web.ServerRunner(Listener(broken, access_log=None, logger=LOGGER))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            reply = await client.get(f"http://127.0.0.1:{runner.addresses[0][1]}/api/v3/ping")
+    finally:
+        await runner.cleanup()
+    assert (reply.status_code, reply.json()["code"]) == (500, -1000)
+    assert "the reason" not in reply.text
+    assert "the reason" in capfd.readouterr().err
 
 
 async def test_a_request_that_never_ends_its_head_costs_nobody_else(venue: PaperVenue, alice) -> None:

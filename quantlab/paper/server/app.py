@@ -119,6 +119,8 @@ class Server:
             reply = await self._reply(request)
         except web.RequestPayloadError:  # a body that is not what its Content-Encoding says
             reply = rest.Reply(400, rest.error_body(ILLEGAL), {})
+        except web.HTTPRequestEntityTooLarge as error:
+            reply = rest.Reply(error.status, rest.error_body(ILLEGAL), {})
         except (web.HTTPException, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is: the client hears of it in JSON

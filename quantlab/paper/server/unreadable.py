@@ -5,11 +5,14 @@ Source: Binance spot REST API, "SIGNED Endpoint Examples": what is not ASCII is 
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import InvalidURLError
 
 from quantlab.paper.exchange import Refused
+from quantlab.paper.server.faults import INTERNAL
 
 JSON = "application/json"
 ILLEGAL = Refused(-1100, "Illegal characters found in a parameter.")
@@ -27,9 +30,11 @@ class _Handler(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         answer = super().handle_error(request, status, exc, message)
-        # the address with its raw characters is in the error; signed so, it was never signed rightly
-        signed = isinstance(exc, InvalidURLError) and "signature=" in str(exc)
-        refused = UNSIGNED if signed else ILLEGAL
+        refused = ILLEGAL
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            refused = INTERNAL
+        elif isinstance(exc, InvalidURLError) and "signature=" in str(exc):  # it quotes the address
+            refused = UNSIGNED
         body = msgspec.json.encode({"code": refused.code, "msg": refused.message})
         readable = web.Response(status=answer.status, body=body, content_type=JSON)
         readable.force_close()
