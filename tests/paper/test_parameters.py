@@ -216,6 +216,24 @@ def test_a_time_may_be_in_microseconds(text: str, milliseconds: int) -> None:
     assert is_microseconds(int(text)) is (len(text) == 16)
 
 
+@pytest.mark.parametrize("path", ["/api/v3/myTrades", "/api/v3/allOrders"])
+async def test_an_accounts_history_may_be_asked_for_in_microseconds(alice, bob, path: str) -> None:
+    """The same rows as by milliseconds, and the same limit of a day."""
+    await alice.order(**GOOD)
+    await bob.order(**GOOD | {"side": "SELL"})
+    now_ms = alice.venue.session.clock.now_ms()
+
+    async def rows(start: int, end: int) -> Any:
+        reply = await alice.signed("GET", path, symbol="BTCUSDT", startTime=start, endTime=end)
+        return reply.json()
+
+    by_ms = await rows(now_ms - 1_000, now_ms + 1_000)
+    assert len(by_ms) == 1
+    assert await rows((now_ms - 1_000) * 1_000, (now_ms + 1_000) * 1_000) == by_ms
+    assert await rows((now_ms + 1) * 1_000, (now_ms + 2) * 1_000) == []
+    assert (await rows(now_ms * 1_000, (now_ms + 86_400_001) * 1_000))["code"] == -1127
+
+
 async def test_a_body_without_measure_is_refused_in_json(alice) -> None:
     """More than a megabyte: HTTP 413, and the venue goes on."""
     reply = await alice.http.post(ORDER, content=b"a" * 2_000_000, headers={"Content-Type": FORM})
