@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantlab import cli
+from quantlab.paper.faults.kinds import KINDS
 from quantlab.topics import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,14 @@ def test_the_tree_names_every_folder_and_no_other() -> None:
     folders = {each.name for each in (ROOT / "quantlab").iterdir() if (each / "__init__.py").is_file()}
 
     assert named == folders
+
+
+def test_every_fault_is_named_with_its_own_fields() -> None:
+    text = section("Faults of the venue")
+    named = set(re.findall(r"`(\w+)`", text))
+
+    assert KINDS.keys() <= named
+    assert {field for kind in KINDS.values() for field in kind.__struct_fields__} <= named
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
