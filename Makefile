@@ -7,8 +7,10 @@ PYTEST := $(BIN)/python -m pytest
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # ipykernels that are tested besides the installed one; each in a folder of its own
 OLDER  := $(VENV)/kernels/6.29.5 $(VENV)/kernels/7.3.0
+# Binance's clients that the venue is tested with; python-binance and binance-connector share a package
+CLIENTS := $(patsubst tests/clients/requirements/%.txt,$(VENV)/clients/%/.installed,$(wildcard tests/clients/requirements/*.txt))
 
-.PHONY: lab demo test test-long check bench extension browser clean
+.PHONY: lab demo test test-long check bench clients extension browser clean
 
 lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 	$(BIN)/quantlab lab
@@ -16,10 +18,10 @@ lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 demo: $(STAMP)         ## run the quickstart headless and print what happened
 	$(BIN)/quantlab demo
 
-test: $(STAMP) $(OLDER) browser       ## all tests, at sizes that fit
+test: $(STAMP) $(OLDER) clients browser       ## all tests, at sizes that fit
 	$(PYTEST) --nbval --nbval-current-env tests notebooks
 
-test-long: $(STAMP) $(OLDER) browser  ## all tests, at the sizes that the issues state
+test-long: $(STAMP) $(OLDER) clients browser  ## all tests, at the sizes that the issues state
 	$(PYTEST) --full --nbval --nbval-current-env tests notebooks
 
 check: $(STAMP)        ## format, lint, types, contracts, dependencies
@@ -31,6 +33,8 @@ check: $(STAMP)        ## format, lint, types, contracts, dependencies
 
 bench: $(STAMP)        ## benchmarks: print JSON, assert nothing
 	for each in tests/benchmarks/bench_*.py; do $(BIN)/python $$each || exit 1; done
+
+clients: $(CLIENTS)    ## Binance's clients for the tests, each in an environment of its own
 
 extension: $(STAMP)    ## build extension/labextension from its sources; the only target that needs Node
 	@command -v npm >/dev/null || { echo "needs Node 20 or newer with npm; quantlab itself needs none"; exit 1; }
@@ -62,3 +66,9 @@ $(STAMP): pyproject.toml extension/install.json $(wildcard extension/labextensio
 $(VENV)/kernels/%: | $(STAMP)
 	$(PIP) --no-deps --target $@.part ipykernel==$* nest-asyncio
 	mv $@.part $@
+
+$(VENV)/clients/%/.installed: tests/clients/requirements/%.txt | $(STAMP)
+	rm -rf $(@D)
+	$(BIN)/python -m venv --without-pip $(@D)
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --no-compile -r $<
+	touch $@

@@ -1,0 +1,98 @@
+"""Real clients against a real venue: each client in an environment of its own, each story a process.
+
+`make test` lays the environments out (tests/clients/requirements). None of them is quantlab's own:
+python-binance and binance-connector, for one, install the same package. A story reads the venue's
+ready line from venue.json in its folder, as a user's program would, and prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STORIES = Path(__file__).parent / "stories"
+ENVIRONMENTS = Path(sys.prefix) / "clients"
+STORY_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 10
+
+Tell = Callable[[str, str], Any]
+
+
+def interpreter(client: str) -> Path:
+    """The Python of a client's environment, which `make test` lays out; skips where it is missing."""
+    folder = ENVIRONMENTS / client
+    if not (folder / ".installed").is_file():
+        missing = f"no environment with {client}: make clients"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    return folder / "bin" / "python"
+
+
+def bare() -> dict[str, str]:
+    """An environment for a story: nothing of quantlab's or of this run's, and no way past loopback."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    return kept | nowhere | {"no_proxy": "127.0.0.1"}
+
+
+def run(client: str, program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one program in a client's environment, with `folder` as its current folder."""
+    return subprocess.run(
+        [interpreter(client), program],
+        cwd=folder,
+        env=bare(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=STORY_TIMEOUT_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_in() -> Callable[[str, Path, Path], subprocess.CompletedProcess[str]]:
+    """Runs a program in a client's environment: `run_in(client, program, folder)`."""
+    return run
+
+
+@pytest.fixture(scope="module")
+def ready_line() -> Iterator[str]:
+    """What a `quantlab venue` of this module's own says when it is ready. It must end without complaint."""
+    command = [sys.executable, "-m", "quantlab.cli", "venue", "--die-with-parent", "--seed", "7"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as venue:
+        try:
+            yield venue.stdout.readline()
+        finally:
+            venue.stdin.close()
+            complaints = venue.stderr.read()
+            assert (venue.wait(STOP_TIMEOUT_S), complaints) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def tell(ready_line: str, tmp_path_factory: pytest.TempPathFactory) -> Tell:
+    """Tells a client's story on the venue, once for all tests of the module: `tell(client, story)`."""
+    told: dict[tuple[str, str], subprocess.CompletedProcess[str]] = {}
+
+    def tell(client: str, story: str) -> Any:
+        if (client, story) not in told:
+            folder = tmp_path_factory.mktemp(story)
+            (folder / "venue.json").write_text(ready_line)
+            program = STORIES / client.replace("-", "_") / f"{story}.py"
+            try:
+                told[client, story] = run(client, program, folder)
+            except subprocess.TimeoutExpired as late:  # once for all tests too
+                told[client, story] = subprocess.CompletedProcess(
+                    late.cmd, -1, "", f"{late}: {late.stderr!r}"
+                )
+        finished = told[client, story]
+        assert finished.returncode == 0, finished.stderr[-5_000:]
+        return json.loads(finished.stdout.splitlines()[-1])
+
+    return tell
