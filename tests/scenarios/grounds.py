@@ -27,6 +27,8 @@ METHODS = {
 
 Pair = tuple[Decimal, Decimal]
 Event = tuple[str, str]  # client id; execution type and status
+Standing = tuple[str, Decimal, Decimal]  # status, executed quantity and quote quantity
+Fill = tuple[Any, ...]  # symbol, order, trade, price, quantity, commission, its asset, maker
 
 
 class Outcome(NamedTuple):
@@ -60,7 +62,8 @@ class Witness:
     def __init__(self, socket: Socket) -> None:
         self.socket = socket
         self.balances: dict[str, Pair] = {}
-        self.orders: dict[tuple[str, int], tuple[str, Decimal]] = {}  # by symbol and id
+        self.orders: dict[tuple[str, int], Standing] = {}  # by symbol and id
+        self.trades: set[Fill] = set()
 
     async def listen(self, client: Client) -> None:
         params = {"apiKey": client.key, "timestamp": client.venue.session.clock.now_ms()}
@@ -75,7 +78,13 @@ class Witness:
         while (message := await self.socket.receive()).get("id") != "mark":
             event = message["event"]
             if event["e"] == "executionReport":
-                self.orders[event["s"], event["i"]] = (event["X"], Decimal(event["z"]))
+                which = event["s"], event["i"]
+                self.orders[which] = event["X"], Decimal(event["z"]), Decimal(event["Z"])
+                if event["x"] == "TRADE":
+                    self.trades.add((
+                        *which, event["t"], Decimal(event["L"]), Decimal(event["l"]), Decimal(event["n"]),
+                        event["N"], event["m"],
+                    ))  # fmt: skip
                 found.append((event["C"] or event["c"], f"{event['x']} {event['X']}"))
             elif event["e"] == "outboundAccountPosition":
                 held = {one["a"]: (Decimal(one["f"]), Decimal(one["l"])) for one in event["B"]}
@@ -121,21 +130,36 @@ class Wire:
         return [event for witness in self.witnesses.values() for event in await witness.hear()]
 
     async def close_books(self) -> None:
+        """Balances, orders and trades are what the user streams have told of them."""
         await self.events()
         for owner, witness in self.witnesses.items():
             held = await self.balances(owner)
             assert {asset: held[asset] for asset in witness.balances} == witness.balances
             for which, told in witness.orders.items():
                 assert await self._standing(owner, *which) == told
+            for symbol in {symbol for symbol, _ in witness.orders}:
+                told_here = {fill for fill in witness.trades if fill[0] == symbol}
+                assert await self._fills(owner, symbol) == told_here
 
-    async def _standing(self, owner: str, symbol: str, order_id: int) -> tuple[str, Decimal]:
+    async def _standing(self, owner: str, symbol: str, order_id: int) -> Standing:
         """Of a rejected order the account is told, and there never was one."""
         which = {"symbol": symbol, "orderId": order_id}
         reply = await self.doors[owner].call(ROWS["order.status"], which)
         if reply.status != 200:
             assert reply.body["code"] == -2013, reply.body
-            return "REJECTED", Decimal(0)
-        return reply.body["status"], Decimal(reply.body["executedQty"])
+            return "REJECTED", Decimal(0), Decimal(0)
+        found = reply.body
+        return found["status"], Decimal(found["executedQty"]), Decimal(found["cummulativeQuoteQty"])
+
+    async def _fills(self, owner: str, symbol: str) -> set[Fill]:
+        found = await self._ask(owner, "myTrades", {"symbol": symbol})
+        return {
+            (
+                symbol, one["orderId"], one["id"], Decimal(one["price"]), Decimal(one["qty"]),
+                Decimal(one["commission"]), one["commissionAsset"], one["isMaker"],
+            )
+            for one in found
+        }  # fmt: skip
 
     async def _ask(self, owner: str, method: str, params: Params) -> Any:
         reply = await self.doors[owner].call(ROWS[method], params)

@@ -28,11 +28,14 @@ def change_rules(scene: Scene, **rules: Any) -> None:
 async def test_a_filter_lets_its_border_pass_and_nothing_beyond(
     door: Door, scene: Scene, case: Filtered
 ) -> None:
-    """HTTP 400 and `Filter failure: NAME`, at the documented weight; the good neighbour is taken."""
+    """It is shown; HTTP 400 and `Filter failure: NAME`, at the documented weight; its neighbour is taken."""
     await scene.prepare(case.given)
     change_rules(scene, **case.rules)
     gate = scene.alice.venue.exchange._gate
     gate.limits = msgspec.structs.replace(gate.limits, **case.everywhere)
+    shown = (await door.call(ROWS["myFilters"], orders.BTC)).body
+    names = {each["filterType"] for each in shown["symbolFilters"] + shown["exchangeFilters"]}
+    assert case.name in names
     row = ROWS[case.ws]
     if case.good is not None:
         good = await door.call(row, scene.fill_in(case.good))

@@ -42,8 +42,12 @@ class Signer:
         return base64.b64encode(self._private.sign(text.encode())).decode()
 
 
+def signed_time(client: Any) -> dict[str, Any]:
+    return {"apiKey": client.key, "timestamp": client.venue.session.clock.now_ms()}
+
+
 def signed(client: Any) -> dict[str, Any]:
-    params = {"apiKey": client.key, "timestamp": client.venue.session.clock.now_ms()}
+    params = signed_time(client)
     return params | {"signature": client.signature(payload(params))}
 
 
@@ -157,3 +161,15 @@ async def test_too_many_orders_are_told(client_of: Any) -> None:
     assert 0 < int(replies[2].headers["Retry-After"]) <= 10
     assert [reply.headers["X-MBX-ORDER-COUNT-10S"] for reply in replies[:2]] == ["1", "2"]
     assert [reply.headers["X-MBX-ORDER-COUNT-1D"] for reply in replies[:2]] == ["1", "2"]
+
+
+async def test_numbers_may_be_numbers(alice: Any, connect: Any) -> None:
+    """Quantity and price as JSON numbers; signed is their literal text."""
+    async with connect(alice.venue.ws_api) as socket:
+        params = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+        params |= {"quantity": 0.01, "price": 50000.25, **signed_time(alice)}
+        signature = alice.signature(payload(params))
+        reply = await socket.ask("order.place", params | {"signature": signature})
+
+    assert reply["status"] == 200, reply
+    assert (reply["result"]["origQty"], reply["result"]["price"]) == ("0.01000000", "50000.25000000")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import table_orders as orders
 from doors import Door, payload
 from scene import Scene
 from shapes import exactly, mismatches
@@ -76,3 +77,41 @@ async def test_the_end_of_a_subscription_is_told(scene: Scene, connect: Any) -> 
     events = [message["event"] for message in told if "event" in message]
     assert mismatches(events, (TERMINATED,)) == []
     assert {"id": 9, "status": 200, "result": {}}.items() <= next(m for m in told if "id" in m).items()
+
+
+async def test_times_tell_when_an_order_was_sent_and_when_it_came_on_the_book(
+    door: Door, scene: Scene, connect: Any
+) -> None:
+    """`O` and `time` are of the request; `W` and `workingTime` of its trigger, and -1 before that."""
+    await scene.prepare(("price", "bid low"))
+    sent_ms = scene.ids["now"]
+    async with connect(scene.alice.venue.ws_api) as socket:
+        await listen(socket, scene.alice)
+        stop = orders.STOP | {"newClientOrderId": "mine"}
+        await door.call(ROWS["order.place"], stop)
+        waiting = (await door.call(ROWS["order.status"], orders.BTC | {"origClientOrderId": "mine"})).body
+        await scene.alice.venue.advance(2_000)
+        await scene.prepare(("fall",))
+        events = [each for each in await events_so_far(socket) if each["e"] == "executionReport"]
+    done = (await door.call(ROWS["order.status"], orders.BTC | {"origClientOrderId": "mine"})).body
+
+    assert [(each["x"], each["O"] - sent_ms, each.get("W", 0) - sent_ms) for each in events] == [
+        ("NEW", 0, -sent_ms), ("NEW", 0, 2_000), ("TRADE", 0, 2_000),
+    ]  # fmt: skip
+    assert (waiting["time"], waiting["workingTime"], waiting["isWorking"]) == (sent_ms, -1, False)
+    assert (done["time"], done["workingTime"], done["isWorking"]) == (sent_ms, sent_ms + 2_000, True)
+    assert done["updateTime"] == sent_ms + 2_000
+
+
+async def test_a_trailing_order_tells_when_it_begins_to_follow(door: Door, scene: Scene) -> None:
+    """trailingTime is -1 until the price has come to the stop price."""
+    await scene.prepare(("price", "bid low"))
+    params = orders.TRAILING | {"stopPrice": "55000", "newClientOrderId": "mine"}
+    await door.call(ROWS["order.place"], params)
+    which = orders.BTC | {"origClientOrderId": "mine"}
+    before = (await door.call(ROWS["order.status"], which)).body["trailingTime"]
+    now_ms = await scene.alice.venue.advance(3_000)
+    await scene.prepare(("fall",))
+
+    assert before == -1
+    assert (await door.call(ROWS["order.status"], which)).body["trailingTime"] == now_ms

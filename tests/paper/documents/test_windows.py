@@ -103,3 +103,11 @@ async def test_an_id_is_where_a_list_begins(door: Door, scene: Scene, window: Wi
     assert await rows(door, window, **{window.from_id: every[1][0]}) == every[1:]
     assert await rows(door, window, **{window.from_id: every[1][0]}, limit=2) == every[1:3]
     assert await rows(door, window, **{window.from_id: every[-1][0] + 100}) == []
+
+
+async def test_with_times_the_order_id_is_ignored(door: Door, scene: Scene) -> None:
+    """Of all orders: WebSocket API, "Account order history", notes."""
+    await happen(scene, WINDOWS[4])
+    every = await rows(door, WINDOWS[4])
+
+    assert await rows(door, WINDOWS[4], orderId=every[-1][0], startTime=scene.ids["now"]) == every
