@@ -9,11 +9,13 @@ from decimal import Decimal
 
 import pytest
 from grounds import Ground
+from holding_stories import HOLDING
 from linked_stories import LINKED
-from plain_stories import PLAIN
 from story import ACCOUNTS, Step, Story
+from trading_stories import TRADING
+from waiting_stories import WAITING
 
-STORIES = (*PLAIN, *LINKED)
+STORIES = (*TRADING, *HOLDING, *WAITING, *LINKED)
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.tells.replace(" ", "_"))
