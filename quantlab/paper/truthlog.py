@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ HAND_OVER_S = 0.25
 BATCH = 500  # lines
 MOST_BATCHES = 200  # on their way to the disk; then whoever writes waits
 SECRETS = frozenset({"signature", "apiKey", "listenToken", "listenKey"})
+LONG = re.compile(r"[A-Za-z0-9+/=_-]{40,}", re.ASCII)  # a key or a signature in the wrong place
 HIDDEN = "***"
 _encode = msgspec.json.Encoder().encode
 
@@ -80,7 +82,9 @@ class TruthLog:
     def request(self, time_ms: int, endpoint: str, account: str, params: Mapping[str, str]) -> int:
         """A request has come; its id, for `reply`."""
         self._requests += 1
-        shown = {name: HIDDEN if name in SECRETS else text for name, text in params.items()}
+        shown = {
+            name: HIDDEN if name in SECRETS or LONG.fullmatch(text) else text for name, text in params.items()
+        }
         data = {"id": self._requests, "endpoint": endpoint, "account": account, "params": shown}
         self._note(time_ms, "request", data)
         return self._requests

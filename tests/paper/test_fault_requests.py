@@ -257,7 +257,8 @@ async def test_faults_are_listed_added_and_removed(alice: Client, venue: PaperVe
     url, headers = f"{venue.control.url}/faults", {"Authorization": f"Bearer {venue.control.secret}"}
     assert (await alice.http.delete(f"{url}/{first['id']}", headers=headers)).json()["struck"] == 1
     assert (await alice.http.delete(f"{url}/{first['id']}", headers=headers)).status_code == 404
-    assert (await alice.http.delete(f"{url}/x", headers=headers)).status_code == 404
+    for wrong in ("x", "", "1" * 5_000, "-1", "%C2%B2"):
+        assert (await alice.http.delete(f"{url}/{wrong}", headers=headers)).status_code == 404
     assert (await alice.http.get("/api/v3/ping")).status_code == 200
     assert [one["name"] for one in (await alice.http.delete(url, headers=headers)).json()] == ["drop"]
     assert await listed(alice) == []
@@ -293,6 +294,11 @@ async def test_faults_need_the_secret_and_no_browser(alice: Client, venue: Paper
         ({"name": "transfer", "account": "account-1", "asset": "XRP", "amount": "1"}, "asset"),
         ({"name": "transfer", "account": "account-1", "asset": "BTC", "amount": "-11"}, "amount"),
         ({"name": "transfer", "account": "account-1", "asset": "BTC", "amount": "NaN"}, "amount"),
+        ({"name": "transfer", "account": "account-1", "asset": "BTC", "amount": "1e999999"}, "amount"),
+        ({"name": "transfer", "account": "account-1", "asset": "BTC", "amount": "0.000000001"}, "amount"),
+        ({"name": "filters", "symbol": "BTCUSDT", "tick_size": "1e-999999"}, "tick_size"),
+        ({"name": "filters", "symbol": "BTCUSDT", "step_size": "0"}, "step_size"),
+        ({"name": "filters", "symbol": "BTCUSDT", "max_price": "-1"}, "max_price"),
         ({"name": "account_disabled", "account": "account-9"}, "account"),
     ],
 )

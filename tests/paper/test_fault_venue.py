@@ -204,3 +204,75 @@ def test_a_clock_that_is_wrong_from_the_start(start: Any) -> None:
     told = httpx.get(f"{rest}/api/v3/time", trust_env=False).json()["serverTime"]
 
     assert abs(told - time.time() * 1_000 - HOUR_MS) < 5_000
+
+
+# -- faults among each other
+
+
+@pytest.mark.parametrize("first_out", [0, 1])
+async def test_two_faults_of_one_symbol_end_in_any_order(
+    alice: Client, venue: PaperVenue, first_out: int
+) -> None:
+    """What is left goes on, and at the end everything is as it was before the first."""
+
+    def now() -> tuple[str, Decimal, Decimal]:
+        listed = venue.exchange.instruments["BTCUSDT"]
+        return listed.status, listed.tick_size, listed.min_notional
+
+    before = now()
+    symbol = {"symbol": "BTCUSDT"}
+    pairs = [
+        (
+            await alice.control("faults", name="status", status=status, **symbol),
+            await alice.control("faults", name="filters", **symbol, **bounds),
+        )
+        for status, bounds in (
+            ("HALT", {"tick_size": "0.5", "min_notional": "7"}),
+            ("BREAK", {"tick_size": "1"}),
+        )
+    ]
+    assert now() == ("BREAK", Decimal(1), Decimal(7))
+    for fault in pairs[first_out]:
+        await remove(alice, fault)
+    left = ("BREAK", Decimal(1), before[2]) if first_out == 0 else ("HALT", Decimal("0.5"), Decimal(7))
+    assert now() == left
+    for fault in pairs[1 - first_out]:
+        await remove(alice, fault)
+    assert now() == before
+
+
+async def test_a_fault_that_cannot_begin_when_its_time_comes_stops_nothing(
+    alice: Client, venue: PaperVenue
+) -> None:
+    """More than the account has by then: listed as refused with the reason, and the venue goes on."""
+    await alice.control(
+        "faults", name="transfer", account="account-1", asset="BTC", amount="-10", after_ms=100
+    )
+    await alice.control("faults", name="status", symbol="BTCUSDT", after_ms=100)
+    await alice.limit("SELL", "1", "70000")
+    await alice.control("advance", ms=200)
+    headers = {"Authorization": f"Bearer {venue.control.secret}"}
+    listed = (await alice.http.get(f"{venue.control.url}/faults", headers=headers)).json()
+
+    assert [one["state"] for one in listed] == ["refused", "active"]
+    assert "amount" in listed[0]["error"]
+    assert venue.exchange.balances("account-1")["BTC"].free == 9
+    assert (await alice.get("/api/v3/exchangeInfo", symbol="BTCUSDT"))["symbols"][0]["status"] == "HALT"
+
+
+async def test_what_was_to_come_keeps_its_distance_when_the_clock_jumps(
+    alice: Client, venue: PaperVenue
+) -> None:
+    """A rejection in 500 ms and a halt in 600 ms come then, not at once and not in an hour."""
+    await alice.control("faults", name="late_reject", ms=500)
+    await alice.limit("BUY", "0.01", "59000")
+    await alice.control("faults", name="status", symbol="BTCUSDT", after_ms=600)
+    await alice.control("faults", name="clock", offset_ms=HOUR_MS)
+    seen = []
+    for _ in range(3):
+        await alice.control("advance", ms=250)
+        seen.append(
+            (len(venue.exchange.open_orders("account-1")), venue.exchange.instruments["BTCUSDT"].status)
+        )
+
+    assert seen == [(1, "TRADING"), (0, "TRADING"), (0, "HALT")]

@@ -175,6 +175,7 @@ async def test_the_log_holds_no_secret(client_of: type[Client], tmp_path: Path) 
         await client.limit("BUY", "0.01", "59000")
         await client.signed("POST", "/api/v3/order", symbol="NOPE")
         await client.signed("POST", "/api/v3/order", symbol="NOPE", apiKey=client.key)
+        await client.signed("POST", "/api/v3/order", symbol="NOPE", apiSecret=client.secret)
         async with open_socket(venue.ws_api) as socket:
             await socket.ask("account.status", signed(client))
             await socket.ask("account.status", {"apiKey": client.key, "signature": client.secret})
@@ -183,8 +184,9 @@ async def test_the_log_holds_no_secret(client_of: type[Client], tmp_path: Path) 
     content = path.read_text()
 
     assert [secret for secret in secrets if secret in content] == []
-    assert content.count('"signature":"***"') == 5
+    assert content.count('"signature":"***"') == 6
     assert content.count('"apiKey":"***"') == 3
+    assert content.count('"apiSecret":"***"') == 1
     assert len(signature) == 64
     assert not [word for word in content.replace('"', " ").split() if len(word) == 64]
 

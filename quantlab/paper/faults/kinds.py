@@ -251,7 +251,7 @@ class SymbolStatus(VenueFault, frozen=True, kw_only=True, tag="status"):
 
 
 class SymbolFilters(VenueFault, frozen=True, kw_only=True, tag="filters"):
-    """A symbol's filters change; 0 switches a bound off, None leaves it as it is."""
+    """A symbol's filters change; 0 switches a bound (no step) off, None leaves it as it is."""
 
     symbol: str
     tick_size: Decimal | None = None

@@ -47,9 +47,10 @@ class Active:
         begins_ms, ends_ms: Of the venue's time; `ends_ms` None for no end.
         chances: How many it has had, `struck`: at how many it struck.
         begun, over: Whether its beginning and its end have been dealt with.
+        refused: Why it could not begin.
     """
 
-    __slots__ = ("begins_ms", "begun", "chances", "ends_ms", "fault", "number", "over", "struck")
+    __slots__ = ("begins_ms", "begun", "chances", "ends_ms", "fault", "number", "over", "refused", "struck")
 
     def __init__(self, number: int, fault: Fault, now_ms: int) -> None:
         self.number = number
@@ -58,6 +59,7 @@ class Active:
         self.ends_ms = None if fault.duration_ms is None else self.begins_ms + fault.duration_ms
         self.chances = self.struck = 0
         self.begun = self.over = False
+        self.refused: InvalidField | None = None
 
     def in_force(self, now_ms: int) -> bool:
         """Whether it may strike now."""
@@ -81,7 +83,14 @@ class Active:
     def shown(self) -> dict[str, Any]:
         """As the control endpoint lists it."""
         state = "over" if self.over else "active" if self.begun else "waiting"
-        seen = {"id": self.number, "state": state, "chances": self.chances, "struck": self.struck}
+        seen: dict[str, Any] = {
+            "id": self.number,
+            "state": state,
+            "chances": self.chances,
+            "struck": self.struck,
+        }
+        if self.refused is not None:
+            seen |= {"state": "refused", "error": str(self.refused)}
         fields: dict[str, Any] = msgspec.to_builtins(self.fault)
         return seen | fields
 

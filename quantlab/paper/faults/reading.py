@@ -6,6 +6,7 @@ What cannot be used is refused by the field's name with what to give instead; no
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from quantlab.paper.faults.kinds import (
 
 AT = re.compile(r"^(?P<problem>.*?)(?: - at `\$\.?(?P<field>\w*).*`)?$", re.DOTALL)
 NAMED = re.compile(r"`(\w+)`$")  # "... missing required field `ms`"
+DIGITS = 20  # before and after the point
+STEPS = ("tick_size", "step_size")
 SYNTAX = (
     "write NAME or NAME:FIELD=VALUE,FIELD=VALUE, for example lost_reply:endpoint=POST /api/v3/order,count=1"
 )
@@ -98,20 +101,28 @@ def _checked(fault: Fault) -> Fault:
         raise InvalidField("offset_ms", "the clock would stay as it is", "give offset_ms or drift_ppm")
     if isinstance(fault, SymbolFilters):
         for name, value in fault.changes().items():
-            if not value.is_finite() or value < 0:
-                raise InvalidField(name, f"{value} is no bound", "give a decimal from 0 on")
+            if not _is_amount(value) or value < 0 or (name in STEPS and not value):
+                least = "above" if name in STEPS else "from"
+                raise InvalidField(name, "this is no bound", f"give a decimal {least} 0 of at most 20 digits")
         if not fault.changes():
             raise InvalidField("tick_size", "no bound is given", remedy(SymbolFilters, "name"))
     if isinstance(fault, Transfer):
-        if not fault.amount.is_finite() or not fault.amount:
+        if not _is_amount(fault.amount) or not fault.amount:
             raise InvalidField(
-                "amount", f"{fault.amount} moves nothing", "give an amount, negative to take away"
+                "amount", "this moves nothing", "give at most 20 digits on either side, negative to take away"
             )
         if fault.duration_ms is not None:
             raise InvalidField(
                 "duration_ms", "a transfer has no end", "leave it out, and transfer back with another"
             )
     return fault
+
+
+def _is_amount(value: Decimal) -> bool:
+    """Whether a number is of a size that an exchange can meet."""
+    return (
+        value.is_finite() and abs(value.adjusted()) <= DIGITS and len(value.as_tuple().digits) <= 2 * DIGITS
+    )
 
 
 def _sentence(kind: Any) -> str:

@@ -7,6 +7,7 @@ Nothing in here exists at Binance.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,6 +22,7 @@ from quantlab.paper.server.session import Session
 
 LONGEST_ADVANCE_MS = 86_400_000
 FAULTS = "/control/faults"
+ID = re.compile(r"[0-9]{1,9}", re.ASCII)
 Answer = tuple[int, Any]
 
 
@@ -125,7 +127,7 @@ class Control:
 
     async def _remove_fault(self, number: str) -> Answer:
         async with self._session.hub.turn:
-            active = self._session.faults.remove(int(number)) if number.isdecimal() else None
+            active = self._session.faults.remove(int(number)) if ID.fullmatch(number) else None
         if active is None:
             return 404, {"error": f"there is no fault {number!r}; GET {FAULTS} lists them"}
         return 200, active.shown()

@@ -1,7 +1,7 @@
 """The faults of one running venue: added and removed while it runs, begun and ended by its own time.
 
-Decides nothing about chances (`quantlab.paper.faults` does); this is where the venue itself changes:
-its clock, a symbol's status and filters, an account's balance.
+Decides nothing about chances (`quantlab.paper.faults` does) and does little itself: `venuefaults` changes
+the venue, `socketfaults` spoils sockets and messages, `requestfaults` requests.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from quantlab.paper.faults.kinds import (
     Fault,
     FrameFault,
     RequestFault,
-    SetClock,
     SocketFault,
     SymbolFilters,
     SymbolStatus,
@@ -28,11 +27,12 @@ from quantlab.paper.faults.kinds import (
 )
 from quantlab.paper.faults.plan import Active, Plan, matches
 from quantlab.paper.server.socketfaults import SocketFaults
+from quantlab.paper.server.venuefaults import VenueFaults
 
 if TYPE_CHECKING:
     from quantlab.paper.server.session import Session
 
-Undo = Callable[[], None]
+Deed = Callable[[], None]
 
 
 class Injection:
@@ -49,18 +49,17 @@ class Injection:
         self.sockets = SocketFaults(session.hub, self.plan)
         self.endpoints: frozenset[str] = frozenset()  # all there are, told by the server
         self._tasks: set[asyncio.Task[None]] = set()
-        self._undo: dict[int, Undo] = {}
-        self._later: list[tuple[int, Undo]] = []  # venue's time, and what is to be done then
+        self._venue = VenueFaults(session, self._moved)
+        self._later: list[tuple[int, Deed]] = []  # venue's time, and what is to be done then
 
     def add(self, fault: Fault) -> Active:
         """Begin one, now or when it says; `InvalidField` where it names what this venue does not have."""
         self._check(fault)
         active = self.plan.add(fault, self._session.time_ms)
-        try:
-            self.tick()
-        except InvalidField:
+        self.tick()
+        if active.refused is not None:
             self.plan.remove(active.number)
-            raise
+            raise active.refused
         return active
 
     def remove(self, number: int) -> Active | None:
@@ -99,7 +98,7 @@ class Injection:
         coming = [*self.plan.coming(), *(at_ms for at_ms, _ in self._later)]
         return min([most_ms, *(max(1, at_ms - self._session.time_ms) for at_ms in coming)])
 
-    def at(self, in_ms: int, do: Undo) -> None:
+    def at(self, in_ms: int, do: Deed) -> None:
         """Do something when so much of the venue's time has passed."""
         self._later.append((self._session.time_ms + in_ms, do))
 
@@ -129,48 +128,26 @@ class Injection:
             task.cancel()
 
     def _begin(self, active: Active) -> None:
-        fault, session = active.fault, self._session
+        fault = active.fault
         if not isinstance(fault, VenueFault):
             self.sockets.begin()
-            return
-        if not self.plan.take(active, fault.name):
-            return
-        exchange = session.exchange
-        match fault:
-            case SetClock():
-                self._set_clock(fault)
-                self._undo[active.number] = self._put_clock_right
-            case SymbolStatus():
-                before = exchange.instruments[fault.symbol].status
-                exchange.set_status(fault.symbol, fault.status)
-                self._undo[active.number] = lambda: exchange.set_status(fault.symbol, before)
-            case SymbolFilters():
-                listed = exchange.instruments[fault.symbol]
-                old = {name: getattr(listed, name) for name in fault.changes()}
-                exchange.set_filters(fault.symbol, **fault.changes())
-                self._undo[active.number] = lambda: exchange.set_filters(fault.symbol, **old)
-            case AccountDisabled():
-                exchange.set_may_trade(fault.account, may_trade=False)
-                self._undo[active.number] = lambda: exchange.set_may_trade(fault.account, may_trade=True)
-            case Transfer():
-                exchange.transfer(fault.account, fault.asset, fault.amount, session.time_ms)
-        session.publish()
+        elif self.plan.take(active, fault.name):
+            try:
+                self._venue.begin(fault)
+            except InvalidField as refused:  # by the exchange, as it stands now: no reason to stop the venue
+                active.refused = refused
+                self.plan.end(active)
 
     def _end(self, active: Active) -> None:
         self.plan.end(active)
         self.sockets.end(active)
-        undo = self._undo.pop(active.number, None)
-        if undo is not None:
-            undo()
-            self._session.publish()
+        if isinstance(active.fault, VenueFault):
+            self._venue.end(active.fault)
 
-    def _set_clock(self, fault: SetClock) -> None:
-        self._session.clock.set(fault.offset_ms, fault.drift_ppm)
-        self.plan.shift(self._session.leap())
-
-    def _put_clock_right(self) -> None:
-        self._session.clock.put_right()
-        self.plan.shift(self._session.leap())
+    def _moved(self, by_ms: int) -> None:
+        """The venue's clock was set: what is to come keeps its distance."""
+        self.plan.shift(by_ms)
+        self._later = [(at_ms + by_ms, do) for at_ms, do in self._later]
 
     def _struck(self, active: Active, where: str) -> None:
         if self._session.truth is not None:
