@@ -257,8 +257,12 @@ def worth_of(
     the upper end of `collar` (a fraction), as the rails count it.
 
     Raises:
-        InvalidField: An amount is missing, not exact, or not above zero.
+        InvalidField: An amount is missing, not exact, or not above zero; or no budget can weigh the order.
     """
+    if request.type not in (OrderType.LIMIT, OrderType.MARKET) or request.extras:
+        raise InvalidField(
+            "type", f"no budget can weigh {request.describe()}", "give a LIMIT or MARKET order"
+        )
     if request.quantity is None:
         return positive(request.quote_quantity, "quote_quantity")
     quantity = positive(request.quantity, "quantity")

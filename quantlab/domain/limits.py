@@ -7,11 +7,11 @@ by whoever writes the order to a socket: once, for exactly the order it names, w
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
 from quantlab.domain.decimals import plain, subtract
-from quantlab.domain.orders import OrderRequest
 from quantlab.errors import PermitRefused
 
 PERMIT_LIFE_NS = 1_000_000_000
@@ -56,10 +56,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.rail}: {self.reason} ({plain(self.used)} of {plain(self.limit)}{unit})"
 
 
-class Permit:
-    """One-shot leave to send exactly one order.
+class Permissible(Protocol):
+    """What a permit can be bound to: an `OrderRequest`, an `OrderListRequest`, a `ReplaceRequest`."""
 
-    Bound to the order's digest, the limits' version and the state sequence it was decided on;
+    def digest(self) -> str:
+        """Equal for equal requests, and for no others of whatever kind."""
+        ...
+
+
+class Permit:
+    """One-shot leave to send exactly one order, or one list of orders.
+
+    Bound to the request's digest, the limits' version and the state sequence it was decided on;
     valid until `expires_ns` of the monotonic clock. Redeeming it twice raises. `halts` is the HALT
     latch's generation at the decision (None: not known): a HALT since then voids the order, also
     one that was lifted again.
@@ -83,7 +91,7 @@ class Permit:
         self.halts = halts
         self._unused = [True]  # popped once: atomic, so two threads cannot both redeem
 
-    def redeem(self, request: OrderRequest, now_ns: int) -> None:
+    def redeem(self, request: Permissible, now_ns: int) -> None:
         """Spend the permit on `request` at monotonic `now_ns`, or raise `PermitRefused`."""
         if request.digest() != self.digest:
             raise PermitRefused("the permit was minted for another order; decide again")

@@ -25,10 +25,40 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
-    """LIMIT has a price; MARKET takes what the book offers."""
+    """LIMIT has a price; MARKET takes what the book offers; LIMIT_MAKER is refused where it would take.
+
+    STOP_LOSS and TAKE_PROFIT wait for their `stop_price` or trailing delta and are then a MARKET order;
+    the two `..._LIMIT` are then a LIMIT order.
+
+    Source: Binance spot REST API, "New order (TRADE)", and "Enums".
+    """
 
     LIMIT = "LIMIT"
     MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+    @property
+    def waits(self) -> bool:
+        """True of the types that wait for a trigger."""
+        return self not in (OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER)
+
+
+class SelfTradeMode(StrEnum):
+    """What becomes of an order that would trade with one of the same account; the taker's mode decides.
+
+    Source: Binance spot "Self Trade Prevention (STP) FAQ".
+    """
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"
+    TRANSFER = "TRANSFER"
 
 
 class TimeInForce(StrEnum):
@@ -39,12 +69,19 @@ class TimeInForce(StrEnum):
     FOK = "FOK"
 
 
+EXTRAS = ("stop_price", "trailing_delta", "iceberg_quantity", "self_trade", "strategy_id", "strategy_type")
+
+
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One order as it will be sent, exactly.
 
     `quantity` is in the base asset; `quote_quantity` (MARKET only, instead of `quantity`) and
     `price` are in the quote asset. `client_order_id` is ours, given by the gateway: 1..36
     characters of A-Z a-z 0-9 - _, never used twice.
+
+    `stop_price` (quote asset) and `trailing_delta` (basis points: 100 is one percent) are for the
+    types that wait; `iceberg_quantity` (base asset) is the part that the book shows; `strategy_id` and
+    `strategy_type` (1000000 and up) come back with the order.
 
     Source: Binance spot REST API, "New order (TRADE)".
     """
@@ -57,6 +94,20 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     time_in_force: TimeInForce | None = None
     client_order_id: str = ""
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
+    iceberg_quantity: Decimal | None = None
+    self_trade: SelfTradeMode | None = None
+    strategy_id: int | None = None
+    strategy_type: int | None = None
+
+    @property
+    def extras(self) -> dict[str, str]:
+        """What this order says beyond a plain LIMIT or MARKET order, as text, by field."""
+        found = ((name, getattr(self, name)) for name in EXTRAS)
+        return {
+            name: plain(it) if isinstance(it, Decimal) else str(it) for name, it in found if it is not None
+        }
 
     def canonical(self) -> bytes:
         """The one text of this order, equal for equal orders; a permit is bound to its digest."""
@@ -69,6 +120,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
             "price": _text(self.price),
             "time_in_force": self.time_in_force.value if self.time_in_force else "",
             "client_order_id": self.client_order_id,
+            **self.extras,  # a plain order's text is what it was before there were any
         }
         return "&".join(f"{name}={value}" for name, value in parts.items()).encode()
 
@@ -77,12 +129,17 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.canonical()).hexdigest()
 
     def describe(self) -> str:
-        """One line for people: "BUY 0.01 BTCUSDT @ 60000 GTC", "BUY 100 worth of BTCUSDT at market"."""
+        """One line for people: "BUY 0.01 BTCUSDT @ 60000 GTC", "BUY 100 worth of BTCUSDT at market".
+
+        Of other types the type, and whatever else was asked for, follow.
+        """
         by_worth = f"{_text(self.quote_quantity)} worth of"
         amount = by_worth if self.quantity is None else plain(self.quantity)
         price = f" @ {plain(self.price)}" if self.price is not None else " at market"
         force = f" {self.time_in_force.value}" if self.time_in_force else ""
-        return f"{self.side.value} {amount} {self.symbol}{price}{force}"
+        kind = "" if self.type in (OrderType.LIMIT, OrderType.MARKET) else f" {self.type.value}"
+        extras = "".join(f" {name}={text}" for name, text in self.extras.items())
+        return f"{self.side.value} {amount} {self.symbol}{price}{force}{kind}{extras}"
 
 
 class OrderAck(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import quantlab
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.limits import PERMIT_LIFE_NS, Limits
-from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side, TimeInForce
 from quantlab.errors import PermitRefused
 from quantlab.trading import rails
 from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide
@@ -310,3 +310,29 @@ def test_only_the_rails_make_permits() -> None:
 def test_only_the_sender_asks_a_client_to_send_an_order() -> None:
     """One place in the package calls `submit_order`."""
     assert calls("submit_order", lambda node: getattr(node.func, "attr", "")) == {"trading/sender.py"}
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in OrderType if each not in (OrderType.LIMIT, OrderType.MARKET)]
+)
+def test_a_type_that_no_rail_weighs_is_denied_by_its_name(kind: OrderType) -> None:
+    """With and without a price, as a plain order of that type would look; and no permit is minted."""
+    plain_limit = order()
+    for changes in ({}, {"price": None, "time_in_force": None}, {"stop_price": plain_limit.price}):
+        request = msgspec.structs.replace(plain_limit, type=kind, **changes)
+        decision, permit = Rails(LIMITS).decide(request, FRESH, now_ns=0, state_sequence=1)
+
+        assert permit is None
+        (verdict,) = [each for each in decision.verdicts if each.rail == "order_shape"]
+        assert not verdict.allowed
+        assert kind.value in verdict.reason
+
+
+@pytest.mark.parametrize("field", EXTRAS)
+def test_a_field_that_no_rail_weighs_is_denied_by_its_name(field: str) -> None:
+    """A LIMIT order with a trigger, an iceberg or the like is no plain LIMIT order."""
+    request = msgspec.structs.replace(order(), **{field: Decimal(5)})
+
+    assert breaches(order()) == []
+    assert breaches(request) == ["order_shape"]
+    assert field in str(decide(request, FRESH, LIMITS).verdicts)
