@@ -13,15 +13,20 @@ from urllib.parse import quote, urlencode
 from rows import Row
 
 WEIGHT = "X-MBX-USED-WEIGHT-1M"
+ORDER_COUNTS = ("X-MBX-ORDER-COUNT-10S", "X-MBX-ORDER-COUNT-1D")
 PING_COST = 1
 
 
 class Reply(NamedTuple):
-    """`body` is the result, or the error object; `limits` is `rateLimits` where the door has one."""
+    """`body` is the result, or the error object; `limits` is `rateLimits` where the door has one.
+
+    `orders` are the counts of unfilled orders in 10 seconds and in a day, where the reply tells them.
+    """
 
     status: int
     body: Any
     weight: int
+    orders: tuple[int, ...] = ()
     limits: list[dict[str, Any]] | None = None
 
     @property
@@ -66,7 +71,8 @@ class Rest:
         reply = await self.client.http.request(row.method, address, headers=headers, content=body)
         assert reply.headers["Content-Type"].startswith("application/json"), reply.headers
         used = int(reply.headers.get(WEIGHT, before))  # an internal error may not tell
-        return Reply(reply.status_code, reply.json(), used - before)
+        orders = tuple(int(reply.headers[name]) for name in ORDER_COUNTS if name in reply.headers)
+        return Reply(reply.status_code, reply.json(), used - before, orders)
 
 
 class WsApi:
@@ -93,7 +99,10 @@ class WsApi:
         assert ("result" in reply) is (reply["status"] == 200), reply
         body = reply.get("result") if reply["status"] == 200 else reply["error"]
         limits = reply.get("rateLimits")  # an internal error may not tell
-        return Reply(reply["status"], body, 0 if limits is None else _used(limits) - before, limits)
+        if limits is None:
+            return Reply(reply["status"], body, 0)
+        orders = tuple(one["count"] for one in limits if one["rateLimitType"] == "ORDERS")
+        return Reply(reply["status"], body, _used(limits) - before, orders, limits)
 
 
 Door = Rest | WsApi

@@ -116,6 +116,7 @@ TEST_ORDER = new_order(
     optional={"computeCommissionRates": "boolean"},
 )
 
+CANCELED_OCO = a.order_list(a.CANCELED | a.IN_LIST | a.STOP, a.CANCELED | a.IN_LIST, done=True)
 WHICH = {"orderId": "int", "origClientOrderId": "id"}
 CANCEL = Row(
     "Cancel order", "DELETE", "/api/v3/order", "order.cancel", 1, "TRADE", {"symbol": "symbol"},
@@ -127,11 +128,7 @@ CANCEL = Row(
         trade(BTC | {"orderId": "$open", "cancelRestrictions": "ONLY_NEW"}, a.CANCELED, "open"),
         trade(BTC | {"orderId": "$stop"}, a.CANCELED | a.STOP | a.STRATEGY, "price", "stop"),
         trade(BTC | {"orderId": "$trailing"}, a.CANCELED | a.STOP | a.TRAILING, "price", "trailing"),
-        trade(
-            BTC | {"orderId": "$oco_leg"},
-            a.order_list(a.CANCELED | a.IN_LIST | a.STOP, a.CANCELED | a.IN_LIST, done=True),
-            "price", "oco",
-        ),
+        trade(BTC | {"orderId": "$oco_leg"}, CANCELED_OCO, "price", "oco"),
     ),
 )  # fmt: skip
 CANCEL_ALL = Row(
@@ -141,10 +138,7 @@ CANCEL_ALL = Row(
         trade(BTC, (a.CANCELED,), "open"),
         trade(
             BTC,
-            (
-                a.CANCELED,
-                a.order_list(a.CANCELED | a.IN_LIST | a.STOP, a.CANCELED | a.IN_LIST, done=True),
-            ),
+            (a.CANCELED, CANCELED_OCO),
             "open", "price", "oco",
         ),
     ),
@@ -204,6 +198,7 @@ CANCEL_REPLACE = Row(
               replaced(a.CANCELED, a.ACK), "price", "open"),
         trade(TRAILING | RESP | {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "$open"},
               replaced(a.CANCELED, a.RESULT | a.STOP | a.TRAILING), "price", "open"),
+        trade(REPLACE | {"cancelOrderId": "$oco_leg"}, replaced(CANCELED_OCO, a.RESTING), "price", "oco"),
         trade(REPLACE | {"cancelOrderId": 999}, failed(*WHOLLY, UNKNOWN_ORDER, NULL), weight=1, status=400),
         trade(REPLACE | {"cancelOrderId": "$open", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"},
               failed(*WHOLLY, RESTRICTED, NULL), "open", weight=1, status=400),

@@ -15,6 +15,10 @@ from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
 
 ROWS = {row.ws: row for row in EVERY}
+PLACING = {
+    "order.place", "order.cancelReplace", "orderList.place.oco", "orderList.place.oto",
+    "orderList.place.otoco",
+}  # fmt: skip
 TOO_MANY = "Too many new orders; current limit is 1 orders per 10 SECOND."
 
 
@@ -25,12 +29,16 @@ async def counts(door: Door) -> list[int]:
 
 @pytest.mark.parametrize("case", COUNTS, ids=lambda case: case.what.replace(" ", "_"))
 async def test_a_call_adds_what_its_section_says(door: Door, scene: Scene, case: Counted) -> None:
-    """To both windows, 10 seconds and a day."""
+    """To both windows, 10 seconds and a day; the reply to an order that is taken tells both."""
     await scene.prepare(case.given)
     before = await counts(door)
-    await door.call(ROWS[case.ws], scene.fill_in(case.params))
+    reply = await door.call(ROWS[case.ws], scene.fill_in(case.params))
+    after = await counts(door)
 
-    assert await counts(door) == [count + case.adds for count in before]
+    assert after == [count + case.adds for count in before]
+    if reply.status == 200 and case.ws in PLACING:
+        assert reply.orders == tuple(after) or case.adds == 0  # a fill at once is counted after the reply
+        assert len(reply.orders) == 2
 
 
 async def test_a_resting_order_that_begins_to_fill_takes_off_five(door: Door, scene: Scene) -> None:
