@@ -14,7 +14,6 @@ from rows import Row
 
 WEIGHT = "X-MBX-USED-WEIGHT-1M"
 ORDER_COUNTS = ("X-MBX-ORDER-COUNT-10S", "X-MBX-ORDER-COUNT-1D")
-PING_COST = 1
 
 
 class Reply(NamedTuple):
@@ -63,7 +62,7 @@ class Rest:
         if row.signed and "signature" not in security:
             signature = self.client.signature(query)
         if signature is not None:
-            query += f"&signature={signature}"
+            query += f"&{urlencode({'signature': signature})}"
         address, body = f"{row.path}?{query}", ""
         if self.form and row.method != "GET":
             address, body = row.path, query

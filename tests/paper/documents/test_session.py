@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from doors import WEIGHT as WEIGHT_HEADER
 from doors import WsApi, payload
 from shapes import mismatches
+from signer import Signer
 from table_account import ACCOUNT
 from table_session import SESSIONS, WEIGHT, Said
 
@@ -27,19 +25,6 @@ BANNED = (
     "Way too much request weight used; IP banned until {}. "
     "Please use WebSocket Streams for live updates to avoid bans."
 )
-
-
-class Signer:
-    """An Ed25519 key of alice's, with what `doors` needs of a client."""
-
-    def __init__(self, alice: Any) -> None:
-        self.venue = alice.venue
-        self._private = Ed25519PrivateKey.generate()
-        public = self._private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        self.key = self.venue.session.keyring.add("account-1", public.decode()).api_key
-
-    def signature(self, text: str) -> str:
-        return base64.b64encode(self._private.sign(text.encode())).decode()
 
 
 def signed_time(client: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from doors import Door, Rest, WsApi
 from judge import judge, judge_microseconds
 from rows import Case, Row
 from scene import Scene
+from signer import EVERY_RIGHT, Signer
 from table_orders import LIMIT
 from tables import SIGNED, by_name, cases
 
@@ -68,3 +69,18 @@ async def test_of_query_and_body_the_query_wins(scene: Scene) -> None:
 
     assert reply.status_code == 200, reply.text
     assert (reply.json()["price"], reply.json()["origQty"]) == ("50001.00000000", "0.02000000")
+
+
+@pytest.mark.parametrize("row", by_name(SIGNED))
+async def test_a_call_asks_for_exactly_the_documented_right(door: Door, scene: Scene, row: Row) -> None:
+    """A key that has this right alone may; a key that has all rights but this may not: 401, -2015."""
+    case = row.cases[0]
+    await scene.prepare(case.given)
+    params = scene.fill_in(case.params)
+    door.client = Signer(scene.alice, [right for right in EVERY_RIGHT if right != row.security])
+    refused = await door.call(row, params)
+    door.client = Signer(scene.alice, [row.security])
+    allowed = await door.call(row, params)
+
+    assert refused.error == (401, -2015, "Invalid API-key, IP, or permissions for action.")
+    assert allowed.status == 200, allowed.body
