@@ -19,7 +19,7 @@ from quantlab.errors import ConfigError, InvalidField, TapeError
 from quantlab.paper.market.archive import Archive, read
 from quantlab.paper.market.archivefields import Row
 from quantlab.paper.market.candlepath import path as candle_path
-from quantlab.paper.market.madeup import LEVELS, SPREAD_PPM, MadeUpBook
+from quantlab.paper.market.madeup import LEVELS, SPREAD_PPM, TOUCH, MadeUpBook
 from quantlab.paper.venue import PaperVenue
 
 BEGAN_MS = 1_723_075_200_000  # 2024-08-08
@@ -332,6 +332,7 @@ def test_the_made_up_book_is_whole_and_every_trade_can_happen_in_it(
         assert hit == price
         assert shown[0 if maker else 1][price] > lots
         fold(book.after(lots, buyer_is_maker=maker))
+        assert shown[0 if maker else 1][price] * 2 >= 40 * TOUCH
         bid, ask = max(shown[0], default=0), min(shown[1])
         assert (bid, ask) == (book.bid, book.ask)
         assert 0 < ask - bid <= max(1, start * SPREAD_PPM // 1_000_000)

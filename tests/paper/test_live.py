@@ -454,6 +454,21 @@ async def test_trades_of_an_outage_are_played_before_the_market_opens(
     assert answer.json()["status"] == "FILLED"
 
 
+async def test_a_market_does_not_open_while_missed_trades_are_asked_for(quiet: Any) -> None:
+    """A right book is not enough: what was traded before it comes first."""
+    real, _, _ = quiet
+    async with mirrored(real.rest) as venue:
+        mirror = venue.session.market.mirror
+        assert mirror.right("BTCUSDT")
+        mirror._chains["BTCUSDT"].catch_up()
+        assert not mirror.right("BTCUSDT")
+
+        async def right_again() -> bool:
+            return bool(mirror.right("BTCUSDT"))
+
+        await until(right_again)
+
+
 async def test_what_the_upstream_halts_is_halted(quiet: Any, client_of: Any) -> None:
     """And opened again with it."""
     real, _, _ = quiet

@@ -57,7 +57,7 @@ def test_a_synthetic_market_is_busy_but_not_too_busy() -> None:
 
 @pytest.mark.parametrize("seed", [1, 7, 23])
 def test_the_book_stays_whole_and_near_its_home(seed: int) -> None:
-    """Bid below ask, ten levels and more, on grid, enough for 1 BTC within 0.1 %, price within 5 % of home."""
+    """Bid below ask, ten levels and more, on grid, 1 BTC within 0.1 %, price within 5 % of home."""
     exchange, events = run(seed, 120)
     for symbol, home in (("BTCUSDT", 60_000), ("ETHUSDT", 3_000), ("DOGEUSDT", Decimal("0.12"))):
         _, bids, asks = exchange.depth(symbol, 100)

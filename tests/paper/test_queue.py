@@ -88,8 +88,11 @@ def test_a_trade_and_the_diff_that_shows_it_count_once(model: QueueModel) -> Non
     shows(made, [(BID, 700)])
     assert made.ahead(order) == 700
     shows(made, [(BID, 500)])
-
     assert made.ahead(order) == 500
+    shows(made, [(BID, 1_000)])
+    shows(made, [(BID, 900)])
+
+    assert made.ahead(order) == {QueueModel.RISK_AVERSE: 500}.get(model, 450)  # half were ahead, half behind
 
 
 def test_a_better_price_than_the_public_has_nobody_ahead() -> None:

@@ -52,7 +52,7 @@ def lines(path: Path, largest: int = LARGEST) -> Iterator[tuple[int, list[str]]]
     try:
         with path.open("rb") as raw:
             if path.suffix == ".zip":
-                with zipfile.ZipFile(raw) as archive, archive.open(_member(path, archive, largest)) as csv:
+                with zipfile.ZipFile(raw) as archive, archive.open(_member(path, archive)) as csv:
                     yield from _lines(path, csv, largest)
             else:
                 yield from _lines(path, raw, largest)
@@ -62,7 +62,7 @@ def lines(path: Path, largest: int = LARGEST) -> Iterator[tuple[int, list[str]]]
         raise TapeError(f"tape {path} cannot be read: {error}", REMEDY) from None
 
 
-def _member(path: Path, archive: zipfile.ZipFile, largest: int) -> zipfile.ZipInfo:
+def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """The one CSV in it."""
     members = [each for each in archive.infolist() if not each.is_dir()]
     if len(members) != 1 or not members[0].filename.endswith(".csv"):
@@ -70,8 +70,6 @@ def _member(path: Path, archive: zipfile.ZipFile, largest: int) -> zipfile.ZipIn
     (member,) = members
     if member.flag_bits & FLAG_ENCRYPTED:
         raise TapeError(f"tape {path} is encrypted", REMEDY)
-    if member.file_size > largest:
-        raise _too_large(path, largest)
     return member
 
 
