@@ -20,17 +20,19 @@ from quantlab.domain.venue import Level
 from quantlab.endpoints import KNOWN_VENUES, Endpoints, level_of
 from quantlab.errors import ConfigError
 from quantlab.home import home_folder
-from quantlab.privatefile import read_secret_line
+from quantlab.privatefile import read_private, read_secret_line
 from quantlab.secret import Secret
 
 GLASS_COCKPIT = "GLASS_COCKPIT"
 KNOWN_NAMES = (
     "QUANTLAB_VENUE", "QUANTLAB_API_KEY", "QUANTLAB_API_SECRET", "QUANTLAB_API_SECRET_FILE",
+    "QUANTLAB_PRIVATE_KEY_FILE",
     "QUANTLAB_TOKEN_FILE", "QUANTLAB_HOME", "QUANTLAB_REDIS_URL", "QUANTLAB_REDIS_PASSWORD",
     "QUANTLAB_REDIS_PASSWORD_FILE", "QUANTLAB_MODEL_KEY_FILE", "QUANTLAB_SHARED",
 )  # fmt: skip
 PROFILE_KEYS = ("rest", "ws", "ws_api", "symbols", "recv_window_ms")
 ENDPOINT_KEYS = ("rest", "ws", "ws_api")
+LONGEST_KEY = 16_384  # bytes; an RSA key of 4096 bits takes 3,300
 MAX_RECV_WINDOW_MS = 60_000  # the venue's own bound
 
 
@@ -38,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Everything that is configured, checked whole: a `Settings` that exists is legal.
 
     `endpoints` is None for the embedded paper venue until it runs (see `embedded`).
+    `api_secret` is an HMAC secret, or an Ed25519 or RSA private key as PKCS#8 text.
     `own_venue` says that the key is the embedded venue's own and guards nothing.
     `recv_window_ms` is how late, in milliseconds, the venue may still take a signed request.
     """
@@ -60,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if bool(self.api_key) != bool(self.api_secret):
             raise ConfigError(
                 "only one of API key and API secret is set",
-                "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET together",
+                "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET (or QUANTLAB_PRIVATE_KEY_FILE) together",
             )
         if self.level is Level.PRODUCTION and self.api_key:
             raise ConfigError(
@@ -120,7 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return Settings(
             **_venue(venue),
             api_key=environ.get("QUANTLAB_API_KEY", ""),
-            api_secret=_secret(environ, "QUANTLAB_API_SECRET"),
+            api_secret=_signing_secret(environ),
             home=home_folder(environ),
             token_file=_path(environ, "QUANTLAB_TOKEN_FILE"),
             glass_cockpit=_flag(environ, GLASS_COCKPIT),
@@ -238,6 +241,18 @@ def _secret(environ: Mapping[str, str], name: str) -> Secret | None:
     if path:
         return read_secret_line(path, f"{name}_FILE")
     return Secret(named) if named else None
+
+
+def _signing_secret(environ: Mapping[str, str]) -> Secret | None:
+    """The HMAC secret, or the text of the private key's file: one of them, and readable by us alone."""
+    secret, path = _secret(environ, "QUANTLAB_API_SECRET"), _path(environ, "QUANTLAB_PRIVATE_KEY_FILE")
+    if path is None:
+        return secret
+    if secret is not None:
+        raise ConfigError(
+            "both an API secret and QUANTLAB_PRIVATE_KEY_FILE are set", "unset one: a key signs in one way"
+        )
+    return read_private(path, "QUANTLAB_PRIVATE_KEY_FILE", max_bytes=LONGEST_KEY)
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -100,6 +100,27 @@ def test_a_secret_comes_from_one_place(environ: dict[str, str], tmp_path: Path, 
         Settings.from_environment({**environ, name: "x", f"{name}_FILE": str(path)})
 
 
+def test_a_private_key_comes_from_a_file_of_ours_alone(environ: dict[str, str], tmp_path: Path) -> None:
+    """The whole text of a PKCS#8 file, of mode 0600; an HMAC secret beside it is a contradiction."""
+    key = tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    key.write_text("-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n")
+    named = {**environ, "QUANTLAB_API_KEY": "k", "QUANTLAB_PRIVATE_KEY_FILE": str(key)}
+    settings = Settings.from_environment(named)
+
+    assert settings.api_secret is not None
+    assert settings.api_secret.reveal() == key.read_text()
+    assert "hush" not in repr(settings)
+    with pytest.raises(ConfigError, match="both an API secret and QUANTLAB_PRIVATE_KEY_FILE"):
+        Settings.from_environment({**named, "QUANTLAB_API_SECRET": "s"})
+    with pytest.raises(ConfigError, match="together"):
+        Settings.from_environment({**environ, "QUANTLAB_PRIVATE_KEY_FILE": str(key)})
+    key.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600") as refused:
+        Settings.from_environment(named)
+    assert "hush" not in str(refused.value)
+
+
 def test_a_redis_url_with_a_password_is_refused_without_it(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as refused:
         Settings.from_environment({**environ, "QUANTLAB_REDIS_URL": "redis://:hush@localhost"})
