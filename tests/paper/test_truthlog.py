@@ -179,13 +179,14 @@ async def test_the_log_holds_no_secret(client_of: type[Client], tmp_path: Path) 
         async with open_socket(venue.ws_api) as socket:
             await socket.ask("account.status", signed(client))
             await socket.ask("account.status", {"apiKey": client.key, "signature": client.secret})
+            await socket.ask("account.status", {"apiKey": "a-short-key", "signature": "a-short-signature"})
         secrets = [*(text for pair in venue.accounts for text in pair), venue.control.secret]
         signature = client.signature("x")
     content = path.read_text()
 
-    assert [secret for secret in secrets if secret in content] == []
-    assert content.count('"signature":"***"') == 6
-    assert content.count('"apiKey":"***"') == 3
+    assert [secret for secret in (*secrets, "a-short-") if secret in content] == []
+    assert content.count('"signature":"***"') == 7
+    assert content.count('"apiKey":"***"') == 4
     assert content.count('"apiSecret":"***"') == 1
     assert len(signature) == 64
     assert not [word for word in content.replace('"', " ").split() if len(word) == 64]

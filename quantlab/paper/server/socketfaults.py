@@ -145,17 +145,16 @@ class _Queue:
         self._outlet = outlet
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[float, bytes]] = deque()
-        self._last_s = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, frame: bytes, wait_s: float) -> None:
         """Send it after so long, and after everything that waits."""
-        self._last_s = max(self._last_s, self._loop.time() + wait_s)
+        due_s = self._loop.time() + wait_s
         if not self._waiting:
-            self._loop.call_at(self._last_s, self._send_due)
-        self._waiting.append((self._last_s, frame))
+            self._loop.call_at(due_s, self._send_due)
+        self._waiting.append((due_s, frame))
 
     def _send_due(self) -> None:
         now_s = self._loop.time()
