@@ -81,7 +81,7 @@ STREAMS = (
     Stream("btcusdt@depth@100ms", DIFF, 100),
 )
 
-SILENT = ("btcusdt@blockTrade",)  # no block trades here
+SILENT = ("btcusdt@blockTrade", "btcusdt@referencePrice")  # no block trades, and no reference price ever
 
 SHUTDOWN = {"e": exactly("serverShutdown"), "E": TIME}
 
