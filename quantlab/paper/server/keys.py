@@ -186,7 +186,7 @@ def _hmac(secret: bytes) -> Verify:
     """Hexadecimal; letter case does not matter."""
 
     def verify(payload: bytes, signature: str) -> bool:
-        expected = hmac.new(secret, payload, hashlib.sha256).hexdigest()
+        expected = hmac.digest(secret, payload, "sha256").hex()
         return hmac.compare_digest(expected.encode(), signature.lower().encode())
 
     return verify

@@ -23,6 +23,9 @@ LOWEST_STRATEGY_TYPE = 1_000_000
 LARGEST_INT = 2**31 - 1
 PREVENTION_MODES = (*Prevention, "TRANSFER")
 PEG_PRICES = ("PRIMARY_PEG", "MARKET_PEG")
+KINDS = {each.value: each for each in OrderKind}
+SIDES = {each.value: each for each in Side}
+FORCES = {each.value: each for each in TimeInForce}
 
 
 class Names(NamedTuple):
@@ -87,18 +90,18 @@ def prefixed(prefix: str, *, side: str = "", quantity: str = "") -> Names:
 
 def order_kind(params: Params, name: str) -> OrderKind:
     """The mandatory type of an order; -1116 where the venue has none of that name."""
-    value = params.need(name)
-    if value not in tuple(OrderKind):
+    kind = KINDS.get(params.need(name))
+    if kind is None:
         raise Refused(-1116, "Invalid orderType.")
-    return OrderKind(value)
+    return kind
 
 
 def order_side(params: Params, name: str) -> Side:
     """The mandatory side of an order; -1117 where it is neither."""
-    value = params.need(name)
-    if value not in tuple(Side):
+    side = SIDES.get(params.need(name))
+    if side is None:
         raise Refused(-1117, "Invalid side.")
-    return Side(value)
+    return side
 
 
 def prevention(params: Params, allowed: Sequence[Prevention]) -> Prevention | None:
@@ -115,7 +118,7 @@ def new_order(
 ) -> NewOrder:
     """Read one order, or refuse it with the code of what is missing, superfluous or malformed."""
     side = order_side(params, names.side)
-    force = params.choice(names.time_in_force, tuple(TimeInForce), -1115, "Invalid timeInForce.")
+    force = params.choice(names.time_in_force, FORCES, -1115, "Invalid timeInForce.")
     _refuse_unsupported(params, names)
     _require_shape(params, names, kind)
     strategy_type = params.integer(names.strategy_type)
@@ -127,7 +130,7 @@ def new_order(
         symbol=listed.symbol,
         side=side,
         type=kind,
-        time_in_force=None if force is None else TimeInForce(force),
+        time_in_force=None if force is None else FORCES[force],
         quantity=exact(params, names.quantity, listed.base_precision),
         quote_quantity=exact(params, names.quote_quantity, listed.quote_precision),
         price=exact(params, names.price, listed.quote_precision),

@@ -7,7 +7,7 @@ error (-1104), so a misspelt option is never silently ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from urllib.parse import unquote_plus
 
@@ -47,7 +47,7 @@ class Params:
 
         The empty name, of a field that a request does not have, is never sent and never read.
         """
-        value = self.raw(name)
+        value = self._values.get(name) if name else None
         if value is None:
             return None
         self._read.add(name)
@@ -149,7 +149,7 @@ class Params:
             if self.sent(name):
                 raise Refused(-1106, f"Parameter '{name}' sent when not required.")
 
-    def choice(self, name: str, allowed: Sequence[str], code: int, message: str) -> str | None:
+    def choice(self, name: str, allowed: Collection[str], code: int, message: str) -> str | None:
         """One of the venue's words, else the given error."""
         value = self.text(name)
         if value is not None and value not in allowed:
@@ -176,12 +176,14 @@ def form(*sources: str) -> dict[str, str]:
     merged: dict[str, str] = {}
     for source in sources:
         found: dict[str, str] = {}
+        escaped = "%" in source or "+" in source  # most requests have nothing to decode
         for part in filter(None, source.split("&")):
             name, _, value = part.partition("=")
-            name = unquote_plus(name)
+            if escaped:
+                name, value = unquote_plus(name), unquote_plus(value)
             if name in found:
                 raise Refused(-1101, "Duplicate values for a parameter detected.")
-            found[name] = unquote_plus(value)
+            found[name] = value
         merged = found | merged
     return merged
 

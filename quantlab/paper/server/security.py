@@ -23,7 +23,7 @@ def rest_payload(query: str, body: str) -> str:
 
     Source: Binance spot REST API, "SIGNED Endpoint security".
     """
-    return "".join(SIGNATURE.sub("", part).removeprefix("&") for part in (query, body))
+    return "".join(SIGNATURE.sub("", part).removeprefix("&") for part in (query, body) if part)
 
 
 def socket_payload(texts: Mapping[str, str]) -> str:
