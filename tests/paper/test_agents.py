@@ -13,9 +13,11 @@ from decimal import Decimal
 
 import pytest
 
+from quantlab.domain.orders import Side
 from quantlab.paper.events import TradePrint
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import agents
+from quantlab.paper.market.agents import Flow
 from quantlab.paper.market.symbols import SYMBOLS
 from quantlab.paper.market.synthetic import SyntheticMarket
 
@@ -191,3 +193,46 @@ def test_a_price_comes_home(looks: list[Look]) -> None:
         assert all(abs(middle / start - 1) < 0.02 for middle in look.mids)
         assert min(look.spreads) > 0
         assert len(look.mids) >= 420
+
+
+def alone(mood: int) -> tuple[Flow, Exchange]:
+    """One symbol's agents in one mood, with nobody to change it."""
+    flow = Flow(SYMBOLS[0], 7)
+    flow._mood = mood
+    exchange = Exchange([flow.about.instrument])
+    for name in (agents.MAKER, agents.TAKER):
+        exchange.open_account(name, dict.fromkeys(("BTC", "USDT"), Decimal(10) ** 15), silent=True)
+    flow.open(exchange, START_MS)
+    return flow, exchange
+
+
+def test_a_wild_mood_takes_longer_steps_and_quotes_wider() -> None:
+    """Five times the calm one, as the table of moods says; quotes within the noise of what they follow."""
+    steps, spreads = {}, {}
+    for mood in (500, 2_500):
+        flow, exchange = alone(mood)
+        moves, seen = [], []
+        for _ in range(1_500):
+            before = flow._fair
+            flow.quote(exchange, START_MS)
+            moves.append(flow._fair - before)
+            bid, _, ask, _ = exchange.best("BTCUSDT")
+            seen.append(float(ask - bid))
+        steps[mood], spreads[mood] = statistics.pstdev(moves), statistics.median(seen)
+
+    assert steps[2_500] / steps[500] == pytest.approx(5, rel=0.15)
+    assert spreads[2_500] > 2 * spreads[500]
+
+
+def test_an_order_moves_the_price_its_own_way() -> None:
+    """Each of them, large ones further, none by more than ten typical ones."""
+    flow, exchange = alone(1_000)
+    moves = []
+    for _ in range(500):
+        before = flow._fair
+        flow.trade(exchange, START_MS)
+        moves.append((flow._fair - before) * (1 if flow._side is Side.BUY else -1))
+
+    typical = flow._home * agents.IMPACT_PPM // agents.PPM
+    assert min(moves) > 0
+    assert typical < max(moves) <= 10 * typical

@@ -373,9 +373,15 @@ async def scripted(tape: Path, client_of: Any, speed: float) -> list[tuple[str, 
         return [(names.get(row["orderId"], ""), row["price"], row["qty"], row["isMaker"]) for row in mine]
 
 
-async def test_what_a_user_gets_does_not_depend_on_the_speed(tmp_path: Path, client_of: Any) -> None:
+@pytest.mark.parametrize("kind", ["archive", "recorded"])
+async def test_what_a_user_gets_does_not_depend_on_the_speed(
+    tmp_path: Path, client_of: Any, kind: str, request: pytest.FixtureRequest
+) -> None:
     """The same script at 1x, 10x, 100x and 1000x of a manual clock: the same fills, a good many of them."""
-    tape = a_day(tmp_path)
+    if kind == "archive":
+        tape = a_day(tmp_path)
+    else:
+        tape = request.getfixturevalue("shared") / "data" / "spot_btcusdt_20240808.gz"
     once = await scripted(tape, client_of, 1)
 
     assert len([fill for fill in once if fill[3]]) > 20
