@@ -348,7 +348,9 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout" / "notebooks"
     folder.mkdir(parents=True)
     cell = nbformat.v4.new_code_cell("open('ran', 'w').close(); print('here we are')")
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "01_quickstart.ipynb")
+    earlier = {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {}}}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=earlier)
+    nbformat.write(notebook, folder / "01_quickstart.ipynb")
     return folder.parent
 
 
@@ -359,6 +361,21 @@ def test_a_demo_prints_and_saves_its_run(run: Run, checkout: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["outputs"] == ["here we are"]
     assert json.loads(saved.read_text())["cells"][0]["outputs"][0]["text"] == ["here we are\n"]
+
+
+def test_a_demo_saves_no_state_of_widgets(run: Run, checkout: Path) -> None:
+    """Neither that of this run nor what an earlier one left: a page made of it then shows the tables."""
+    notebook = checkout / "notebooks" / "01_quickstart.ipynb"
+    before = json.loads(notebook.read_text())
+    before["cells"][0]["source"] = "import ipywidgets; ipywidgets.IntSlider()"
+    notebook.write_text(json.dumps(before))
+    done = run("demo", "--save", str(notebook), options={"cwd": checkout})
+    after = json.loads(notebook.read_text())
+
+    assert done.returncode == 0, done.stderr
+    assert "application/vnd.jupyter.widget-view+json" in after["cells"][0]["outputs"][0]["data"]
+    assert "widgets" in before["metadata"]
+    assert "widgets" not in after["metadata"]
 
 
 @pytest.mark.parametrize("place", ["nowhere/saved.ipynb", "notebooks"])

@@ -40,12 +40,14 @@ def _run_notebook(path: Path, environment: dict[str, str], *, as_json: bool, sav
     from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook.metadata.pop("widgets", None)  # of an earlier run
     client = NotebookClient(
         notebook,
         timeout=60,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,  # the saved notebook is equal for equal runs
+        store_widget_state=False,  # so nbconvert and nbviewer show the tables, and fetch no code
     )
     failed = None
     try:
