@@ -17,7 +17,6 @@ from quantlab.domain.position import Fill
 from quantlab.errors import OrderDenied
 from quantlab.notebook import views
 from quantlab.notebook.table import Table, of_rows
-from quantlab.trading.decision import Decision
 from quantlab.trading.order import Order
 
 if TYPE_CHECKING:
@@ -108,9 +107,7 @@ def refused(error: Exception, request: OrderRequest, order: Order | None) -> tup
     """What stood against an order, in the words of whoever refused it; `order` is our record of it."""
     tables = [views.message(f"{type(error).__name__}: {error}")]
     if isinstance(error, OrderDenied) and error.verdicts:
-        verdicts: tuple[object, ...] = error.verdicts
-        decision = Decision(order=request.describe(), limits_version=0, verdicts=verdicts)  # type: ignore[arg-type]
-        tables.append(views.decision(decision))
+        tables.append(views.verdicts(request.describe(), error.verdicts))  # type: ignore[arg-type]  # Verdicts
     if order is not None:
         tables.append(views.order(order))
     return tuple(tables)

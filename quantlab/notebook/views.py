@@ -13,6 +13,7 @@ from typing import Any
 
 from quantlab.control.effects import DeskStatus
 from quantlab.domain.decimals import plain
+from quantlab.domain.limits import Verdict
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
 from quantlab.domain.position import Fill
@@ -91,7 +92,12 @@ def book(view: BookView) -> Table:
 
 
 def decision(answer: Any) -> Table:
-    """Every rail: verdict, used, limit, headroom. `answer` is a `trading.decision.Decision`."""
+    """Every rail's answer to one order. `answer` is a `trading.decision.Decision`."""
+    return verdicts(answer.order, answer.verdicts)
+
+
+def verdicts(order: str, answers: Sequence[Verdict]) -> Table:
+    """Every rail: verdict, used, limit, headroom. `order` is the order in words; no answer denies it."""
     rows = [
         (
             each.rail,
@@ -102,13 +108,12 @@ def decision(answer: Any) -> Table:
             each.unit or None,
             each.reason,
         )
-        for each in answer.verdicts
+        for each in answers
     ]
     columns = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
-    headline = (
-        "allowed" if answer.allowed else f"DENIED by {', '.join(each.rail for each in answer.breaches)}"
-    )
-    return of_rows(columns, rows, title=f"{answer.order}: {headline}", empty="no rail answered: denied")
+    denied_by = ", ".join(each.rail for each in answers if not each.allowed)
+    headline = f"DENIED by {denied_by}" if denied_by else "allowed" if answers else "DENIED"
+    return of_rows(columns, rows, title=f"{order}: {headline}", empty="no rail answered: denied")
 
 
 def rails(functions: Sequence[Callable[..., object]]) -> Table:

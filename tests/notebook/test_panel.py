@@ -225,7 +225,8 @@ def test_a_refusal_is_in_the_words_of_who_refused() -> None:
     (rejected,) = pages.refused(OrderRejected(-2010, "no money", status=400, method="POST"), REQUEST, None)
 
     assert said.notes[0].startswith("OrderDenied: ")
-    assert table.title.endswith("DENIED by max_position")
+    assert table.title == f"{REQUEST.describe()}: DENIED by max_position"
+    assert len(table.rows) == 1
     assert "-2010 no money" in rejected.notes[0]
 
 

@@ -227,6 +227,17 @@ def test_an_explanation_shows_every_rail_and_names_those_that_deny() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("answers", "says"), [((), "DENIED"), ((Verdict(rail="price_age", allowed=True, reason=""),), "allowed")]
+)
+def test_an_order_that_no_rail_answered_is_denied(answers: tuple[Verdict, ...], says: str) -> None:
+    """As in `Decision.allowed`."""
+    decision = Decision(order="BUY 1", limits_version=1, verdicts=answers)
+
+    assert views.decision(decision).title == views.verdicts("BUY 1", answers).title == f"BUY 1: {says}"
+    assert decision.allowed == (says == "allowed")
+
+
 def test_every_rail_has_a_sentence_for_people() -> None:
     """`%ql rails` is made of the rails' own docstrings."""
     assert all(sentence.endswith(".") for _, sentence in views.rails(RAILS).rows)
