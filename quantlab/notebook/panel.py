@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quantlab.errors import QuantlabError
 from quantlab.notebook import pages, views
 from quantlab.notebook.controls import AS_LONG, Home, Page, as_addressed, close, toolkit
-from quantlab.notebook.faces import HealthFace, RailsFace
+from quantlab.notebook.faces import WIDGET_VIEW, HealthFace, RailsFace
 from quantlab.notebook.namespace import BusFace
 from quantlab.notebook.table import Table
 from quantlab.notebook.ticket import Ticket
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PERIOD_S = 1.0
 ALIVE = ("new", "starting", "running")
-VIEW = "application/vnd.jupyter.widget-view+json"
 REASON = "halted from the panel"
 HALT_TEXT = "HALT: no new order, cancel what is open"
 CLOSED = Table(notes=("this panel was closed; ql.panel() makes a new one",))
@@ -140,7 +139,7 @@ class Panel:
             return dict(CLOSED.bundle())
         bundle: dict[str, Any] = dict(self._fallback().bundle())
         self._home.post(self._on_display)
-        return bundle | {VIEW: self.widget.get_view_spec()}
+        return bundle | {WIDGET_VIEW: self.widget.get_view_spec()}
 
     def _fallback(self) -> Table:
         if self.closed:

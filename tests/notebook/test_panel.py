@@ -27,7 +27,8 @@ from quantlab.engine import Engine
 from quantlab.errors import InvalidField, OrderDenied, OrderOutcomeUnknown, OrderRejected
 from quantlab.notebook import pages, ticket
 from quantlab.notebook.controls import Home, Page
-from quantlab.notebook.panel import PAGES, TICKET, VIEW, Panel
+from quantlab.notebook.faces import WIDGET_VIEW
+from quantlab.notebook.panel import PAGES, TICKET, Panel
 from quantlab.notebook.table import Table
 from quantlab.notebook.ticket import AMOUNT, LIMIT, MARKET, Fields
 from quantlab.secret import Secret
@@ -532,8 +533,8 @@ async def test_the_panel_shows_itself_by_widget_by_html_and_by_text(panel: Panel
     """The text is the same for the same state: no address, no model id."""
     bundle = panel._repr_mimebundle_()
 
-    assert set(bundle) == {"text/plain", "text/html", VIEW}
-    assert bundle[VIEW]["model_id"] == panel.widget.model_id
+    assert set(bundle) == {"text/plain", "text/html", WIDGET_VIEW}
+    assert bundle[WIDGET_VIEW]["model_id"] == panel.widget.model_id
     assert bundle["text/plain"].startswith("quantlab panel\n")
     assert "trading" in bundle["text/plain"]
     assert bundle["text/plain"] == repr(panel)
@@ -588,7 +589,7 @@ async def test_a_closed_panel_leaves_no_widget_no_timer_and_no_task(engine: Engi
     assert asyncio.all_tasks() == tasks
     assert scheduled() == []
     assert "closed" in repr(panel)
-    assert VIEW not in panel._repr_mimebundle_()
+    assert WIDGET_VIEW not in panel._repr_mimebundle_()
 
 
 async def test_a_panel_stops_reading_when_its_engine_has_stopped_and_goes_on_with_another(
