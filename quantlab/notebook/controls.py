@@ -107,9 +107,9 @@ def as_addressed(widget: Any) -> None:
         answer_in_any_subshell(each.comm)
 
 
-def close(widget: Any, *, spare: Any = None) -> None:
+def close(widget: Any, *, spare: Any) -> None:
     """Close the widget and its parts, so that ipywidgets keeps none; `spare` is its owner's to close."""
-    kept = [] if spare is None else list(parts(spare))
+    kept = list(parts(spare))
     for each in list(parts(widget)):
         if not any(each is other for other in kept):
             each.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quantlab.errors import QuantlabError
 from quantlab.notebook import pages, views
 from quantlab.notebook.controls import AS_LONG, Home, Page, as_addressed, close, toolkit
-from quantlab.notebook.faces import WIDGET_VIEW, HealthFace, RailsFace
+from quantlab.notebook.faces import WIDGET_VIEW, RailsFace
 from quantlab.notebook.namespace import BusFace
 from quantlab.notebook.table import Table
 from quantlab.notebook.ticket import Ticket
@@ -27,10 +27,6 @@ ALIVE = ("new", "starting", "running")
 REASON = "halted from the panel"
 HALT_TEXT = "HALT: no new order, cancel what is open"
 CLOSED = Table(notes=("this panel was closed; ql.panel() makes a new one",))
-
-
-def _health(engine: Engine) -> Sequence[Table]:
-    return [HealthFace(lambda: engine, lambda: None).table()]
 
 
 def _orders(engine: Engine) -> Sequence[Table]:
@@ -51,9 +47,8 @@ def _rails(engine: Engine) -> Sequence[Table]:
     return [RailsFace(lambda: engine).table()]
 
 
-HEALTH = "health"  # the first page
+HEALTH = "health"  # the first tab, a widget that shows itself
 PAGES: dict[str, Callable[[Engine], Sequence[Table]]] = {
-    HEALTH: _health,
     "orders and fills": _orders,
     "subscriptions": _subscriptions,
     "client limits": _client_limits,
@@ -67,7 +62,7 @@ class Panel:
 
     Args:
         engine: The engine of this moment; a reload or another mode replaces it.
-        health: A widget that shows the health by itself, and stays its owner's.
+        health: The widget of the first tab; it shows itself, and stays its owner's.
 
     Attributes:
         widget: What is shown: HALT, the status, and the tabs.
@@ -75,7 +70,7 @@ class Panel:
         closed: True once `close` was called.
     """
 
-    def __init__(self, engine: Callable[[], Engine], health: Any = None) -> None:
+    def __init__(self, engine: Callable[[], Engine], health: Any) -> None:
         kit = toolkit()
         self.closed = False
         self._engine, self._health = engine, health
@@ -84,13 +79,13 @@ class Panel:
         self._timer: asyncio.TimerHandle | None = None
         self._static = Table()
         self._head = Page()
-        self._pages = {title: Page("not read yet") for title in PAGES if health is None or title != HEALTH}
+        self._pages = {title: Page("not read yet") for title in PAGES}
         self.ticket = Ticket(engine, self._home)
         self.halt_button = kit.Button(description=HALT_TEXT, button_style="danger", layout=dict(AS_LONG))
         read = [each.widget for each in self._pages.values()]
         self.tab = kit.Tab(
-            [*([] if health is None else [health]), *read, self.ticket.widget],
-            titles=[*PAGES, TICKET],
+            [health, *read, self.ticket.widget],
+            titles=[HEALTH, *PAGES, TICKET],
             selected_index=0,
         )
         self.widget = kit.VBox([kit.HBox([self.halt_button, self._head.widget]), self.tab], _view_count=0)
@@ -112,7 +107,7 @@ class Panel:
         title = self.tab.titles[self.tab.selected_index or 0]
         if title == TICKET:
             self.ticket.refresh()
-        elif title in self._pages:
+        elif title in PAGES:
             self._pages[title].show(as_of, *_read(PAGES[title], engine))
 
     def wake(self) -> None:

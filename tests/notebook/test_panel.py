@@ -80,9 +80,17 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-async def panel(engine: Engine) -> AsyncIterator[Panel]:
+async def health(engine: Engine) -> AsyncIterator[ipywidgets.Widget]:
+    """A widget that stands for the health widget."""
+    health = ipywidgets.HTML("mine")
+    yield health
+    health.close()
+
+
+@pytest.fixture
+async def panel(engine: Engine, health: ipywidgets.Widget) -> AsyncIterator[Panel]:
     """A panel with its ticket in front."""
-    panel = Panel(lambda: engine)
+    panel = Panel(lambda: engine, health)
     panel.tab.selected_index = list(panel.tab.titles).index(TICKET)
     yield panel
     panel.close()
@@ -481,12 +489,11 @@ async def test_each_page_shows_its_part_of_the_engine(engine: Engine, panel: Pan
     panel.ticket.button.click()
     await answered(panel)
     shown = {}
-    for index, title in enumerate(PAGES):
-        panel.tab.selected_index = index
+    for title in PAGES:
+        panel.tab.selected_index = list(panel.tab.titles).index(title)
         panel.refresh()
         shown[title] = text(panel._pages[title])
 
-    assert "venue health:" in shown["health"]
     assert "open orders: 1" in shown["orders and fills"]
     assert "&lt;mine&gt;" in shown["subscriptions"]
     assert "REQUEST_WEIGHT" in shown["client limits"]
@@ -512,7 +519,7 @@ async def test_a_quiet_panel_sends_nothing(panel: Panel) -> None:
 async def test_a_tab_that_is_opened_is_read_at_once(engine: Engine, panel: Panel) -> None:
     """And not before: what nobody looks at costs nothing."""
     before = text(panel._pages["rails usage"])
-    panel.tab.selected_index = list(PAGES).index("rails usage")
+    panel.tab.selected_index = list(panel.tab.titles).index("rails usage")
     await asyncio.sleep(0.2)
 
     assert before.strip() == "not read yet"
@@ -570,10 +577,12 @@ async def test_no_secret_is_in_the_state_of_any_widget(engine: Engine, panel: Pa
     assert engine.settings.api_secret.reveal() not in state
 
 
-async def test_a_closed_panel_leaves_no_widget_no_timer_and_no_task(engine: Engine) -> None:
+async def test_a_closed_panel_leaves_no_widget_no_timer_and_no_task(
+    engine: Engine, health: ipywidgets.Widget
+) -> None:
     """Also where it is closed while somebody types and while an order is on its way."""
     before, tasks = set(registry._instances), asyncio.all_tasks()
-    panel = Panel(lambda: engine)
+    panel = Panel(lambda: engine, health)
     panel._repr_mimebundle_()
     await typed(panel, quantity="0.01", price="58000")
     panel.ticket.button.click()
@@ -593,11 +602,11 @@ async def test_a_closed_panel_leaves_no_widget_no_timer_and_no_task(engine: Engi
 
 
 async def test_a_panel_stops_reading_when_its_engine_has_stopped_and_goes_on_with_another(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, health: ipywidgets.Widget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("quantlab.notebook.panel.PERIOD_S", 0.05)
     current = [engine]
-    panel = Panel(lambda: current[0])
+    panel = Panel(lambda: current[0], health)
     panel._repr_mimebundle_()
     await asyncio.sleep(0.1)
     alive = scheduled()
@@ -620,16 +629,15 @@ async def test_a_panel_stops_reading_when_its_engine_has_stopped_and_goes_on_wit
     assert "engine: running" in shown
 
 
-async def test_a_health_widget_that_was_given_stands_first_and_stays_its_owners(engine: Engine) -> None:
-    health = ipywidgets.HTML("mine")
-    panel = Panel(lambda: engine, health=health)
+async def test_the_health_widget_stands_first_and_stays_its_owners(
+    engine: Engine, health: ipywidgets.Widget
+) -> None:
+    panel = Panel(lambda: engine, health)
     first = panel.tab.children[0]
     panel.close()
-    open_still = health.comm is not None
-    health.close()
 
     assert first is health
-    assert open_still
+    assert health.comm is not None
 
 
 def scheduled() -> list[Any]:
