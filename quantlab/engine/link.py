@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.client.endpoints import cheaper_one_by_one
 from quantlab.binance.codec_rest import ExchangeInfo
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
@@ -36,7 +37,6 @@ STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
 BARRIER_S = 0.9
 DOUBT_S = 4.0
 USER_STREAM_S = 5.0
-CHEAPER = 13  # symbols, asked one by one, cost less than all at once
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
 
@@ -242,7 +242,7 @@ class Link:
         """
         client, cancelled, problems = self.halt_client, 0, []
         watched = tuple(self.feed.books)
-        if watched_only and len(watched) <= CHEAPER:
+        if watched_only and cheaper_one_by_one(watched):
             found = [order for symbol in watched for order in await client.open_orders(symbol)]
         else:
             found = await client.open_orders()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from quantlab.binance.client import BinanceClient
-from quantlab.binance.client.endpoints import ENDPOINTS, Effect
+from quantlab.binance.client.endpoints import ENDPOINTS, Effect, cheaper_one_by_one
 from quantlab.binance.signing import Credentials, sign_query
 from quantlab.binance.timing import VenueClock
 from quantlab.clock import ManualClock, SystemClock
@@ -503,3 +503,11 @@ async def test_an_exchange_info_that_is_not_understood_changes_nothing(
     with pytest.raises(UndecodableReply, match="GET /api/v3/exchangeInfo"):
         await client.exchange_info()
     assert client.limits.limits == before.limits == ()
+
+
+@pytest.mark.parametrize(("symbols", "cheaper"), [(1, True), (13, True), (14, False)])
+def test_looking_symbol_by_symbol_is_done_only_where_the_venue_takes_less_for_it(
+    symbols: int, cheaper: bool
+) -> None:
+    """The documented weights: 6 for one symbol's open orders, 80 for all of them."""
+    assert cheaper_one_by_one(["BTCUSDT"] * symbols) is cheaper

@@ -6,7 +6,7 @@ creates or enlarges exposure; reads and cancels always pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -87,3 +87,9 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         effect=Effect.EXPOSE, attempts=1,
     ),
 }  # fmt: skip
+
+
+def cheaper_one_by_one(symbols: Collection[str]) -> bool:
+    """Whether asking for each symbol's open orders costs less than asking for all there are, at once."""
+    endpoint = ENDPOINTS["open_orders"]
+    return sum(endpoint.cost({"symbol": each}) for each in symbols) < endpoint.cost({})
