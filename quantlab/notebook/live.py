@@ -74,9 +74,7 @@ class Live:
         """Let go of the widget; its views keep the last word (main thread, after the engine)."""
         if self._widget is not None:
             widget, self._widget = self._widget, None
-            layout = widget.layout
             lanes.forget(widget)
-            lanes.forget(layout)
 
     async def _push(self, engine: Engine) -> None:
         try:

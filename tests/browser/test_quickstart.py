@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 
+import nbformat
 from lab import ROOT, Lab
 from playwright.sync_api import BrowserContext, Page
 
 QUICKSTART = "01_quickstart.ipynb"
 HEALTH_CELL = 8
 WIDGETS = "@jupyter-widgets/jupyterlab-manager:plugin"
+STATE = "application/vnd.jupyter.widget-state+json"
 Picture = Callable[[Page, str], None]
 
 
@@ -78,15 +81,21 @@ def test_reopened_it_shows_the_saved_table_and_that_nothing_is_live(
 def test_reopened_with_its_widgets_it_is_a_snapshot_until_the_kernel_answers(
     lab: Lab, context: BrowserContext, picture: Picture
 ) -> None:
-    """Where widgets are saved the view is drawn again, and cannot be taken for a live one."""
+    """Where widgets are saved the view is drawn again, and cannot be taken for a live one.
+
+    What JupyterLab saved is small: the state that the browser kept of the last push.
+    """
     lab.set(WIDGETS, {"saveState": True})
     try:
         page = opened_again(lab, context, "saved.ipynb")
     finally:
         lab.set(WIDGETS, {"saveState": False})
+    kept = nbformat.read(lab.notebooks / "saved.ipynb", as_version=4).metadata["widgets"][STATE]
     page.wait_for_selector('.ql-health[data-mode="SNAPSHOT"]')
     shown = page.locator(".ql-health").inner_text()
 
+    assert len(json.dumps(kept, indent=1)) < 5 * 1_024
+    assert "seq" not in kept["state"]["quantlab-health"]["state"]["snapshot"]
     assert "SNAPSHOT: was OK" in shown
     assert "snapshot as of 20" in shown
     assert page.locator(".ql-halt").is_disabled()

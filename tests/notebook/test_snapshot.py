@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import zlib
 
+import ipywidgets
 import msgspec
 import pytest
 
 from quantlab.domain.venue import HealthState, Reason, VenueHealth
-from quantlab.engine.glance import Glance
-from quantlab.notebook.packing import bare, packed
-from quantlab.notebook.snapshot import snapshot
+from quantlab.engine.glance import NO_TOKEN_ASKED, Glance
+from quantlab.notebook.health_widget import MODEL_ID, NOT_SAVED, HealthWidget, saved
+from quantlab.notebook.packing import STATIC, packed
+from quantlab.notebook.snapshot import MEASURED, snapshot
 
 HEALTH = VenueHealth(
     sequence=7, venue="paper", level="L0 paper", state=HealthState.DEGRADED,
@@ -77,8 +82,56 @@ def test_a_venue_cannot_make_it_long_or_steer_what_shows_it() -> None:
 
 
 def test_the_packed_widget_is_small_and_means_the_same() -> None:
-    """Comments and needless blanks go, and nothing else: strings and blanks that say something stay."""
-    assert bare('  // gone\n  const a = "http://x"; // gone\n\n/* gone\n*/b') == 'const a="http://x";\nb'
-    assert bare(".a:not(.b) .c { --x: 1px solid; }") == ".a:not(.b) .c{--x: 1px solid;}"
-    assert bare("const f = (a) => `${a}  , ${b}`;") == "const f=(a)=>`${a}  , ${b}`;"
-    assert len(packed("health")) < 4_000
+    """Comments and needless blanks go; every text and every rule of the sources is in what is unpacked."""
+    code = packed("health")
+    data = re.search(r'atob\("([^"]+)"\)', code)
+    assert data
+    unpacked = zlib.decompress(base64.b64decode(data[1]), wbits=-15).decode()
+    script, style = ((STATIC / f"health.{kind}").read_text() for kind in ("js", "css"))
+    bare = re.sub(r"/\*\*.*?\*/|// .*", "", script)  # comments; no text of ours looks like one
+    said = re.findall(r"""("[^"\n]*"|`[^`]*`)""", bare)
+    colours = re.findall(r"#[0-9a-f]{3,6}\b", style)
+
+    assert len(said) > 50
+    assert [each for each in said if each not in unpacked] == []
+    assert len(colours) > 5
+    assert [each for each in colours if each not in unpacked] == []
+    assert "what is old is judged" not in unpacked
+    assert "//" not in unpacked
+    assert len(code) < 3_700
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\x1b", "\u202e", "é", "漢", "😀", "\ud800"])
+def test_a_saved_widget_is_under_5_kb_whatever_a_venue_says(character: str) -> None:
+    """Code and all, as a notebook file has it. Every text is as long as it can be, nothing was measured."""
+    long = character * 5_000
+    unmeasured = [Reason(code="NO_SAMPLE", text=f"{each}: {long}") for each in MEASURED]
+    health = msgspec.structs.replace(
+        HEALTH,
+        reasons=(*[Reason(code="X", text=long)] * 50, *unmeasured),
+        rtt_ms=None, message_age_ms=None, kernel_lag_ms=None,
+    )  # fmt: skip
+    worst = msgspec.structs.replace(
+        GLANCE, health=health, venue=long, problem=long, halt_reason=long, trading=f"HALTED: {long}",
+        halted=True, cancelled=1_000_000, actions=NO_TOKEN_ASKED,
+    )  # fmt: skip
+    widget = HealthWidget(lambda: snapshot(worst, 10**9), lambda _: {})
+    try:
+        state = ipywidgets.Widget.get_manager_state(widgets=[widget])
+    finally:
+        widget.close()
+    kept = state["state"][MODEL_ID]["state"]["snapshot"]
+
+    assert len(json.dumps(state, indent=1)) < 5 * 1_024
+    assert kept["trading"].startswith("HALTED: ")
+    assert (kept["state"], len(kept["reasons"]), set(kept["missing"])) == ("DEGRADED", 2, set(MEASURED))
+    assert all(each.endswith("…") for each in (kept["trading"], kept["problem"], kept["venue"]))
+
+
+def test_what_is_saved_of_a_usual_snapshot_is_whole_and_counts_nothing_up() -> None:
+    """Two equal runs are saved equal; a view shows all that it showed."""
+    first, second = (snapshot(GLANCE, number) for number in (1, 2))
+    kept = saved(first)
+
+    assert kept == saved(second)
+    assert kept == {name: value for name, value in first.items() if name not in NOT_SAVED}

@@ -94,7 +94,7 @@ function render({ model, el }) {
       shot = message;
       heard = performance.now();
       dead = false;
-      model.set("snapshot", shot); // stays in the browser: what is saved with the notebook is then the newest
+      model.set("snapshot", shot.saved); // stays in the browser: what is saved with the notebook is the newest
       draw();
     } else if (message.ref && message.ref === asked?.ref) {
       clearTimeout(asked.timer);
