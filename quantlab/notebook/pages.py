@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_FILLS = 20
 UNITS_MS = {"S": 1_000, "M": 60_000, "H": 3_600_000, "D": 86_400_000}
-AT_A_GLANCE = ("venue", "engine", "trading", "actions", "alarm")
+IN_HEADLINE = ("venue", "engine", "trading", "actions", "alarm")
 UNMEASURED = "not measured"
 
 
@@ -35,11 +35,11 @@ def as_of(clock: Clock) -> str:
     return f"as of {datetime.fromtimestamp(clock.now_ms() / 1_000, UTC):%H:%M:%S UTC, %Y-%m-%d}"
 
 
-def glance(engine: Engine) -> Table:
+def headline(engine: Engine) -> Table:
     """Venue, engine, trading and who may act, in one line; how long they may is in the status."""
     rows = dict(engine.status())
     rows["actions"] = rows["actions"].split("; ")[0]
-    said = (f"{label}: {rows[label]}" for label in AT_A_GLANCE if label in rows)
+    said = (f"{label}: {rows[label]}" for label in IN_HEADLINE if label in rows)
     return Table(notes=(" · ".join(said),))
 
 

@@ -103,7 +103,7 @@ class Panel:
         engine.catch_up()
         as_of = pages.as_of(engine.clock)
         self._static = pages.static(engine)
-        self._head.show(as_of, pages.glance(engine))
+        self._head.show(as_of, pages.headline(engine))
         title = self.tab.titles[self.tab.selected_index or 0]
         if title == TICKET:
             self.ticket.refresh()

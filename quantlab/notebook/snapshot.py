@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from quantlab.domain.text import printable
+from quantlab.domain.venue import HealthState, VenueHealth
 from quantlab.engine.glance import NO_TOKEN_ASKED, Glance
 from quantlab.health.signals import NO_SAMPLE
 
 VERSION = 1
 BUSY_MS = 500.0  # below that a kernel is at work, not blocked
 MEASURED = ("rtt_ms", "message_age_ms", "kernel_lag_ms")
-NO_HEALTH = dict.fromkeys(MEASURED, "no sample")
 MOST_REASONS = 6
 LONGEST = 200  # characters of one text: a venue's words may be long
 
@@ -27,9 +27,6 @@ def snapshot(glance: Glance, sequence: int) -> Snapshot:
 
     Durations are in milliseconds, `as_of_ms` is UTC ms, `sequence` grows with each.
     """
-    health = glance.health
-    reasons = () if health is None else health.reasons
-    said = [short(each.text) for each in reasons if each.code != NO_SAMPLE]
     busy_ms = glance.busy_ms or 0.0
     return {
         "v": VERSION,
@@ -38,12 +35,7 @@ def snapshot(glance: Glance, sequence: int) -> Snapshot:
         "problem": short(glance.problem),
         "venue": short(glance.venue),
         "level": glance.level,
-        "state": "UNKNOWN" if health is None else health.state.value,
-        "reasons": said[:MOST_REASONS] if health is not None else ["nothing was measured yet"],
-        **{name: _rounded(None if health is None else getattr(health, name)) for name in MEASURED},
-        "missing": _missing([each.text for each in reasons if each.code == NO_SAMPLE])
-        if health
-        else NO_HEALTH,
+        **_health(glance.health),
         "busy_ms": round(busy_ms) if busy_ms >= BUSY_MS else 0,
         "trading": short(glance.trading),
         "halted": glance.halted,
@@ -59,6 +51,24 @@ def short(text: str) -> str:
     """One printable line of at most 200 characters."""
     text = printable(text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _health(health: VenueHealth | None) -> dict[str, Any]:
+    """State, reasons, and what was measured."""
+    if health is None:
+        return {
+            "state": HealthState.UNKNOWN.value,
+            "reasons": ["nothing was measured yet"],
+            **dict.fromkeys(MEASURED),
+            "missing": dict.fromkeys(MEASURED, "no sample"),
+        }
+    said = [short(each.text) for each in health.reasons if each.code != NO_SAMPLE]
+    return {
+        "state": health.state.value,
+        "reasons": said[:MOST_REASONS],
+        **{name: _rounded(getattr(health, name)) for name in MEASURED},
+        "missing": _missing([each.text for each in health.reasons if each.code == NO_SAMPLE]),
+    }
 
 
 def _rounded(milliseconds: float | None) -> float | None:

@@ -50,7 +50,8 @@ def test_before_the_first_measurement_it_is_unknown() -> None:
     told = snapshot(msgspec.structs.replace(GLANCE, health=None), 1)
 
     assert (told["state"], told["reasons"]) == ("UNKNOWN", ["nothing was measured yet"])
-    assert told["rtt_ms"] is None
+    assert [told[each] for each in MEASURED] == [None] * 3
+    assert told["missing"] == dict.fromkeys(MEASURED, "no sample")
 
 
 @pytest.mark.parametrize(
