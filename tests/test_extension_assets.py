@@ -56,6 +56,21 @@ def test_the_build_is_whole() -> None:
     assert schema.read_bytes() == (EXTENSION / "schema" / "plugin.json").read_bytes(), REMEDY
 
 
+def test_halt_has_one_shortcut_and_another_on_macos() -> None:
+    """Accel is Ctrl, and Command on macOS, where Command Option H hides the other windows."""
+    schema = json.loads((BUILT / "schemas" / "quantlab" / "plugin.json").read_text(encoding="utf-8"))
+    (shortcut,) = schema["jupyter.lab.shortcuts"]
+    readme = (EXTENSION.parent / "README.md").read_text(encoding="utf-8")
+
+    assert shortcut == {
+        "command": "quantlab:halt",
+        "keys": ["Accel Alt H"],
+        "macKeys": ["Ctrl Alt H"],
+        "selector": "body",
+    }
+    assert "`Ctrl Alt H` (macOS: `Control Option H`)" in readme
+
+
 def test_the_build_names_no_machine() -> None:
     """No path of the machine that built it and no source map is in what we ship."""
     files = [path for path in BUILT.rglob("*") if path.is_file()]

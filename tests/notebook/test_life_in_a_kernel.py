@@ -13,6 +13,7 @@ from quantlab.trading.journal import read
 
 LOAD = "%load_ext quantlab"
 VENUE = "await ql.health.until_ok(); print(get_ipython().quantlab_notebook.engine._venue.pid)"
+BUY = 'print((await ql.orders.buy("BTCUSDT", "0.001")).state.value)'
 LEFT = """
 import asyncio, threading, psutil
 me = psutil.Process()
@@ -94,6 +95,23 @@ def test_an_interrupt_of_a_blocked_cell_leaves_venue_and_engine_alive(tmp_path: 
 
         assert psutil.pid_exists(pid)
         assert kernel.run("print((await ql.health.until_ok()).state.value)").lines[-1] == "OK"
+
+
+def listening(kernel: Kernel) -> set[tuple[str, int]]:
+    """Where the kernel's own process takes TCP connections; its venue is a process of its own."""
+    process = psutil.Process(kernel.manager.provisioner.pid)
+    return {tuple(each.laddr) for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+
+
+def test_the_kernel_takes_no_connection_that_it_did_not_take_before(tmp_path: Path) -> None:
+    """Loaded, shown, trading and halted: no TCP port more is open for anybody."""
+    with Kernel(tmp_path, {"GLASS_COCKPIT": "1"}) as kernel:
+        before = listening(kernel)
+        assert len(before) >= 5, "Jupyter's own"
+        for cell in (LOAD, VENUE, "ql.health", "ql.panel()", BUY, "%ql halt"):
+            shown = kernel.run(cell)
+            assert shown.status == "ok", shown.error
+            assert listening(kernel) == before
 
 
 @pytest.mark.timeout(120)

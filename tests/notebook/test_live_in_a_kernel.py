@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import queue
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from kernel import ROOT, Kernel
 from nbclient import NotebookClient
 
+from quantlab.home import HALT_FILE
 from quantlab.notebook.health_widget import MODEL_ID
 from quantlab.notebook.lanes import STATUS
 
@@ -123,6 +125,54 @@ def test_a_halt_on_the_control_channel_is_answered_while_a_cell_sleeps(any_kerne
     assert told[-1]["trading"] == "HALTED: from the test"
     assert told[-1]["busy_ms"] > 0, "and the cell still sleeps"
     assert "slept" in any_kernel.finish(cell).text
+
+
+def by_command(home: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "quantlab.cli", "halt", "from", "outside"],
+        env={**os.environ, "QUANTLAB_HOME": str(home)}, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+
+
+def by_file(home: Path) -> None:
+    (home / HALT_FILE).write_text("from outside")
+
+
+BLOCK = """
+import time
+from pathlib import Path
+while not Path("go on").exists():
+    time.sleep(0.02), sum(range(300_000))
+print("blocked until then; halted:", get_ipython().quantlab_notebook.engine.latch.is_set)
+"""
+
+
+@pytest.mark.parametrize("way", [by_command, by_file])
+def test_a_halt_from_outside_the_kernel_is_in_force_while_a_cell_blocks(
+    any_kernel: Kernel, tmp_path: Path, way: Callable[[Path], None]
+) -> None:
+    """Browsers are told that it is halted and that the kernel is busy; only then may the cell go on."""
+    cell = any_kernel.start(BLOCK)
+    before = seen(any_kernel, lambda status: status["busy_ms"] > 0)
+    way(tmp_path / "home")
+    after = seen(any_kernel, lambda status: status["halted"] and status["busy_ms"] > 0)
+    (tmp_path / "go on").touch()
+    shown = any_kernel.finish(cell)
+
+    assert not before["halted"]
+    assert after["trading"] == "HALTED: from outside"
+    assert after["busy_ms"] > before["busy_ms"], "one cell, blocking all the time"
+    assert shown.text == "blocked until then; halted: True\n"
+
+
+def seen(kernel: Kernel, wanted: Callable[[dict[str, Any]], bool], within_s: float = 30) -> dict[str, Any]:
+    """The first status that a browser gets which is so."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = next(filter(wanted, statuses(heard(kernel, 0.3))), None)
+        if found is not None:
+            return found
+    raise TimeoutError(f"no such status within {within_s} s")
 
 
 def test_the_widgets_halt_is_heard_while_a_cell_sleeps_where_there_are_subshells(any_kernel: Kernel) -> None:
