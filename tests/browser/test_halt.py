@@ -8,7 +8,6 @@ UTC milliseconds; browser, kernel and venue share one machine's clock.
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import urllib.request
@@ -22,7 +21,7 @@ from playwright.sync_api import Browser, Page
 
 LATE_MS = 250  # after the click no order may be accepted
 CANCELLED_MS = 1_000  # within that every cancel has reached the venue
-RATE = 20  # orders a second, at least
+RATE = 20  # orders a second: with fewer there is no storm
 RESTING = 5
 WINDOW_MS = 3_500  # between two storms, so that the venue's own order limit never answers first
 
@@ -171,9 +170,13 @@ WAYS = [shortcut, palette, button]
 def test_no_order_is_accepted_after_a_halt_in_a_storm(
     notebook: Notebook, venue: Venue, way: Callable[[Notebook], int], full: bool, picture: Picture
 ) -> None:
-    """A cell sends orders without a pause; 250 ms after the click the venue has accepted its last one."""
-    found = []
-    for _ in range(10 if full else 2):
+    """A cell sends orders without a pause; 250 ms after the click the venue has accepted its last one.
+
+    In every round; but one in which a slow machine sent less than `RATE` was no storm, and is not counted.
+    """
+    rounds, most_slow = (10, 3) if full else (2, 1)
+    found: dict[str, list[dict[str, float]]] = {"storms": [], "slow": []}
+    while len(found["storms"]) < rounds and len(found["slow"]) <= most_slow:
         before = len(venue.accepted())
         notebook.start(4)
         notebook.page.wait_for_timeout(800)
@@ -181,15 +184,16 @@ def test_no_order_is_accepted_after_a_halt_in_a_storm(
         notebook.finished(4)
         sent, seconds, refused = notebook.text(4).split(maxsplit=2)
         accepted = venue.accepted()[before:]
-        found.append({"late_ms": max(accepted) - clicked, "rate": round(int(sent) / float(seconds))})
+        rate, late_ms = int(sent) / float(seconds), max(accepted) - clicked
+        found["storms" if rate >= RATE else "slow"].append({"late_ms": late_ms, "rate": round(rate, 1)})
         assert "HALT" in refused, refused
-        assert len(accepted) >= int(sent) > 10, "there was a storm, and the venue saw it"
+        assert len(accepted) >= int(sent) > 10, "there were many orders, and the venue saw them"
+        assert late_ms <= LATE_MS, found
         picture(notebook.page, f"halt-storm-{way.__name__}")
         notebook.run(RESUME_CELL)
         notebook.page.wait_for_timeout(WINDOW_MS)
     print(f"storm, {way.__name__}: {found}")
-    assert all(each["late_ms"] <= LATE_MS for each in found), found
-    assert statistics.median(each["rate"] for each in found) >= RATE, found
+    assert len(found["storms"]) == rounds, found
 
 
 @pytest.mark.parametrize("way", WAYS)
