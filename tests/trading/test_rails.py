@@ -109,6 +109,27 @@ def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: s
     assert breaches(*BEYOND_IT[rail]) == [rail]
 
 
+@pytest.mark.parametrize(
+    ("rail", "last", "beyond"),
+    [
+        ("price_grid", order(price="1"), order(price="0.99")),
+        ("price_grid", order(price="1000000"), order(price="1000000.01")),
+        ("quantity_grid", order("0.002"), order("0.001")),
+        ("quantity_grid", order("100"), order("100.001")),
+        ("venue_notional", by_quote("5"), by_quote("4.99")),
+        ("venue_notional", by_quote("2000000"), by_quote("2000000.01")),
+    ],
+)
+def test_each_bound_of_the_instrument_is_the_last_that_passes(
+    rail: str, last: OrderRequest, beyond: OrderRequest
+) -> None:
+    """Least and most, of price, quantity and worth; what other rails say is not asked here."""
+    exposure = seen(instrument=msgspec.structs.replace(BTC, min_quantity=D("0.002")))
+
+    assert rail not in breaches(last, exposure)
+    assert rail in breaches(beyond, exposure)
+
+
 def test_every_rail_is_asked_even_after_a_breach() -> None:
     """A decision has one verdict per rail, in order, whatever the first of them says."""
     verdicts = decide(order("9", "90000"), seen(trading_state="HALTED", price_age_ms=None), LIMITS).verdicts
