@@ -10,9 +10,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.signing import Credentials
 from quantlab.clock import SystemClock
 from quantlab.config import Settings
 from quantlab.control.commands import CancelAll, Halt, Resume, SubmitOrder
@@ -34,6 +37,7 @@ from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.topics import FILL, TRADE
 from quantlab.trading.journal import load_key, read, verify
+from quantlab.trading.rails import Exposure, Rails
 from quantlab.trading.requests import limit_order, market_order
 from quantlab.trading.states import OrderState
 
@@ -322,3 +326,42 @@ async def test_a_halt_spends_little_of_what_the_venue_allows(
     after = await spent()
 
     assert 80 <= after - before <= 160, "one look at everything, and small ones"
+
+
+async def test_the_first_look_of_a_halt_and_the_last_are_at_symbols_that_nobody_watches_here(
+    start: Callable[..., Engine], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program of this account has an order there, and sends one more while the HALT goes on."""
+    monkeypatch.setattr("quantlab.engine.halting.LOOKS_S", (1.0, 1.0))
+    engine = start(settings, deterministic=False)
+    await engine.ready()
+    halting, key, secret = engine.halting, engine.settings.api_key, engine.settings.api_secret
+    assert key
+    assert secret is not None
+    assert "DOGEUSDT" not in engine.watched
+    seen = Exposure(
+        instrument=engine.portfolio.instruments["DOGEUSDT"], reference_price=Decimal("0.1"), price_age_ms=0
+    )
+    async with BinanceClient(
+        engine.settings.rest, clock=SystemClock(), credentials=Credentials(key, secret)
+    ) as elsewhere:
+
+        async def rest(name: str) -> None:
+            request = limit_order("BUY", "DOGEUSDT", "1000", "0.1")
+            request = msgspec.structs.replace(request, client_order_id=name)
+            _, permit = Rails().decide(request, seen, now_ns=time.monotonic_ns(), state_sequence=0)
+            assert permit is not None
+            await elsewhere.submit_order(request, permit)
+
+        await rest("before")
+        engine.halt("drill")
+        while halting.cancelled is None:
+            await asyncio.sleep(0.01)
+        first = halting.cancelled
+        await rest("late")
+        async with asyncio.timeout(15):
+            while halting.cancelled == first:
+                await asyncio.sleep(0.01)
+
+        assert (first, halting.cancelled) == (1, 2)
+        assert await elsewhere.open_orders() == []
