@@ -515,6 +515,24 @@ async def test_a_price_off_the_listed_grid_closes_its_symbol_and_no_other(
         await here.order(symbol="ETHUSDT", side="BUY", type="MARKET", quantity="0.1")
 
 
+@pytest.mark.parametrize("offset_ms", [-60_000, 60_000])
+async def test_a_clock_that_is_set_delays_nothing(
+    quiet: Any, client_of: Any, connect: Any, offset_ms: int
+) -> None:
+    """A venue that goes a minute wrong still shows what happens upstream at once, at its own time."""
+    real, _, two = quiet
+    async with (
+        mirrored(real.rest) as venue,
+        client_of(venue) as here,
+        connect(f"{venue.ws}/ws/btcusdt@trade") as trades,
+    ):
+        await here.control("faults", name="clock", offset_ms=offset_ms)
+        await two.order(side="SELL", type="MARKET", quantity="0.1")
+        event = await trades.receive()
+        lag_ms = event["T"] - venue.session.clock.now_ms()
+    assert -5_000 < lag_ms <= 0
+
+
 # --- before it begins
 
 

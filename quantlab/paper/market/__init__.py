@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from quantlab.clock import Clock
 from quantlab.domain.instrument import Instrument
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market.candles import Candle
@@ -58,6 +59,9 @@ class Market(Protocol):
 @runtime_checkable
 class Outside(Market, Protocol):
     """A market that comes from elsewhere, over a network: the one kind with work of its own to do."""
+
+    def follow(self, clock: Clock) -> None:
+        """Take the venue's time from this clock, which may be set and drift."""
 
     async def run(self) -> None:
         """Bring in what happens there, until cancelled."""

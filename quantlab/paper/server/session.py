@@ -21,7 +21,7 @@ import msgspec
 from quantlab.clock import Clock
 from quantlab.errors import EngineError
 from quantlab.paper.exchange import Exchange
-from quantlab.paper.market import Market
+from quantlab.paper.market import Market, Outside
 from quantlab.paper.queue import QueueModel
 from quantlab.paper.server.hub import Hub
 from quantlab.paper.server.injection import Injection
@@ -106,6 +106,8 @@ class Session:
                 commission=commission,
                 instruments=market.instruments,
             )
+        if isinstance(market, Outside):
+            market.follow(self.clock)
         market.open(self.exchange, self.time_ms)
         self.publish()
         if not hold:

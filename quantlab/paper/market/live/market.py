@@ -44,7 +44,7 @@ class LiveMarket:
         self._clock = clock
         self.mirror = Mirror(endpoints_of(upstream), clock=clock, sink=self._take, settings=settings)
         self._candles: dict[str, list[Candle]] = {}
-        self._waiting: deque[tuple[int, DepthUpdate | Trade]] = deque()
+        self._waiting: deque[DepthUpdate | Trade] = deque()
         self._ids: dict[str, _Ids] = {}
         self._shown: dict[str, str] = {}  # the state of each symbol here
         self._broken: set[str] = set()
@@ -81,6 +81,10 @@ class LiveMarket:
             raise
         return market
 
+    def follow(self, clock: Clock) -> None:
+        """Say this clock's time of everything that is mirrored."""
+        self._clock = clock
+
     async def run(self) -> None:
         """Bring in what happens upstream, until cancelled."""
         await self.mirror.run()
@@ -104,15 +108,12 @@ class LiveMarket:
         """At once, where something came in or a symbol is to be closed or opened."""
         if not self._running:
             return None
-        if self._waiting:
-            return self._waiting[0][0]
-        return 0 if self._turn() is not None else None
+        return 0 if self._waiting or self._turn() is not None else None
 
     def act(self, exchange: Exchange) -> Sequence[Frame]:
         """Mirror one event, or close or open one symbol."""
         if self._waiting:
-            at_ms, event = self._waiting.popleft()
-            self._perform(exchange, event, at_ms)
+            self._perform(exchange, self._waiting.popleft(), self._clock.now_ms())
         elif (turn := self._turn()) is not None:
             symbol, status = turn
             if symbol in self.mirror.lost and status != CLOSED:
@@ -138,7 +139,7 @@ class LiveMarket:
             self._waiting.clear()
             self.mirror.drop("this venue does not keep up with the upstream")
             return
-        self._waiting.append((self._clock.now_ms(), event))
+        self._waiting.append(event)
 
     def _turn(self) -> tuple[str, str] | None:
         """The next symbol to close or open, and its new state."""
