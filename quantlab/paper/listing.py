@@ -7,7 +7,6 @@ accounts: funds and order states are the exchange's.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -25,8 +24,6 @@ from quantlab.paper.tapebook import Diff, TapeBook, UnitLevels
 from quantlab.paper.triggers import Triggers
 from quantlab.paper.units import Grid
 
-PRINTS_KEPT = 1000  # what `GET /api/v3/trades` may ask for at most
-
 Levels = list[tuple[Decimal, Decimal]]
 TapeLevels = Iterable[tuple[Decimal | str, Decimal | str]]
 
@@ -42,7 +39,7 @@ class Listing:
 
     __slots__ = (
         "_average", "_book", "_first_id", "_prevented_id", "_queue_model", "_tape", "_trade_id",
-        "_update_id", "filters", "grid", "last", "printed", "prints", "symbol", "triggers",
+        "_update_id", "filters", "grid", "last", "printed", "symbol", "triggers",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +56,6 @@ class Listing:
         self.printed: list[int] = []
         self._average = Average(self.rules.average_minutes)
         self._prevented_id = -1
-        self.prints: deque[TradePrint] = deque(maxlen=PRINTS_KEPT)
         self._book = OrderBook()
         self._tape: TapeBook | None = None
         self._queue_model = queue_model
@@ -199,16 +195,14 @@ class Listing:
         now_ms: int,
         taker_order_id: int = 0,
     ) -> TradePrint:
-        """A public trade, remembered."""
+        """A public trade; its price and volume are remembered."""
         self.last = price
         self._average.add(price, self.grid.base_units(quantity) or 0, now_ms)
         if self.triggers:
             self.printed.append(price)
-        printed = TradePrint(
+        return TradePrint(
             self.symbol, trade_id, self.grid.price(price), quantity, buyer_is_maker, now_ms, taker_order_id
         )
-        self.prints.append(printed)
-        return printed
 
     # --- the tape
 

@@ -13,7 +13,7 @@ from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import Side
 from quantlab.domain.position import Balance
 from quantlab.paper.accounts import Account, Ledger
-from quantlab.paper.events import Refused, TradePrint
+from quantlab.paper.events import Refused
 from quantlab.paper.filters import MANDATORY, UNKNOWN_SYMBOL
 from quantlab.paper.listing import Levels, Listing
 from quantlab.paper.orders import Amendment, Fees, ListState, OrderState, OwnTrade, PreventedMatch
@@ -198,11 +198,6 @@ class Reads:
         """Last update id, bids, asks: (price, quantity) of the best `limit` prices, best first."""
         listing = self._listing(symbol)
         return listing.update_id, listing.depth(Side.BUY, limit), listing.depth(Side.SELL, limit)
-
-    def recent_trades(self, symbol: str, limit: int) -> list[TradePrint]:
-        """The last public trades, oldest first; the last 1000 are kept."""
-        prints = self._listing(symbol).prints
-        return list(prints)[-limit:] if limit > 0 else []
 
     def best(self, symbol: str) -> tuple[Decimal | None, Decimal | None, Decimal | None, Decimal | None]:
         """Bid, its quantity, ask, its quantity; None where a side is empty."""

@@ -95,7 +95,7 @@ def picture(exchange: Exchange) -> str:
         [
             [(exchange.balances(each), exchange.open_orders(each)) for each in accounts],
             [
-                (exchange.depth(each, 1000), exchange.recent_trades(each, 1000))
+                (exchange.depth(each, 1000), exchange.last_price(each), exchange.average_price(each, 10**9))
                 for each in exchange.instruments
             ],
             [exchange.trades(each, symbol) for each in accounts for symbol in exchange.instruments],
@@ -486,7 +486,6 @@ def test_trades_are_found_by_trade_id_and_by_order(exchange: Exchange) -> None:
     assert ids(from_id=2, limit=2) == [2, 3]
     assert ids(order_id=orders[2]) == [3]
     assert [each.is_maker for each in exchange.trades("ada", "BTCUSDT")] == [True] * 5
-    assert [each.trade_id for each in exchange.recent_trades("BTCUSDT", 2)] == [4, 5]
 
 
 def test_the_memory_of_closed_orders_is_bounded() -> None:
