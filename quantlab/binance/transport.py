@@ -23,7 +23,7 @@ from quantlab.errors import ConfigError, EngineStopped, Halted, WrongThread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CONNECTIONS = 16
+CONNECTIONS = 8
 LARGEST_BODY = 32 << 20  # bytes, decoded; the largest reply of the venue has 10 MB
 HEADERS = {"User-Agent": "quantlab", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 

@@ -13,7 +13,7 @@ from quantlab.binance.client import BinanceClient
 from quantlab.binance.http1 import Broken
 from quantlab.binance.pool import Pool
 from quantlab.binance.signing import Credentials
-from quantlab.binance.transport import Lost, Reply, Transport
+from quantlab.binance.transport import CONNECTIONS, Lost, Reply, Transport
 from quantlab.clock import SystemClock
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
@@ -138,13 +138,13 @@ async def test_a_caller_that_goes_away_takes_its_connection_with_it(stub: Any, p
 
 
 async def test_a_time_out_frees_the_place_that_it_held(stub: Any, play: SimpleNamespace) -> None:
-    """Sixteen that hang, then sixteen that do not."""
+    """As many as there are connections hang, then as many do not."""
     stub.answer = play.raw(b"", then="hang")
     transport = Transport(stub.base, timeout_s=0.2)
-    lost = await asyncio.gather(*(transport.exchange("GET", "/", lambda: "") for _ in range(16)))
+    lost = await asyncio.gather(*(transport.exchange("GET", "/", lambda: "") for _ in range(CONNECTIONS)))
     assert all(isinstance(each, Lost) and each.timed_out and each.sent for each in lost)
     stub.answer = play.reply({})
-    replies = await asyncio.gather(*(transport.exchange("GET", "/", lambda: "") for _ in range(16)))
+    replies = await asyncio.gather(*(transport.exchange("GET", "/", lambda: "") for _ in range(CONNECTIONS)))
     await transport.aclose()
 
     assert all(isinstance(each, Reply) for each in replies)
