@@ -66,7 +66,7 @@ class Gate:
         prevention = order.prevention or listing.rules.default_prevention
         own = own_orders(owner, listing, self._records, prevention)
         lots, unspent = _size(listing, order.side, ticket, own)
-        return VenueOrder(
+        return VenueOrder.of(
             order,
             order_id=order_id,
             account=owner,

@@ -25,30 +25,19 @@ ANY_PRICE = -(1 << 200)  # below every key: a market order crosses everything
 SWEEP_AFTER = 64  # cancelled orders that a price may keep before they are swept out
 
 
-class Order:
+class Order(msgspec.Struct, eq=False):
     """One order in a book. `price` in ticks (None at market), `remaining` in lots.
 
     What happens when a taker meets an order of its own `owner` is the taker's `prevention`; an
     order of None belongs to nobody.
     """
 
-    __slots__ = ("order_id", "owner", "prevention", "price", "remaining", "side")
-
-    def __init__(  # noqa: PLR0917  # by the million: keywords cost more
-        self,
-        order_id: int,
-        owner: object,
-        side: Side,
-        price: int | None,
-        remaining: int,
-        prevention: Prevention = Prevention.EXPIRE_MAKER,
-    ) -> None:
-        self.order_id = order_id
-        self.owner = owner
-        self.side = side
-        self.price = price
-        self.remaining = remaining
-        self.prevention = prevention
+    order_id: int
+    owner: object
+    side: Side
+    price: int | None
+    remaining: int
+    prevention: Prevention = Prevention.EXPIRE_MAKER
 
 
 class Prevented(NamedTuple):

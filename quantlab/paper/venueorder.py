@@ -5,6 +5,9 @@ State only: what happens to it is `floor`'s. In whole ticks, lots and units.
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Self
+
 from quantlab.domain.instrument import ZERO
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.paper.accounts import Account
@@ -16,7 +19,7 @@ from quantlab.paper.units import Grid
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_NEW})
 
 
-class VenueOrder(Order):
+class VenueOrder(Order, eq=False, kw_only=True):
     """An order with everything an answer shows.
 
     Attributes:
@@ -31,15 +34,39 @@ class VenueOrder(Order):
         booked: It rests in the book.
     """
 
-    __slots__ = (
-        "account", "amends", "asset", "booked", "client_order_id", "created_ms", "delta", "executed",
-        "expiry_reason", "extreme", "grid", "held", "lots", "order_list", "paid", "prevented",
-        "prevented_match_id", "quote_quantity", "status", "stop", "strategy_id", "strategy_type",
-        "time_in_force", "trailing_ms", "type", "unspent", "updated_ms", "waiting", "working_ms",
-    )  # fmt: skip
+    account: Account
+    grid: Grid
+    asset: str
+    type: OrderKind
+    time_in_force: TimeInForce
+    lots: int
+    quote_quantity: Decimal | None
+    client_order_id: str
+    strategy_id: int | None
+    strategy_type: int | None
+    created_ms: int
+    updated_ms: int
+    stop: int | None
+    delta: int | None
+    unspent: bool = False
+    executed: int = 0
+    prevented: int = 0
+    paid: int = 0
+    held: int = 0
+    amends: int = 0
+    status: Status = Status.NEW
+    working_ms: int | None = None
+    extreme: int | None = None
+    trailing_ms: int | None = None
+    waiting: bool = False
+    booked: bool = False
+    prevented_match_id: int | None = None
+    expiry_reason: str = ""
+    order_list: OrderList | None = None
 
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         order: NewOrder,
         *,
         order_id: int,
@@ -52,32 +79,32 @@ class VenueOrder(Order):
         client_order_id: str,
         now_ms: int,
         unspent: bool = False,
-    ) -> None:
-        super().__init__(order_id, account, order.side, price, lots, prevention)
-        self.account = account
-        self.grid = grid
-        self.type = order.type
-        self.time_in_force = order.time_in_force or TimeInForce.GTC  # what Binance answers at market
-        self.lots = lots
-        self.quote_quantity = order.quote_quantity
-        self.client_order_id = client_order_id
-        self.strategy_id = order.strategy_id
-        self.strategy_type = order.strategy_type
-        self.executed = self.prevented = self.paid = self.held = self.amends = 0
-        self.status = Status.NEW
-        self.created_ms = self.updated_ms = now_ms
-        self.working_ms: int | None = None
-        self.unspent = unspent
-        self.stop = stop
-        self.delta = order.trailing_delta
-        self.extreme: int | None = None
-        self.trailing_ms: int | None = None
-        self.waiting = self.booked = False
-        self.prevented_match_id: int | None = None
-        self.expiry_reason = ""
-        self.order_list: OrderList | None = None
+    ) -> Self:
+        """The order that a request describes, in whole numbers."""
         listed = grid.instrument
-        self.asset = listed.quote if order.side is Side.BUY else listed.base
+        return cls(
+            order_id=order_id,
+            owner=account,
+            side=order.side,
+            price=price,
+            remaining=lots,
+            prevention=prevention,
+            account=account,
+            grid=grid,
+            asset=listed.quote if order.side is Side.BUY else listed.base,
+            type=order.type,
+            time_in_force=order.time_in_force or TimeInForce.GTC,  # what Binance answers at market
+            lots=lots,
+            quote_quantity=order.quote_quantity,
+            client_order_id=client_order_id,
+            strategy_id=order.strategy_id,
+            strategy_type=order.strategy_type,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            stop=stop,
+            delta=order.trailing_delta,
+            unspent=unspent,
+        )
 
     @property
     def symbol(self) -> str:
