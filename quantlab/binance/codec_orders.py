@@ -1,7 +1,7 @@
-"""Orders to REST parameters, and the venue's answers about orders to domain values.
+"""The venue's answers about single orders, to domain values.
 
-Pure, and strict in the same way as `rest_shapes`. An acknowledgement is matched against the order
-it answers; "taken" is all that it ever says.
+Pure, and strict in the same way as `rest_shapes`; `encode_orders` is the way out. An acknowledgement
+is matched against the order it answers; "taken" is all that it ever says.
 """
 
 from __future__ import annotations
@@ -17,31 +17,17 @@ from quantlab.binance.rest_shapes import (
     amount,
     decode,
 )
-from quantlab.domain.decimals import plain, positive
 from quantlab.domain.orders import AccountTrade, OrderAck, OrderRequest, OrderSnapshot
 from quantlab.errors import UndecodableReply
-
-
-def encode_order(request: OrderRequest) -> dict[str, str]:
-    """The parameters of a new order, numbers as plain text. A float is refused.
-
-    Source: Binance spot REST API, "New order (TRADE)".
-    """
-    params = {"symbol": request.symbol, "side": request.side.value, "type": request.type.value}
-    if request.time_in_force is not None:
-        params["timeInForce"] = request.time_in_force.value
-    if request.quantity is not None:
-        params["quantity"] = plain(positive(request.quantity, "quantity"))
-    if request.quote_quantity is not None:
-        params["quoteOrderQty"] = plain(positive(request.quote_quantity, "quote_quantity"))
-    if request.price is not None:
-        params["price"] = plain(positive(request.price, "price"))
-    return params | {"newClientOrderId": request.client_order_id, "newOrderRespType": "FULL"}
+from quantlab.frames import Rows
 
 
 def decode_ack(body: bytes, request: OrderRequest) -> OrderAck:
     """The acknowledgement of exactly `request`; an answer about another order is undecodable."""
-    ack = decode(body, AckReply)
+    return ack_of(decode(body, AckReply), request)
+
+
+def ack_of(ack: AckReply, request: OrderRequest) -> OrderAck:
     if (ack.symbol, ack.client_order_id) != (request.symbol, request.client_order_id):
         raise UndecodableReply("the acknowledgement names another order")
     return OrderAck(
@@ -60,29 +46,42 @@ def decode_order(body: bytes) -> OrderSnapshot:
     return _order(decode(body, OrderReply))
 
 
-def decode_orders(body: bytes) -> list[OrderSnapshot]:
-    """Open orders as a query answers them."""
-    return [_order(each) for each in decode(body, tuple[OrderReply, ...])]
+def decode_orders(body: bytes) -> Rows[OrderSnapshot]:
+    """Orders as a query answers them."""
+    orders = [_order(each) for each in decode(body, tuple[OrderReply, ...])]
+    return Rows(orders, of=OrderSnapshot, index="created")
 
 
-def decode_cancelled(body: bytes) -> OrderSnapshot:
-    """One order after its cancel; the reply does not say when the order was made."""
-    return _cancelled(decode(body, CancelledReply))
+def decode_cancelled(
+    body: bytes | msgspec.Raw, client_order_id: str = "", order_id: int | None = None
+) -> OrderSnapshot:
+    """One order after its cancel; the reply does not say when the order was made.
+
+    An order of a list takes its whole list with it, and the reply is the list's: the order that was
+    asked for is found in it by its ids.
+    """
+    reports = decode(body, CancelledListReply).order_reports
+    if reports is None:
+        return _cancelled(decode(body, CancelledReply))
+    for each in reports:
+        if each.orig_client_order_id == client_order_id if order_id is None else each.order_id == order_id:
+            return _cancelled(each)
+    raise UndecodableReply("the cancelled list does not hold the order")
 
 
-def decode_all_cancelled(body: bytes) -> list[OrderSnapshot]:
+def decode_all_cancelled(body: bytes) -> Rows[OrderSnapshot]:
     """Every order that a cancel-all took out, those of order lists included."""
-    snapshots = []
+    snapshots: Rows[OrderSnapshot] = Rows(of=OrderSnapshot, index="updated")
     for entry in decode(body, tuple[msgspec.Raw, ...]):
         reports = decode(entry, CancelledListReply).order_reports
         rows = (decode(entry, CancelledReply),) if reports is None else reports
-        snapshots += [_cancelled(each) for each in rows]
+        snapshots.extend(_cancelled(each) for each in rows)
     return snapshots
 
 
-def decode_account_trades(body: bytes) -> list[AccountTrade]:
+def decode_account_trades(body: bytes) -> Rows[AccountTrade]:
     """The account's own trades, oldest first."""
-    return [
+    trades = [
         AccountTrade(
             symbol=each.symbol,
             trade_id=each.id,
@@ -98,6 +97,7 @@ def decode_account_trades(body: bytes) -> list[AccountTrade]:
         )
         for each in decode(body, tuple[AccountTradeReply, ...])
     ]
+    return Rows(trades, of=AccountTrade, index="time")
 
 
 def _order(order: OrderReply) -> OrderSnapshot:
@@ -126,4 +126,9 @@ def _snapshot(
         status=order.status,
         created_ms=created_ms,
         updated_ms=updated_ms,
+        order_list_id=order.order_list_id,
+        stop_price=amount(order.stop_price) or None,
+        trailing_delta=order.trailing_delta,
+        iceberg_quantity=amount(order.iceberg_qty) or None,
+        self_trade=order.self_trade_prevention_mode,
     )

@@ -8,6 +8,7 @@ amount raises `UndecodableReply`. Money is `Decimal` from the venue's text, neve
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -32,6 +33,10 @@ from quantlab.domain.instrument import Instrument
 from quantlab.domain.market import BookTicker, DepthSnapshot, Kline, Trade
 from quantlab.domain.position import AccountInfo, Balance
 from quantlab.errors import UndecodableReply
+from quantlab.frames import ByName, Rows, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EARLIEST_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z, when the venue was not there yet
 LATEST_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z
@@ -46,6 +51,32 @@ class ExchangeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     instruments: dict[str, Instrument]
     rate_limits: tuple[RateLimit, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """One line per symbol: its grid and bounds."""
+        return frame(self.instruments.values(), columns=Instrument.__struct_fields__, index="symbol")
+
+
+class OrderBook(DepthSnapshot, frozen=True, kw_only=True):
+    """The book as REST answers it, which is also a table."""
+
+    def frame(self) -> pd.DataFrame:
+        """One line per level, best first: side (bid, ask), price and quantity as exact numbers."""
+        sides = (("bid", self.bids), ("ask", self.asks))
+        rows = [
+            {"side": side, "price": Decimal(price), "quantity": Decimal(quantity)}
+            for side, levels in sides
+            for price, quantity in levels
+        ]
+        return frame(rows, columns=("side", "price", "quantity"))
+
+
+class Account(AccountInfo, frozen=True, kw_only=True):
+    """The account as REST answers it, which is also a table."""
+
+    def frame(self) -> pd.DataFrame:
+        """One line per asset: free and locked."""
+        return frame(self.balances, columns=("asset", "free", "locked"), index="asset")
 
 
 def decode_error(body: bytes) -> tuple[int, str]:
@@ -84,15 +115,15 @@ def decode_exchange_info(body: bytes) -> ExchangeInfo:
     )
 
 
-def decode_depth(body: bytes, symbol: str) -> DepthSnapshot:
+def decode_depth(body: bytes, symbol: str) -> OrderBook:
     """The book; the reply does not name its symbol, the request does."""
     depth = decode(body, DepthReply)
-    return DepthSnapshot(symbol=symbol, last_update_id=depth.last_update_id, bids=depth.bids, asks=depth.asks)
+    return OrderBook(symbol=symbol, last_update_id=depth.last_update_id, bids=depth.bids, asks=depth.asks)
 
 
-def decode_trades(body: bytes, symbol: str) -> list[Trade]:
+def decode_trades(body: bytes, symbol: str) -> Rows[Trade]:
     """Public trades, oldest first; `event_ms` is the trade's own time."""
-    return [
+    trades = [
         Trade(
             symbol=symbol,
             trade_id=each.id,
@@ -104,11 +135,12 @@ def decode_trades(body: bytes, symbol: str) -> list[Trade]:
         )
         for each in decode(body, tuple[TradeReply, ...])
     ]
+    return Rows(trades, of=Trade, index="trade", leave=("event_ms",))
 
 
-def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> list[Kline]:
+def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> Rows[Kline]:
     """Candles, oldest first. A candle is closed where its `close_ms` is before `now_ms` (venue time)."""
-    return [
+    klines = [
         Kline(
             symbol=symbol,
             interval=interval,
@@ -126,6 +158,7 @@ def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> list[
         )
         for each in decode(body, tuple[KlineReply, ...])
     ]
+    return Rows(klines, of=Kline, index="open_time", leave=("event_ms",))
 
 
 def decode_price(body: bytes) -> Decimal:
@@ -133,9 +166,10 @@ def decode_price(body: bytes) -> Decimal:
     return amount(decode(body, PriceReply).price)
 
 
-def decode_prices(body: bytes) -> dict[str, Decimal]:
+def decode_prices(body: bytes) -> ByName[Decimal]:
     """The last price of every symbol."""
-    return {each.symbol: amount(each.price) for each in decode(body, tuple[PriceReply, ...])}
+    prices = {each.symbol: amount(each.price) for each in decode(body, tuple[PriceReply, ...])}
+    return ByName(prices, column="price")
 
 
 def decode_book_ticker(body: bytes, received_ms: int) -> BookTicker:
@@ -143,17 +177,18 @@ def decode_book_ticker(body: bytes, received_ms: int) -> BookTicker:
     return _book_ticker(decode(body, BookTickerReply), received_ms)
 
 
-def decode_book_tickers(body: bytes, received_ms: int) -> dict[str, BookTicker]:
+def decode_book_tickers(body: bytes, received_ms: int) -> ByName[BookTicker]:
     """Best bid and ask of every symbol."""
-    return {
+    tickers = {
         each.symbol: _book_ticker(each, received_ms) for each in decode(body, tuple[BookTickerReply, ...])
     }
+    return ByName(tickers, of=BookTicker)
 
 
-def decode_account(body: bytes) -> AccountInfo:
+def decode_account(body: bytes) -> Account:
     """The whole account, assets at zero included."""
     account = decode(body, AccountReply)
-    return AccountInfo(
+    return Account(
         balances=tuple(
             Balance(asset=each.asset, free=amount(each.free), locked=amount(each.locked))
             for each in account.balances

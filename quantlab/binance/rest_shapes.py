@@ -146,6 +146,11 @@ class OrderReply(Wire):
     time: int
     update_time: int
     orig_quote_order_qty: Decimal = ZERO
+    order_list_id: int = -1
+    stop_price: Decimal = ZERO
+    trailing_delta: int | None = None
+    iceberg_qty: Decimal = ZERO
+    self_trade_prevention_mode: str | None = None
 
 
 class CancelledReply(Wire):
@@ -162,6 +167,31 @@ class CancelledReply(Wire):
     type: str
     side: str
     orig_quote_order_qty: Decimal = ZERO
+    order_list_id: int = -1
+    stop_price: Decimal = ZERO
+    trailing_delta: int | None = None
+    iceberg_qty: Decimal = ZERO
+    self_trade_prevention_mode: str | None = None
+
+
+class ListedReply(Wire):
+    order_id: int
+    client_order_id: str
+
+
+class OrderListReply(Wire):
+    order_list_id: int
+    contingency_type: str
+    list_status_type: str
+    list_order_status: str
+    list_client_order_id: str
+    transaction_time: int
+    symbol: str
+    orders: tuple[ListedReply, ...]
+
+
+class ReportsReply(Wire):
+    order_reports: tuple[msgspec.Raw, ...]
 
 
 class CancelledListReply(Wire):

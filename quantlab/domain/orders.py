@@ -199,6 +199,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
 class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One order as a query answers it (openOrders, order status).
 
+    `order_list_id` is -1 outside a list; the last four are None where the order has none.
+
     Source: Binance spot REST API, "Query order (USER_DATA)".
     """
 
@@ -216,6 +218,11 @@ class OrderSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     created_ms: int | None  # None in the answer to a cancel, which does not say
     updated_ms: int
+    order_list_id: int = NO_ORDER_ID
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
+    iceberg_quantity: Decimal | None = None
+    self_trade: str | None = None
 
 
 class AccountTrade(msgspec.Struct, frozen=True, kw_only=True):

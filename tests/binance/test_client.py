@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from quantlab.binance.client import BinanceClient
-from quantlab.binance.client.endpoints import ENDPOINTS, Effect, cheaper_one_by_one
+from quantlab.binance.client.endpoints import ENDPOINTS, cheaper_one_by_one
 from quantlab.binance.signing import Credentials, sign_query
 from quantlab.binance.timing import VenueClock
 from quantlab.clock import ManualClock, SystemClock
@@ -56,41 +55,6 @@ TABLE: list[tuple[str, tuple[Any, ...], dict[str, Any], str, int]] = [
     ("cancel_order", ("BTCUSDT",), {"client_order_id": "q-1"}, "DELETE /api/v3/order", 0),
     ("cancel_all", ("BTCUSDT",), {}, "DELETE /api/v3/openOrders", 0),
 ]
-
-
-def test_the_client_has_these_methods_and_no_others() -> None:
-    """Every method that asks the venue for something stands in the table of endpoints, once."""
-    public = {name for name, _ in inspect.getmembers(BinanceClient, inspect.iscoroutinefunction)}
-
-    assert {name for name in public if not name.startswith("_")} - {"aclose", "sync_clock"} == set(ENDPOINTS)
-    assert {name for name, *_ in TABLE} | {"submit_order"} == set(ENDPOINTS)
-
-
-def test_only_what_creates_exposure_is_gated_and_nothing_that_changes_is_repeated() -> None:
-    """HALT stops new orders alone; only reads may be asked again."""
-    assert [name for name, each in ENDPOINTS.items() if each.effect is Effect.EXPOSE] == ["submit_order"]
-    for each in ENDPOINTS.values():
-        assert (each.effect is Effect.READ) == (each.verb == "GET")
-        assert each.effect is Effect.READ or (each.attempts == 1 and each.signed and each.free)
-
-
-@pytest.mark.parametrize("name", ENDPOINTS)
-def test_every_method_states_its_weight_and_its_source(name: str) -> None:
-    """The docstring names the weight that the table knows, and the page of the document."""
-    text = inspect.getdoc(getattr(BinanceClient, name)) or ""
-
-    assert 'Source: Binance spot REST API, "' in text
-    assert "Raises:" in text
-    stated = {
-        int(number) for part in re.findall(r"Weight: ([^.]*)\.", text) for number in re.findall(r"\d+", part)
-    }
-    endpoint = ENDPOINTS[name]
-    known = {
-        endpoint.weight,
-        endpoint.weight_all or endpoint.weight,
-        *(weight for _, weight in endpoint.weight_by_limit),
-    }
-    assert known <= stated
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantlab.binance import codec_orders, codec_rest
+from quantlab.binance import codec_orders, codec_rest, encode_orders
+from quantlab.binance.codec_rest import Account, OrderBook
 from quantlab.binance.limits import LimitUsage, RateLimit
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.market import BookTicker, DepthSnapshot, Kline, Trade
+from quantlab.domain.market import BookTicker, Kline, Trade
 from quantlab.domain.orders import (
     AccountTrade,
     OrderAck,
@@ -25,7 +26,7 @@ from quantlab.domain.orders import (
     Side,
     TimeInForce,
 )
-from quantlab.domain.position import AccountInfo, Balance
+from quantlab.domain.position import Balance
 from quantlab.errors import InvalidField, UndecodableReply
 
 REQUEST = OrderRequest(
@@ -147,7 +148,7 @@ CASES: dict[str, tuple[Callable[[bytes], Any], Any, Any]] = {
     "order_book": (
         lambda body: codec_rest.decode_depth(body, "BNBBTC"),
         {"lastUpdateId": 1027024, "bids": [["4.00000000", "431.00000000"]], "asks": [["4.00000200", "12.0"]]},
-        DepthSnapshot(
+        OrderBook(
             symbol="BNBBTC",
             last_update_id=1027024,
             bids=(("4.00000000", "431.00000000"),),
@@ -214,7 +215,7 @@ CASES: dict[str, tuple[Callable[[bytes], Any], Any, Any]] = {
         codec_rest.decode_account,
         {"makerCommission": 15, "canTrade": True, "updateTime": 123456789, "uid": 354937868,
          "balances": [{"asset": "BTC", "free": "4723846.89208129", "locked": "0.00000000"}]},
-        AccountInfo(
+        Account(
             balances=(Balance(asset="BTC", free=Decimal("4723846.89208129"), locked=Decimal("0E-8")),),
             can_trade=True,
             updated_ms=123456789,
@@ -417,12 +418,12 @@ def test_an_order_travels_as_plain_text() -> None:
         client_order_id="q",
     )
 
-    assert codec_orders.encode_order(REQUEST) == {
+    assert encode_orders.encode_order(REQUEST) == {
         "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
         "price": "60000", "newClientOrderId": "q-1", "newOrderRespType": "FULL",
     }  # fmt: skip
-    assert codec_orders.encode_order(tiny)["quantity"] == "0.00009"
-    assert codec_orders.encode_order(quoted)["quoteOrderQty"] == "100"
+    assert encode_orders.encode_order(tiny)["quantity"] == "0.00009"
+    assert encode_orders.encode_order(quoted)["quoteOrderQty"] == "100"
 
 
 @pytest.mark.parametrize("value", [0.01, float("nan"), Decimal("NaN"), Decimal(0), Decimal(-1), True])
@@ -431,7 +432,7 @@ def test_an_order_with_a_number_that_is_no_amount_is_not_encoded(field: str, val
     """The last place where a float could slip in names the field."""
     fields = {name: getattr(REQUEST, name) for name in REQUEST.__struct_fields__}
     with pytest.raises(InvalidField) as refused:
-        codec_orders.encode_order(OrderRequest(**{**fields, field: value}))
+        encode_orders.encode_order(OrderRequest(**{**fields, field: value}))
 
     assert refused.value.field == field
 

@@ -1,14 +1,17 @@
-"""The REST client: one class, one module per market behind it."""
+"""The REST client: one class, one module per subject behind it."""
 
 from __future__ import annotations
 
+from quantlab.binance.client.spot_account import SpotAccount
+from quantlab.binance.client.spot_lists import SpotLists
 from quantlab.binance.client.spot_market import SpotMarket
-from quantlab.binance.client.spot_trade import SpotTrade
+from quantlab.binance.client.spot_orders import SpotOrders
+from quantlab.binance.client.spot_statistics import SpotStatistics
 
 __all__ = ["BinanceClient"]
 
 
-class BinanceClient(SpotMarket, SpotTrade):
+class BinanceClient(SpotMarket, SpotStatistics, SpotAccount, SpotOrders, SpotLists):
     """Binance by REST: typed, exact, over one connection pool kept for life.
 
     Testnet, production and the paper venue differ by the base URL `rest` alone. Times are UTC

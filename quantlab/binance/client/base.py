@@ -12,7 +12,7 @@ import contextlib
 import math
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,6 +20,7 @@ from quantlab.binance.budget import Cost, Priority
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect, Endpoint
 from quantlab.binance.codec_rest import decode_error, decode_time
 from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW, TEXT_LENGTH, outcome_is_unknown, redact, refusal
+from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
 from quantlab.binance.limits import LimitUsage
 from quantlab.binance.signing import Credentials, encode_query, sign_query
@@ -89,6 +90,7 @@ class RestCalls:
         self._recv_window_ms = recv_window_ms
         self._resync_lock = asyncio.Lock()
         self._resyncs = 0
+        self._filters: dict[str, tuple[int, SymbolFilters]] = {}  # by symbol, and when they were asked for
 
     async def sync_clock(self, samples: int = 5) -> None:
         """Measure the venue's clock: `samples` readings, the shortest round trip counts.
@@ -148,10 +150,12 @@ class RestCalls:
         *,
         client_order_id: str | None,
         halts: int | None = None,
+        partly: tuple[Collection[int], Callable[[bytes], T | None]] | None = None,
     ) -> T:
         """Send something that changes the account: once, and the outcome is told apart exactly.
 
-        `halts`: the HALT latch's generation it was decided on; None counts from here.
+        `halts`: the HALT latch's generation it was decided on; None counts from here. `partly`: the HTTP
+        statuses of a refusal that may have done something after all, and what reads that out of it.
         """
         endpoint = ENDPOINTS[name]
         outcome = await self._exchange(endpoint, params, halts)
@@ -162,6 +166,10 @@ class RestCalls:
                 else NotSent(f"{endpoint.call} was not sent: {outcome.cause}")
             )
         try:
+            if partly is not None and isinstance(outcome, Reply) and outcome.status in partly[0]:
+                done = self._decoded(outcome, partly[1], endpoint.call)
+                if done is not None:
+                    return done
             reply = self._answered(endpoint, outcome, client_order_id=client_order_id)
             return self._decoded(reply, decode, endpoint.call)
         except VenueRejected as refused:

@@ -11,8 +11,9 @@ from typing import overload
 
 from quantlab.binance import codec_rest as codec
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.codec_rest import ExchangeInfo
-from quantlab.domain.market import BookTicker, DepthSnapshot, Kline, Trade
+from quantlab.binance.codec_rest import ExchangeInfo, OrderBook
+from quantlab.domain.market import BookTicker, Kline, Trade
+from quantlab.frames import ByName, Rows
 
 
 class SpotMarket(RestCalls):
@@ -61,7 +62,7 @@ class SpotMarket(RestCalls):
         self.governor.learn(info.rate_limits)
         return info
 
-    async def order_book(self, symbol: str, limit: int = 100) -> DepthSnapshot:
+    async def order_book(self, symbol: str, limit: int = 100) -> OrderBook:
         """The book of one symbol, best level first, at most `limit` levels a side (up to 5000).
 
         Levels are the venue's text: price in the quote asset, quantity in the base asset.
@@ -76,7 +77,7 @@ class SpotMarket(RestCalls):
         params = {"symbol": symbol, "limit": str(limit)}
         return await self._read("order_book", params, lambda body: codec.decode_depth(body, symbol))
 
-    async def trades(self, symbol: str, limit: int = 500) -> list[Trade]:
+    async def trades(self, symbol: str, limit: int = 500) -> Rows[Trade]:
         """The latest public trades, oldest first, at most `limit` (up to 1000). Weight: 25.
 
         Prices in the quote asset, quantities in the base asset; `event_ms` is the trade's time.
@@ -97,7 +98,7 @@ class SpotMarket(RestCalls):
         limit: int = 500,
         start_ms: int | None = None,
         end_ms: int | None = None,
-    ) -> list[Kline]:
+    ) -> Rows[Kline]:
         """Candles, oldest first, at most `limit` (up to 1000). Weight: 2.
 
         Args:
@@ -127,8 +128,8 @@ class SpotMarket(RestCalls):
     @overload
     async def ticker_price(self, symbol: str) -> Decimal: ...
     @overload
-    async def ticker_price(self, symbol: None = None) -> dict[str, Decimal]: ...
-    async def ticker_price(self, symbol: str | None = None) -> Decimal | dict[str, Decimal]:
+    async def ticker_price(self, symbol: None = None) -> ByName[Decimal]: ...
+    async def ticker_price(self, symbol: str | None = None) -> Decimal | ByName[Decimal]:
         """The last price in the quote asset; of every symbol, by name, without `symbol`.
 
         Weight: 2 for one symbol, 4 for all.
@@ -146,8 +147,8 @@ class SpotMarket(RestCalls):
     @overload
     async def book_ticker(self, symbol: str) -> BookTicker: ...
     @overload
-    async def book_ticker(self, symbol: None = None) -> dict[str, BookTicker]: ...
-    async def book_ticker(self, symbol: str | None = None) -> BookTicker | dict[str, BookTicker]:
+    async def book_ticker(self, symbol: None = None) -> ByName[BookTicker]: ...
+    async def book_ticker(self, symbol: str | None = None) -> BookTicker | ByName[BookTicker]:
         """Best bid and ask; of every symbol, by name, without `symbol`.
 
         Only the stream numbers its updates: `update_id` is -1 here. Weight: 2 for one symbol,

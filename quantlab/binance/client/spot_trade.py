@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from quantlab.binance import codec_orders as codec
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.codec_rest import decode_account
+from quantlab.binance.codec_rest import Account, decode_account
+from quantlab.binance.encode_orders import encode_order, require_ids
 from quantlab.binance.errors import UNKNOWN_ORDER
 from quantlab.domain.limits import Permit
+from quantlab.domain.order_lists import OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import AccountTrade, OrderAck, OrderRequest, OrderSnapshot
-from quantlab.domain.position import AccountInfo
-from quantlab.errors import InvalidField, OrderRejected, PermitRefused
+from quantlab.errors import OrderRejected, PermitRefused
+from quantlab.frames import Rows
 
 
 class SpotTrade(RestCalls):
@@ -25,7 +27,7 @@ class SpotTrade(RestCalls):
       (our clock was wrong) the clock has been measured again; orders are not sent again.
     """
 
-    async def account(self) -> AccountInfo:
+    async def account(self) -> Account:
         """Balances of every asset, zeros included, and whether the account may trade. Weight: 20.
 
         Raises:
@@ -49,6 +51,7 @@ class SpotTrade(RestCalls):
             permit: The rails' one-shot leave for exactly this request.
 
         Raises:
+            InvalidField: The order contradicts itself, or has no id of ours. Nothing was sent.
             PermitRefused: The permit is for another order, spent or expired. Nothing was sent.
             Halted: HALT was set since the permit was minted, at the latest when the request was
                 about to be written; lifting it again does not let this order out. Nothing was sent.
@@ -61,16 +64,11 @@ class SpotTrade(RestCalls):
 
         Source: Binance spot REST API, "New order (TRADE)" and "HTTP Return Codes".
         """
-        if not request.client_order_id:
-            raise InvalidField(
-                "client_order_id", "it is empty", "give every order an id of its own: it is resolved by it"
-            )
-        if not isinstance(permit, Permit):
-            raise PermitRefused("an order needs a permit: ask Rails(limits).decide for one")
-        permit.redeem(request, self.venue_clock.monotonic_ns())
+        params = encode_order(request)
+        self._redeem(request, permit)
         return await self._change(
             "submit_order",
-            codec.encode_order(request),
+            params,
             lambda body: codec.decode_ack(body, request),
             client_order_id=request.client_order_id,
             halts=permit.halts,
@@ -82,7 +80,8 @@ class SpotTrade(RestCalls):
         """Take one open order out of the book; HALT does not stop this. Weight: 0, refused 1.
 
         With `order_id`, the venue's id, that alone names the order. The snapshot keeps the order's
-        own client id; its `created_ms` is None, because the venue does not say.
+        own client id; its `created_ms` is None, because the venue does not say. An order of a list takes
+        the whole list with it.
 
         Raises:
             OrderRejected: -2011: unknown, or not open any more (it may be filled: query it).
@@ -95,11 +94,11 @@ class SpotTrade(RestCalls):
         return await self._change(
             "cancel_order",
             {"symbol": symbol, **_which(client_order_id, order_id)},
-            codec.decode_cancelled,
+            lambda body: codec.decode_cancelled(body, client_order_id, order_id),
             client_order_id=client_order_id,
         )
 
-    async def cancel_all(self, symbol: str) -> list[OrderSnapshot]:
+    async def cancel_all(self, symbol: str) -> Rows[OrderSnapshot]:
         """Take every open order of one symbol out; HALT does not stop this. Weight: 0, refused 1.
 
         An empty list says that none was open.
@@ -117,7 +116,7 @@ class SpotTrade(RestCalls):
         except OrderRejected as refused:
             if refused.code != UNKNOWN_ORDER:
                 raise
-            return []
+            return Rows(of=OrderSnapshot, index="updated")
 
     async def order_status(
         self, symbol: str, *, client_order_id: str = "", order_id: int | None = None
@@ -136,7 +135,7 @@ class SpotTrade(RestCalls):
         params = {"symbol": symbol, **_which(client_order_id, order_id)}
         return await self._read("order_status", params, codec.decode_order)
 
-    async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]:
+    async def open_orders(self, symbol: str | None = None) -> Rows[OrderSnapshot]:
         """Every open order, of one symbol or of all. Weight: 6 for one symbol, 80 for all.
 
         Raises:
@@ -149,7 +148,7 @@ class SpotTrade(RestCalls):
 
     async def my_trades(
         self, symbol: str, *, from_id: int | None = None, order_id: int | None = None, limit: int = 500
-    ) -> list[AccountTrade]:
+    ) -> Rows[AccountTrade]:
         """The account's own trades in one symbol, oldest first, at most `limit` (up to 1000).
 
         Weight: 20; of one order 5. With `from_id` those from that trade id on, else the latest; with
@@ -165,6 +164,13 @@ class SpotTrade(RestCalls):
         params |= {"fromId": str(from_id)} if from_id is not None else {}
         params |= {"orderId": str(order_id)} if order_id is not None else {}
         return await self._read("my_trades", params, codec.decode_account_trades)
+
+    def _redeem(self, request: OrderRequest | OrderListRequest | ReplaceRequest, permit: Permit) -> None:
+        """Spend `permit` on exactly `request`, whose ids can be asked by later."""
+        require_ids(request)
+        if not isinstance(permit, Permit):
+            raise PermitRefused("an order needs a permit: ask Rails(limits).decide for one")
+        permit.redeem(request, self.venue_clock.monotonic_ns())
 
 
 def _which(client_order_id: str, order_id: int | None) -> dict[str, str]:
