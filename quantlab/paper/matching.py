@@ -20,6 +20,7 @@ import msgspec
 from quantlab.domain.orders import Side
 from quantlab.paper.orders import Prevention
 
+FREE = Prevention.NONE
 BUY = Side.BUY  # to look up an enum's member costs half as much as a match that finds nothing
 ANY_PRICE = -(1 << 200)  # below every key: a market order crosses everything
 SWEEP_AFTER = 64  # cancelled orders that a price may keep before they are swept out
@@ -238,7 +239,7 @@ class OrderBook:
 def _trade_level(level: Level, price: int, taker: Order, result: Match) -> None:
     """Trade `taker` with one price's queue, oldest first, until one of them is used up."""
     queue, wanted = level.queue, taker.remaining
-    owner = None if taker.prevention is Prevention.NONE else taker.owner
+    owner = None if taker.prevention is FREE else taker.owner
     while wanted and queue:
         maker = queue[0]
         offered = maker.remaining
