@@ -1,61 +1,34 @@
-"""One WebSocket that is kept up: connect, read, request and reply, reconnect with full jitter.
+"""A connection that is kept up: connect, read, reconnect with full jitter, rotate without a gap.
 
-What the frames mean is its owner's business. It never logs a frame (requests are signed), never
-follows a redirect to another host, never uses a proxy of the environment, and counts a
-connection as a success only after data has flowed: a venue that takes the handshake and drops
-us must not be hammered.
+What the frames mean is its owner's business. It counts a connection as a success only after data has
+flowed: a venue that takes the handshake and drops us must not be hammered. A connection that has to go
+(it is old, the venue announced its end) is replaced before it is dropped, see `overlap`.
 
-Source: Binance spot "WebSocket Streams", "WebSocket Limits": 5 incoming messages a second and
-connection (pings and pongs count), 300 connections in 5 minutes.
+Source: Binance spot "WebSocket Streams", "WebSocket Limits": 300 connections in 5 minutes, 24 hours of life.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import logging
 import random
-import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Hashable
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-
+from quantlab.binance.line import Line, LinkSettings
+from quantlab.binance.overlap import Overlap
 from quantlab.binance.stream_shapes import Reply
-from quantlab.binance.transport import own_ssl_context
-from quantlab.errors import NotSent, VenueError, VenueRejected, VenueUnavailable
+from quantlab.errors import NotSent, QuantlabError, VenueUnavailable
 
-QUEUED_FRAMES = 512  # at some 8 us each, 4 ms of work before other tasks get their turn
-LARGEST_FRAME = 8 << 20
-CLOSE_TIMEOUT_S = 0.05  # how long we wait for the answer to our goodbye
+__all__ = ["Ask", "Link", "LinkSettings"]
+
 GOING_AWAY = {1001, 1012}  # the venue moves or restarts: come back at once
 POLICY_VIOLATION = 1008
+BARRIER_S = 1.0  # how long the old connection may take to hand over its last messages
+Ask = Callable[..., Awaitable[Reply]]  # `Line.request` of the connection that is being opened
 
-SILENT = logging.Logger("quantlab.websockets")  # noqa: LOG001  # in no logger tree: nobody turns it on
-SILENT.disabled = True
-
-
-class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How patient and how polite a link is; all times in seconds.
-
-    The first wait before a reconnect is drawn from 0.1 s up to `first_retry_s`, the upper end
-    doubles up to `longest_retry_s`, and starts anew once a connection held for `proven_s` with
-    data. After close code 1008 (policy) at least `policy_pause_s`. Pings find a dead peer.
-    """
-
-    first_retry_s: float = 0.5
-    longest_retry_s: float = 30.0
-    proven_s: float = 10.0
-    policy_pause_s: float = 60.0
-    open_timeout_s: float = 10.0
-    reply_timeout_s: float = 10.0
-    ping_interval_s: float = 20.0
-    ping_timeout_s: float = 15.0
-    ssl_context: ssl.SSLContext | None = None  # None trusts certifi's authorities and no other
-    messages_per_s: int = 4  # of the venue's 5; the fifth is left to our pongs
+log = logging.getLogger(__name__)
 
 
 class Link:
@@ -64,10 +37,21 @@ class Link:
     Args:
         url: Where to connect.
         on_frame: Gets every frame, synchronously. A `VenueError` from it ends the connection.
-        on_open: Awaited on each new connection, before it counts as up: subscribe here.
+        on_open: Awaited on each new connection with its `request`, before it counts as up: subscribe here.
         on_state: `(True, "")` when up; `(False, reason)` on each end and each failed attempt.
         settings: Waits and limits.
         uniform: Draws the waits, `uniform(low, high)`; tests pass their own.
+        identity: What makes a message the same on two connections; None for a reply.
+        probe: A request without effect, to know that all before its reply has been read.
+        on_renewed: Called after a connection took over from one that lived.
+        turn: Held while a connection is being replaced: links that share it do so one after the other.
+
+    Attributes:
+        attempts: Connections begun, those for a rotation included.
+        opened: Connections that came up after there was none.
+        rotations: Connections that were replaced while they lived.
+        duplicates: Events that came on both connections of a rotation, and were handed on once.
+        data_seen: Set by the owner: this connection brought what it is for.
     """
 
     def __init__(
@@ -75,26 +59,30 @@ class Link:
         url: str,
         *,
         on_frame: Callable[[bytes], None],
-        on_open: Callable[[], Awaitable[None]],
+        on_open: Callable[[Ask], Awaitable[None]],
         on_state: Callable[[bool, str], None],
         settings: LinkSettings,
         uniform: Callable[[float, float], float] = random.uniform,
+        identity: Callable[[bytes], Hashable | None] = lambda raw: raw,
+        probe: str = "LIST_SUBSCRIPTIONS",
+        on_renewed: Callable[[], None] = lambda: None,
+        turn: asyncio.Lock | None = None,
     ) -> None:
-        self.attempts = 0
-        self.opened = 0  # connections that came up
-        self.data_seen = False  # set by the owner: this connection brought what it is for
+        self.attempts = self.opened = self.rotations = self.duplicates = 0
+        self.data_seen = False
         self._url = url
         self._on_frame, self._on_open, self._on_state = on_frame, on_open, on_state
-        self._settings = settings
-        self._uniform = uniform
-        self._socket: ClientConnection | None = None
+        self._settings, self._uniform = settings, uniform
+        self._identity, self._probe, self._on_renewed = identity, probe, on_renewed
+        self._turn = turn or asyncio.Lock()
+        self._line: Line | None = None
+        self._next: Line | None = None  # while it is being opened beside the other
+        self._renewal: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
+        self._met = self._lost = False  # the new connection is subscribed; the old one ended before that
         self._restart_reason = ""
         self._unproven = 0  # connections and attempts since the last that was proven
-        self._ids = itertools.count(1)
-        self._pending: dict[int | str, asyncio.Future[Reply]] = {}
-        self._pacing = asyncio.Lock()
-        self._sent_s: deque[float] = deque(maxlen=settings.messages_per_s)
+        self._begun_s: deque[float] = deque(maxlen=settings.attempts)
 
     @property
     def up(self) -> bool:
@@ -103,15 +91,23 @@ class Link:
 
     async def run(self) -> None:
         """Keep the link up until cancelled. What `on_frame` raises beyond `VenueError` ends it."""
-        while True:
-            began_s = self._now_s()
-            reason, code = await self._session()
-            held = self.data_seen and self._now_s() - began_s >= self._settings.proven_s
-            self._unproven = 0 if held else self._unproven
-            wait_s = self._wait_s(code)
-            self._unproven += 1
-            self._on_state(False, reason)
-            await asyncio.sleep(wait_s)
+        try:
+            while True:
+                began_s = self._now_s()
+                reason, code = await self._session()
+                if self.data_seen and self._now_s() - began_s >= self._settings.proven_s:
+                    self._unproven = 0
+                    self._begun_s.clear()
+                wait_s = self._wait_s(code)
+                self._unproven += 1
+                self._on_state(False, reason)
+                await asyncio.sleep(wait_s)
+        finally:
+            if self._renewal is not None:
+                self._renewal.cancel()
+            for line in (self._line, self._next):
+                if line is not None:
+                    line.close()
 
     async def wait_up(self) -> None:
         """Return when the link is up."""
@@ -119,142 +115,198 @@ class Link:
 
     def restart(self, reason: str) -> None:
         """Drop the connection without a goodbye (it may be dead) and make a new one."""
-        if self._socket is not None and not self._restart_reason:
+        if self._line is not None and not self._restart_reason:
             self._restart_reason = reason
-            self._socket.transport.abort()
+            if self._renewal is not None:
+                self._renewal.cancel()
+            self._line.drop(reason)
+
+    def renew(self, reason: str, *, at_once: bool = False) -> None:
+        """Make a new connection and drop the old one only when the new one has taken over.
+
+        Events are neither lost nor doubled. Does nothing while there is no connection, or where
+        that is being done already.
+
+        Args:
+            at_once: Hand over as soon as the new connection is subscribed: the old one brings nothing.
+        """
+        if self._line is not None and self._renewal is None and self.up:
+            log.info("a new connection to %s: %s", self._line.where, reason)
+            task = asyncio.get_running_loop().create_task(self._renew(at_once=at_once), name="new connection")
+            self._renewal = task
+            task.add_done_callback(self._renewed)
 
     async def request(self, method: str, **params: object) -> Reply:
-        """Send `{"id", "method", ...}` and return the venue's reply, when it is a good one.
-
-        Raises:
-            NotSent: There is no connection.
-            VenueUnavailable: The connection ended, or no reply came in time.
-            VenueRejected: The venue refused, with its code.
-        """
-        await self._pace()
-        socket = self._socket
-        if socket is None:
-            raise NotSent(f"{method}: no connection to {self._where}")
-        request_id = next(self._ids)
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._pending[request_id] = reply
-        try:
-            async with asyncio.timeout(self._settings.reply_timeout_s):
-                frame = msgspec.json.encode({"id": request_id, "method": method, **params})
-                await socket.send(frame, text=True)
-                answer = await reply
-        except TimeoutError:
-            raise VenueUnavailable(
-                f"{method}: no reply within {self._settings.reply_timeout_s:g} s"
-            ) from None
-        except ConnectionClosed:
-            raise VenueUnavailable(f"{method}: the connection to {self._where} ended") from None
-        finally:
-            del self._pending[request_id]
-        if answer.status >= 400:
-            raise VenueRejected(answer.code, answer.message, status=answer.status, method=method)
-        return answer
+        """As `Line.request`, on the connection that is in use."""
+        if self._line is None:
+            raise NotSent(f"{method}: no connection")
+        return await self._line.request(method, **params)
 
     def resolve(self, reply: Reply) -> None:
         """Hand a reply to its request. A refusal that answers none ends the connection."""
-        waiting = None if reply.id is None else self._pending.get(reply.id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reply)
-        elif waiting is None and reply.status >= 400 and reply.id is None:
+        lines = [line for line in (self._line, self._next) if line is not None]
+        if not any(line.resolve(reply) for line in lines) and reply.status >= 400 and reply.id is None:
             self.restart(f"refused by the venue: {reply.code} {reply.message}")
 
     async def _session(self) -> tuple[str, int | None]:
-        """One connection from its handshake to its end: why it ended, and the close code."""
-        self.attempts += 1
+        """From a handshake to an end that nothing has followed on: why it ended, and the close code."""
         self.data_seen = False
         self._restart_reason = ""
+        line = Line(self._url, self._settings, self._on_frame)
         try:
-            socket = await self._connect()
-        except (OSError, TimeoutError, WebSocketException, ValueError) as error:
-            return f"cannot connect to {self._where}: {str(error) or type(error).__name__}", None
-        reason = ""
-        self._socket = socket
+            await self._dial(line)
+        except (OSError, ValueError) as error:
+            return f"cannot connect to {line.where}: {str(error) or type(error).__name__}", None
+        self._line = line
+        loop = asyncio.get_running_loop()
+        opening, rotating = loop.create_task(self._open(line)), loop.create_task(self._rotate())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._open())
-                await self._read(socket)
-        except* VenueError as group:
-            reason = str(_first(group))
-        except* ConnectionClosed as group:
-            reason = f"the connection to {self._where} ended: {_first(group)}"
+            while True:
+                reason = await asyncio.shield(line.ended)
+                await self._follow(reason)
+                if line.failure is not None:
+                    raise line.failure
+                if self._line is line:
+                    return (
+                        self._restart_reason or f"the connection to {line.where} ended: {reason}",
+                        line.close_code,
+                    )
+                line = self._line
         finally:
-            self._socket = None
+            for task in (opening, rotating, self._renewal):
+                if task is not None:
+                    task.cancel()
+            if opening.done() and not opening.cancelled():
+                opening.exception()  # told already: it dropped the line
+            self._line.close()
+            self._line = None
             self._up.clear()
-            self._give_up_pending()
-            socket.transport.abort()  # nothing to do after a proper end
-        return self._restart_reason or reason, socket.close_code
 
-    async def _connect(self) -> ClientConnection:
-        parts = urlsplit(self._url)
-        settings = self._settings
-        return await connect(
-            self._url,
-            host=parts.hostname,  # given, so that a redirect elsewhere is refused
-            port=parts.port or (443 if parts.scheme == "wss" else 80),
-            proxy=None,
-            ssl=settings.ssl_context or own_ssl_context() if parts.scheme == "wss" else None,
-            compression=None,
-            logger=SILENT,
-            open_timeout=settings.open_timeout_s,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=settings.ping_interval_s,
-            ping_timeout=settings.ping_timeout_s,
-            max_size=LARGEST_FRAME,
-            max_queue=QUEUED_FRAMES,
-        )
+    async def _follow(self, reason: str) -> None:
+        """The connection has ended: a new one that is being made may take its place yet."""
+        if self._renewal is None or self._line is None:
+            return
+        if self._next is None:  # it is not even connected
+            self._renewal.cancel()
+        elif not self._met:
+            self._lost = True
+            self._up.clear()
+            self._on_state(False, f"the connection to {self._line.where} ended: {reason}")
+        await asyncio.wait([self._renewal])
 
-    async def _open(self) -> None:
-        await self._on_open()
+    async def _dial(self, line: Line) -> None:
+        self.attempts += 1
+        self._begun_s.append(self._now_s())
+        await line.open()
+
+    async def _open(self, line: Line) -> None:
+        try:
+            await self._on_open(line.request)
+        except Exception as error:
+            if not isinstance(error, QuantlabError):
+                line.failure = error
+            line.drop(str(error))
+            raise
         self.opened += 1
+        self._rise()
+
+    def _rise(self) -> None:
         self._up.set()
         self._on_state(True, "")
 
-    async def _read(self, socket: ClientConnection) -> None:
-        receive, on_frame = socket.recv, self._on_frame
-        try:
-            while True:
-                on_frame(await receive(decode=False))
-        except asyncio.CancelledError:
-            await socket.close()  # we leave: say goodbye
-            raise
+    async def _rotate(self) -> None:
+        """Replace a connection before the venue's limit, each at a time of its own."""
+        longest_s = self._settings.rotate_after_s
+        while True:
+            await asyncio.sleep(self._uniform(0.9 * longest_s, longest_s))
+            self.renew("the old one has lived long")
 
-    async def _pace(self) -> None:
-        """Wait until one more message keeps us below `messages_per_s`."""
-        async with self._pacing:
-            if len(self._sent_s) == self._sent_s.maxlen:
-                await asyncio.sleep(self._sent_s[0] + 1.0 - self._now_s())
-            self._sent_s.append(self._now_s())
+    async def _renew(self, *, at_once: bool) -> None:
+        self._met = self._lost = False
+        async with self._turn:
+            old = self._line
+            if old is None:
+                return
+            overlap = Overlap(self._identity, old.on_text)  # which may be the last one's, not over yet
+            fresh = Line(self._url, self._settings, overlap.new)
+            before = old.on_text
+            try:
+                self._check_budget()
+                await self._dial(fresh)
+                self._next = fresh
+                old.on_text = overlap.old
+                await self._on_open(fresh.request)
+                self._met = True  # from here on whatever the old one misses is on the new one
+                if not at_once:
+                    await self._meet(old)
+                if fresh.ended.done():
+                    raise VenueUnavailable(f"the new connection ended: {fresh.ended.result()}")
+            except BaseException:
+                fresh.close()
+                old.on_text = before
+                raise
+            finally:
+                self._next = None
+            self._line = fresh
+            self.rotations += 1
+            for raw in overlap.hand_over():
+                fresh.take(raw)
+            old.close()
+        if self._lost:
+            self.opened += 1
+            self._rise()
+        else:
+            self._on_renewed()
+        asyncio.get_running_loop().call_later(self._settings.overlap_s, self._settle, fresh, overlap)
+
+    def _settle(self, line: Line, overlap: Overlap) -> None:
+        """What the old connection was quicker with has come by now."""
+        self.duplicates += overlap.duplicates
+        if line.on_text == overlap.new:
+            line.on_text = self._on_frame
+
+    async def _meet(self, old: Line) -> None:
+        """Let both run, then wait for the last that the old one has to say; ends when it ends."""
+        await asyncio.wait([old.ended], timeout=self._settings.overlap_s)
+        if not old.ended.done():
+            with contextlib.suppress(QuantlabError, TimeoutError):
+                async with asyncio.timeout(BARRIER_S):
+                    await old.request(self._probe)
+
+    def _renewed(self, task: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if task.cancelled() or (error := task.exception()) is None or self._line is None:
+            return
+        if isinstance(error, QuantlabError | OSError):
+            wait_s = self._wait_s(None)
+            self._unproven += 1
+            log.info("no new connection, the old one stays; again in %.1f s: %s", wait_s, error)
+            asyncio.get_running_loop().call_later(wait_s, self.renew, "the last attempt failed")
+        else:
+            self._line.failure = error if isinstance(error, Exception) else None
+            self._line.drop("a defect")
+
+    def _spent(self) -> float:
+        """How long until one more attempt is allowed; 0 where it is now."""
+        settings, now_s = self._settings, self._now_s()
+        while self._begun_s and self._begun_s[0] + settings.attempts_window_s <= now_s:
+            self._begun_s.popleft()
+        full = len(self._begun_s) == settings.attempts
+        return self._begun_s[0] + settings.attempts_window_s - now_s if full else 0.0
+
+    def _check_budget(self) -> None:
+        if (wait_s := self._spent()) > 0:
+            raise VenueUnavailable(f"too many connections of late, the next in {wait_s:.0f} s")
 
     def _wait_s(self, code: int | None) -> float:
-        settings = self._settings
+        settings, spent_s = self._settings, self._spent()
         if code == POLICY_VIOLATION:
             return settings.policy_pause_s + self._uniform(0.0, settings.first_retry_s)
         if self._unproven == 0 and (self._restart_reason or code in GOING_AWAY):
-            return self._uniform(0.0, 0.1)
+            return max(spent_s, self._uniform(0.0, 0.1))
         longest_s = min(settings.longest_retry_s, settings.first_retry_s * 2 ** min(self._unproven, 16))
-        return self._uniform(min(0.1, longest_s), longest_s)
-
-    def _give_up_pending(self) -> None:
-        for waiting in self._pending.values():
-            if not waiting.done():
-                waiting.set_exception(VenueUnavailable(f"the connection to {self._where} ended"))
-
-    @property
-    def _where(self) -> str:
-        return urlsplit(self._url).netloc
+        low_s = longest_s / 2 if 2 * len(self._begun_s) >= settings.attempts else min(0.1, longest_s)
+        return max(spent_s, self._uniform(low_s, longest_s))
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error that is not a group itself."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -144,7 +144,7 @@ class Pool:
             self._opening -= 1
             self._wake()
         self.handshakes += 1
-        _keep_alive(transport.get_extra_info("socket"))
+        keep_alive(transport.get_extra_info("socket"))
         return connection
 
     def _give_back(self, connection: Connection) -> None:
@@ -206,7 +206,7 @@ async def written(request: httpx.Request) -> bytes:
     return b"".join(parts)
 
 
-def _keep_alive(connection: Any) -> None:
+def keep_alive(connection: Any) -> None:
     """TCP keep-alive that notices a dead path within half a minute; what the platform lacks is left out."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):

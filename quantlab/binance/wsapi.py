@@ -10,12 +10,12 @@ subscription (USER_STREAM)".
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from quantlab.binance.codec_stream import decode_user_event
 from quantlab.binance.errors import redact
-from quantlab.binance.link import Link, LinkSettings
+from quantlab.binance.link import Ask, Link, LinkSettings
 from quantlab.binance.signing import Credentials, WsValue, sign_ws_params
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
 from quantlab.domain.text import printable
@@ -38,7 +38,9 @@ class UserStream:
         credentials: The API key and its secret.
         clock: The venue's time, for the request's timestamp.
         on_event: Gets `ExecutionReport`, `AccountPosition`, or `Unknown` for all other types.
-        on_state: `("live", "")` when subscribed; `("lost", reason)` on each end and failed attempt.
+        on_state: `("live", "")` when subscribed; `("lost", reason)` on each end and failed attempt;
+            "live" once more, with the reason, where a new connection took over without a gap: to be sure,
+            reconcile.
         recv_window_ms: How old the request may be at the venue; None takes the venue's 5000.
         settings: Waits and limits of the connection.
         uniform: Draws the waits before a reconnect.
@@ -67,12 +69,20 @@ class UserStream:
             on_state=self._changed,
             settings=settings,
             uniform=uniform,
+            identity=identity,
+            probe="ping",
+            on_renewed=lambda: on_state("live", "a new connection took over from the old one"),
         )
 
     @property
     def live(self) -> bool:
         """True while subscribed."""
         return self._link.up
+
+    @property
+    def rotations(self) -> int:
+        """How many connections were replaced while they lived."""
+        return self._link.rotations
 
     @property
     def reconnects(self) -> int:
@@ -94,14 +104,14 @@ class UserStream:
         """Drop the connection and subscribe on a new one."""
         self._link.restart(reason)
 
-    async def _subscribe(self) -> None:
+    async def _subscribe(self, ask: Ask) -> None:
         params: dict[str, WsValue] = {
             "apiKey": self._credentials.api_key,
             "timestamp": self._clock.now_ms(),
         }
         if self._recv_window_ms is not None:
             params["recvWindow"] = self._recv_window_ms
-        await self._link.request(SUBSCRIBE, params=sign_ws_params(params, self._credentials.signer))
+        await ask(SUBSCRIBE, params=sign_ws_params(params, self._credentials.signer))
         self._link.data_seen = True  # a quiet account sends nothing: the reply is all the data there is
 
     def _frame(self, raw: bytes) -> None:
@@ -111,10 +121,16 @@ class UserStream:
         elif type(event) is StreamTerminated:
             self._link.restart("the venue ended the user data subscription")
         elif type(event) is ServerShutdown:
-            self._link.restart("the venue announced its shutdown")
+            self._link.renew("the venue announced its shutdown")
         else:
             self._on_event(event)
 
     def _changed(self, up: bool, reason: str) -> None:  # noqa: FBT001  # the link's callback
         safe = redact(reason.replace(self._credentials.api_key, "[redacted]"))  # the venue may repeat us
         self._on_state("live" if up else "lost", printable(safe))
+
+
+def identity(raw: bytes) -> Hashable | None:
+    """What makes an account's event the same on two connections: all but the subscription's number."""
+    head, found, event = raw.partition(b'"event":')
+    return event if found and b'"id":' not in head else None

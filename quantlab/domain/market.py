@@ -2,6 +2,7 @@
 
 Frozen and exact. Times are UTC milliseconds; `event_ms` is the venue's clock, `received_ms`
 ours (corrected to the venue's). Prices in the quote asset, quantities in the base asset.
+`late` marks an event that was old by the venue's clock when we read it: true, but no present.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     buyer_is_maker: bool
     trade_ms: int
     event_ms: int
+    late: bool = False
 
 
 class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
     ask_quantity: Decimal
     received_ms: int
     event_ms: int | None = None
+    late: bool = False
 
 
 class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,7 @@ class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[WireLevel, ...]
     event_ms: int
     previous_id: int | None = None
+    late: bool = False
 
 
 class Kline(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True):
     trades: int
     closed: bool
     event_ms: int
+    late: bool = False
 
 
 class DepthSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,6 +93,7 @@ class Link:
         self.can_cancel = credentials is not None
         self.streams = MarketStreams(
             settings.ws, clock=venue_clock, on_event=self._on_market, on_state=self._on_streams,
+            on_silence=self._on_silence,
             settings=UNHURRIED if control is not None else None,
         )  # fmt: skip
         self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=clock)
@@ -279,6 +280,15 @@ class Link:
             self.feed.mark_stale(reason or "the market stream is lost")
         else:
             self._wire.spawn(self.feed.resync_all, "resync of the books")
+
+    def _on_silence(self, names: tuple[str, ...], reason: str) -> None:
+        """Diffs that do not come leave a book that looks right: it is not believed any more."""
+        for name in names:
+            symbol, _, kind = name.partition("@")
+            if kind.startswith("depth") and reason:
+                self.feed.doubt(symbol.upper(), reason)
+            elif kind.startswith("depth"):
+                self.feed.resync(symbol.upper())
 
     def _on_user_state(self, state: str, reason: str) -> None:
         live = state == "live"

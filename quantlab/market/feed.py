@@ -100,6 +100,18 @@ class Feed:
             self._stop(symbol)
             book.mark(BookState.STALE, reason)
 
+    def doubt(self, symbol: str, reason: str) -> None:
+        """The stream of `symbol` is silent: its book is stale until `resync`, or until a diff comes."""
+        if symbol in self.books and symbol not in self._syncs:
+            self.books[symbol].mark(BookState.STALE, reason)
+
+    def resync(self, symbol: str) -> None:
+        """Make the book of `symbol` anew, where it is not right. Needs the running loop."""
+        if symbol in self.books and self.books[symbol].state is not BookState.SYNCED:
+            self._heard.discard(symbol)
+            self._tries.pop(symbol, None)
+            self._start(symbol)
+
     async def resync_all(self) -> None:
         """Make every book anew, after a (re)connect; return when each is synced or has given up."""
         self._heard.clear()

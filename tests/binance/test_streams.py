@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -119,6 +120,8 @@ class Client:
         self.clock = ManualClock()
 
         def draw(low: float, high: float) -> float:
+            if high > 3_600:  # when to rotate is no wait before a reconnect
+                return high
             self.waits.append((low, high))
             return low
 
@@ -305,17 +308,26 @@ async def test_a_refused_stream_raises_and_is_not_wanted_any_more(
     assert client.streams.connected
 
 
-async def test_a_connection_holds_a_thousand_streams_and_no_more(
+async def test_a_connection_holds_1024_streams_and_more_go_on_the_next(
     venue: Venue, clients: Callable[..., Client]
 ) -> None:
-    """1024 go out in few messages; one more is refused here, before the venue is asked."""
+    """They go out in few messages; what is given up makes room for others."""
     client = clients()
     await client.start().subscribe(*(f"s{number}@trade" for number in range(1024)))
-
-    assert len(venue.subscribed[0]) == 1024
+    assert (len(venue.subscribed), len(venue.subscribed[0])) == (1, 1024)
     assert len(venue.messages) <= 6
-    with pytest.raises(InvalidField, match="1024"):
-        await client.streams.subscribe("one@more")
+
+    await asyncio.gather(*(client.streams.subscribe(f"more{number}@trade") for number in range(3)))
+    await client.streams.unsubscribe("s7@trade")
+    await client.streams.subscribe("s8@trade", "late@trade")
+    await until(lambda: client.streams.connected)
+
+    assert [len(names) for names in venue.subscribed] == [1024, 3]
+    assert "late@trade" in venue.subscribed[0]
+    assert client.streams.connections == 2
+    with pytest.raises(InvalidField, match="10240"):
+        await client.streams.subscribe(*(f"t{number}@trade" for number in range(10_000)))
+    assert len(client.streams.names) == 1027
 
 
 async def test_no_second_holds_more_than_five_messages(venue: Venue, clients: Callable[..., Client]) -> None:
@@ -362,9 +374,9 @@ async def test_a_stream_of_a_new_kind_is_an_event_and_no_fault(
     assert len(client.states) == 1
 
 
-@pytest.mark.parametrize("farewell", ["close 1001", "close 1012", "serverShutdown"])
-async def test_a_venue_that_announces_its_leave_is_left_at_once(
-    venue: Venue, clients: Callable[..., Client], farewell: str
+@pytest.mark.parametrize("code", [1001, 1012])
+async def test_a_venue_that_goes_away_is_called_again_at_once(
+    venue: Venue, clients: Callable[..., Client], code: int
 ) -> None:
     """The first reconnect waits 0.1 s at most, however long the waits have grown to be."""
     client = clients(settings=LinkSettings(first_retry_s=20.0, proven_s=0.0, messages_per_s=1000))
@@ -372,14 +384,35 @@ async def test_a_venue_that_announces_its_leave_is_left_at_once(
     await venue.trade(1)
     await client.streams.barrier()
 
-    if farewell == "serverShutdown":
-        await venue.sockets[0].send('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}')
-    else:
-        await venue.sockets[0].close(int(farewell.removeprefix("close ")), "bye")
+    await venue.sockets[0].close(code, "bye")
     await until(lambda: len(client.states) == 3)
 
     assert client.waits == [(0.0, 0.1)]
     assert client.streams.connected
+
+
+async def test_a_venue_that_announces_its_end_is_left_for_a_new_connection_first(
+    venue: Venue, clients: Callable[..., Client]
+) -> None:
+    """serverShutdown: nothing is lost, nothing is doubled, and nobody is told of a loss there was not."""
+    client = clients(settings=msgspec.structs.replace(QUICK, overlap_s=0.1))
+    await client.start().subscribe(TRADES)
+    await venue.trade(1)
+
+    await venue.sockets[0].send('{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}')
+    await until(lambda: len(venue.subscribed) == 2 and venue.subscribed[1])
+    for number in (2, 3):
+        for socket in venue.sockets:
+            await socket.send(trade(number))
+    await until(lambda: client.streams.rotations == 1)
+    await venue.trade(3)  # the new connection was the slower one
+    await venue.trade(4)
+    await client.streams.barrier()
+
+    assert client.ids() == [1, 2, 3, 4]
+    assert client.states == [("connected", "")]
+    assert venue.methods() == ["SUBSCRIBE", "SUBSCRIBE", "LIST_SUBSCRIPTIONS", "LIST_SUBSCRIPTIONS"]
+    await until(lambda: client.streams.duplicates == 3)
 
 
 async def test_waits_double_up_to_the_longest_until_a_connection_has_proven_itself(
@@ -454,7 +487,7 @@ async def test_a_peer_that_answers_no_ping_is_found_dead(
     venue.sockets[0].transport.pause_reading()
     await until(lambda: len(client.states) >= 3)
 
-    assert "keepalive" in client.states[1][1]
+    assert "no answer to a ping" in client.states[1][1]
 
 
 async def test_a_request_without_an_answer_ends_in_time(venue: Venue, clients: Callable[..., Client]) -> None:
@@ -528,7 +561,6 @@ async def test_a_defect_in_the_handler_ends_the_run_and_is_seen(
     await client.start().subscribe(TRADES)
     await venue.trade(1)
 
-    with pytest.raises(BaseExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         await client.running  # type: ignore[misc]
-    assert caught.group_contains(ZeroDivisionError)
     assert not client.streams.connected

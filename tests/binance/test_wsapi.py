@@ -161,7 +161,7 @@ async def test_events_arrive_typed_in_order_and_before_the_barrier(
     assert [type(event) for event in user.events] == [ExecutionReport, AccountPosition, Unknown]
 
 
-@pytest.mark.parametrize("end", ["terminated", "shutdown", "close", "reset", "junk", "revoked"])
+@pytest.mark.parametrize("end", ["terminated", "close", "reset", "junk", "revoked"])
 async def test_a_lost_stream_is_told_and_subscribed_again(
     venue: Venue, users: Callable[..., User], end: str
 ) -> None:
@@ -171,8 +171,6 @@ async def test_a_lost_stream_is_told_and_subscribed_again(
 
     if end == "terminated":
         await venue.say({"e": "eventStreamTerminated", "E": 1})
-    elif end == "shutdown":
-        await venue.sockets[0].send('{"event":{"e":"serverShutdown","E":1}}')
     elif end == "close":
         await venue.sockets[0].close(1001, "bye")
     elif end == "reset":

@@ -1,0 +1,290 @@
+"""One WebSocket connection of a client, straight on asyncio's transport.
+
+For the socket that orders travel on: a message costs one write, an answer one callback, and nothing
+stands between our last check and the kernel's buffer. It knows frames and nothing of what they carry; it
+offers no extension, follows no redirect, reads no environment, and ends the connection at the first thing
+that the standard does not allow.
+
+Source: RFC 6455, "The WebSocket Protocol".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import ssl
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from quantlab.binance.pool import keep_alive
+
+ACCEPTED = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+LARGEST_HEAD = 16 << 10
+LARGEST_MESSAGE = 8 << 20
+CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+FINAL = 0x80
+NORMAL, PROTOCOL_ERROR, UNSUPPORTED, TOO_BIG, NO_GOODBYE = 1000, 1002, 1003, 1009, 1006
+
+
+class WebSocket(asyncio.Protocol):
+    """One connection, made by `connect`.
+
+    Args:
+        on_text: Gets each text message, whole, as its bytes.
+        on_end: Called once with the reason, when an open connection has ended.
+        on_room: Called when `full` has become False again.
+
+    Attributes:
+        open: It can be written to.
+        full: The system's buffer is full: what is written now would wait in ours.
+        heard_s: The loop's time at which bytes last came.
+        close_code: How it ended, once it has: the venue's code, or 1006 where it said none.
+    """
+
+    def __init__(
+        self, on_text: Callable[[bytes], None], on_end: Callable[[str], None], on_room: Callable[[], None]
+    ) -> None:
+        self.open = self.full = False
+        self.heard_s = 0.0
+        self.close_code: int | None = None
+        self._on_text, self._on_end, self._on_room = on_text, on_end, on_room
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._key = base64.b64encode(os.urandom(16))
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._rest = bytearray()  # of a frame that is not whole yet
+        self._needed = 0  # bytes that `rest` must have before it is worth a look
+        self._parts: list[bytes] | None = None  # of a message in several frames
+        self._ended = False
+
+    def send(self, *messages: bytes) -> None:
+        """Write text messages now, in one piece."""
+        assert self._transport is not None  # noqa: S101  # `open` says so
+        self._transport.write(b"".join([framed(TEXT, each) for each in messages]))
+
+    def ping(self) -> None:
+        """Ask for a sign of life: whatever comes moves `heard_s`."""
+        if self.open and self._transport is not None:
+            self._transport.write(framed(PING, b""))
+
+    def close(self, code: int = NORMAL) -> None:
+        """Say goodbye and end the connection; the answer to it is not waited for."""
+        if self._transport is not None and self.open:
+            self._transport.write(framed(CLOSE, code.to_bytes(2)))
+            self._transport.close()
+        self._end("closed by us")
+
+    def drop(self, reason: str) -> None:
+        """End the connection without a goodbye."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._end(reason)
+
+    async def handshake(self, host: str, path: str) -> None:
+        """Ask for the upgrade and wait for the venue's yes; `ConnectionError` where it says no."""
+        assert self._transport is not None  # noqa: S101  # `connect` calls us
+        lines = (
+            f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {self._key.decode()}", "Sec-WebSocket-Version: 13",
+            "User-Agent: quantlab", "\r\n",
+        )  # fmt: skip
+        self._transport.write("\r\n".join(lines).encode())
+        await self._ready
+
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what create_connection makes
+        self._transport = transport
+        transport.set_write_buffer_limits(0)  # `full` as soon as the system takes no more
+        keep_alive(transport.get_extra_info("socket"))
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_s = self._loop.time()
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        if not self._ready.done():
+            data = self._head(data)
+        if data and self.open:
+            self._frames(data)
+
+    def eof_received(self) -> None:
+        self._end("the venue closed the connection")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(str(error) or type(error).__name__ if error else "the venue closed the connection")
+
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self.open:
+            self._on_room()
+
+    # --- ours
+
+    def _head(self, data: bytes) -> bytes:
+        """The answer to the handshake; what follows it is the first frames."""
+        head, found, rest = data.partition(b"\r\n\r\n")
+        if not found:
+            self._rest += data
+            if len(data) > LARGEST_HEAD:
+                self.drop("the answer to the handshake has no end")
+            return b""
+        status, *lines = head.split(b"\r\n")
+        fields = {
+            name.strip().lower(): value.strip() for name, _, value in (x.partition(b":") for x in lines)
+        }
+        accept = base64.b64encode(hashlib.sha1(self._key + ACCEPTED, usedforsecurity=False).digest())
+        if not status.startswith(b"HTTP/1.1 101"):
+            said = status[:60].decode("ascii", "replace")
+            self.drop(f"the venue refused the handshake: {said}")
+        elif (
+            fields.get(b"upgrade", b"").lower() != b"websocket"
+            or fields.get(b"sec-websocket-accept") != accept
+            or b"sec-websocket-extensions" in fields
+        ):
+            self.drop("the answer to the handshake is not as RFC 6455 says")
+        else:
+            self.open = True
+            self._ready.set_result(None)
+            return rest
+        return b""
+
+    def _frames(self, data: bytes) -> None:
+        at, end = 0, len(data)
+        while end - at >= 2:
+            first, length = data[at], data[at + 1]
+            start = at + 2
+            if length > 125:  # the longest that the first byte can say; above it masked, too
+                more = {126: 2, 127: 8}.get(length)
+                if more is None:
+                    self._violated("a masked frame")
+                    return
+                if end < start + more:
+                    break
+                length = int.from_bytes(data[start : start + more])
+                start += more
+                if length > LARGEST_MESSAGE:
+                    self._violated(f"a message longer than {LARGEST_MESSAGE >> 20} MiB", TOO_BIG)
+                    return
+            if end < start + length:
+                self._needed = start + length - at
+                self._rest += data[at:]
+                return
+            payload = data[start : start + length]
+            at = start + length
+            if first == FINAL | TEXT and self._parts is None:
+                self._on_text(payload)
+            else:
+                self._other(first, payload)
+            if not self.open:
+                return
+        if at < end:
+            self._needed = 2
+            self._rest += data[at:]
+
+    def _other(self, first: int, payload: bytes) -> None:
+        """Everything but a text message in one frame."""
+        final, kind = first & FINAL, first & 0x7F  # with the reserved bits: they must be 0
+        if kind in (PING, PONG, CLOSE) and final and len(payload) <= 125:  # RFC 6455, 5.5
+            self._control(kind, payload)
+        elif kind == TEXT and self._parts is None and not final:
+            self._parts = [payload]
+        elif kind == CONTINUED and self._parts is not None:
+            self._parts.append(payload)
+            if sum(map(len, self._parts)) > LARGEST_MESSAGE:
+                self._violated(f"a message longer than {LARGEST_MESSAGE >> 20} MiB", TOO_BIG)
+            elif final:
+                parts, self._parts = self._parts, None
+                self._on_text(b"".join(parts))
+        else:
+            self._violated(
+                "a binary message" if kind == BINARY else "a frame that RFC 6455 does not know",
+                UNSUPPORTED if kind == BINARY else PROTOCOL_ERROR,
+            )
+
+    def _control(self, kind: int, payload: bytes) -> None:
+        assert self._transport is not None  # noqa: S101  # it brought the frame
+        if kind == PING:
+            self._transport.write(framed(PONG, payload))
+        elif kind == CLOSE:
+            self.close_code = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
+            self._transport.write(framed(CLOSE, payload[:2]))
+            self._transport.close()
+            said = payload[2:].decode("utf-8", "replace")
+            self._end(f"the venue closed the connection: {self.close_code} {said}".rstrip())
+
+    def _violated(self, what: str, code: int = PROTOCOL_ERROR) -> None:
+        assert self._transport is not None  # noqa: S101  # it brought the frame
+        self._transport.write(framed(CLOSE, code.to_bytes(2)))
+        self._transport.close()
+        self._end(f"the venue sent {what}")
+
+    def _end(self, reason: str) -> None:
+        if self._ended:
+            return
+        self._ended, self.open = True, False
+        self.close_code = NO_GOODBYE if self.close_code is None else self.close_code
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.close()
+        if not self._ready.done():
+            self._ready.set_exception(ConnectionError(reason))
+        elif not self._ready.cancelled():
+            self._on_end(reason)
+
+
+def framed(kind: int, payload: bytes) -> bytes:
+    """One final frame of a client: masked, with a new key that nobody can foresee."""
+    length = len(payload)
+    if length < 126:  # RFC 6455, 5.2
+        head = bytes((FINAL | kind, 0x80 | length))
+    elif length < 1 << 16:
+        head = bytes((FINAL | kind, 0xFE)) + length.to_bytes(2)
+    else:
+        head = bytes((FINAL | kind, 0xFF)) + length.to_bytes(8)
+    key = os.urandom(4)
+    mask = int.from_bytes((key * (length // 4 + 1))[:length])
+    return head + key + (int.from_bytes(payload) ^ mask).to_bytes(length)
+
+
+async def connect(
+    url: str,
+    *,
+    on_text: Callable[[bytes], None],
+    on_end: Callable[[str], None],
+    on_room: Callable[[], None],
+    ssl_context: ssl.SSLContext | None,
+    timeout_s: float,
+) -> WebSocket:
+    """An open connection to `url` (ws or wss; `ssl_context` for wss), within `timeout_s`.
+
+    Raises:
+        OSError: There is none: no address, no connection, no TLS, no upgrade, or not in time.
+    """
+    parts = urlsplit(url)
+    secure = parts.scheme == "wss"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    socket: WebSocket | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, socket = await asyncio.get_running_loop().create_connection(
+                lambda: WebSocket(on_text, on_end, on_room),
+                parts.hostname or "",
+                parts.port or (443 if secure else 80),
+                ssl=ssl_context if secure else None,
+                server_hostname=parts.hostname if secure else None,
+            )
+            await socket.handshake(parts.netloc, path)
+    except BaseException:
+        if socket is not None:
+            socket.drop("the handshake was broken off")
+        raise
+    return socket
