@@ -105,6 +105,18 @@ class Governor:
             wait_s = BACK_OFF_S if retry_after_s is None else retry_after_s
             self.budget.close(now_ms + round(wait_s * 1_000), f"the venue answered HTTP {status}")
 
+    def hear_counts(
+        self, ticket: Ticket, status: int, counts: Iterable[tuple[RateLimit, int]], retry_after_s: int | None
+    ) -> None:
+        """As `hear`, for an answer of the WebSocket API: it names the rules beside what is used."""
+        now_ms = self._clock.now_ms()
+        for rule, used in counts:
+            self.budget.learn((rule,))
+            self.budget.told(rule.kind, rule.window, used, sent_ms=ticket.sent_ms, now_ms=now_ms)
+        if status in (418, 429):
+            wait_s = BACK_OFF_S if retry_after_s is None else retry_after_s
+            self.budget.close(now_ms + round(wait_s * 1_000), f"the venue answered {status}")
+
     def _give_up(self, future: asyncio.Future[Ticket], cost: Cost) -> None:
         """The caller has gone: nobody may be let go in its name, and what was let go is given back."""
         if future.done() and not future.cancelled():

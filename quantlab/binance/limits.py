@@ -64,14 +64,22 @@ class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
 
         Source: Binance spot REST API, "IP Limits" and "Unfilled Order Count".
         """
-        rows = {(row.kind, row.window): row for row in self.rows}
+        counts = []
         for name, text in headers:
             found = HEADER.fullmatch(name)
-            if found is None or not text.isdecimal():
-                continue
-            kind, window = KINDS[found[1].lower()], found[2] + found[3].upper()
+            if found is not None and text.isdecimal():
+                counts.append((KINDS[found[1].lower()], found[2] + found[3].upper(), int(text)))
+        return self.with_counts(counts, as_of_ms)
+
+    def with_counts(self, counts: Iterable[tuple[str, str, int]], as_of_ms: int) -> LimitUsage:
+        """This snapshot after one reply's counts: kind, window and what is used of it.
+
+        Source: Binance spot WebSocket API, "Rate limits", `rateLimits`.
+        """
+        rows = {(row.kind, row.window): row for row in self.rows}
+        for kind, window, used in counts:
             rows[kind, window] = Usage(
-                kind=kind, window=window, used=int(text), limit=self._limit(kind, window), as_of_ms=as_of_ms
+                kind=kind, window=window, used=used, limit=self._limit(kind, window), as_of_ms=as_of_ms
             )
         return LimitUsage(rows=tuple(rows.values()), limits=self.limits)
 

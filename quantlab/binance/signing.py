@@ -181,7 +181,7 @@ def sign_ws_params(params: Mapping[str, WsValue], secret: Secret | Signer) -> di
 
     Source: Binance spot WebSocket API, "SIGNED request example (HMAC)".
     """
-    payload = "&".join(f"{name}={_literal(name, params[name])}" for name in sorted(params))
+    payload = "&".join([f"{name}={_literal(name, params[name])}" for name in sorted(params)])
     return {**params, "signature": _signer(secret).sign(payload.encode())}
 
 

@@ -73,7 +73,7 @@ class Lost(NamedTuple):
     halted: bool = False
 
 
-class _Gate:
+class Gate:
     """Asks the latch for one request: before a connection is opened for it, and at the write.
 
     Orders that queued up for a connection while HALT was set do not open one each. What passed
@@ -108,7 +108,7 @@ class Transport:
     """
 
     def __init__(self, rest: str, *, timeout_s: float, ssl_context: ssl.SSLContext | None = None) -> None:
-        self.base = _checked_base(rest)
+        self.base = checked_url(rest)
         self._timeout_s = timeout_s
         self._ssl_context = ssl_context
         self._http: PooledTransport | None = None
@@ -136,7 +136,7 @@ class Transport:
             latch: Asked at the write, for what HALT stops; None for everything else.
             halts: The latch's generation that this was decided on; a HALT since then stops it.
         """
-        http, gate = self._bound(), _Gate(latch, halts)
+        http, gate = self._bound(), Gate(latch, halts)
         try:
             gate.check()
             async with asyncio.timeout(self._timeout_s):
@@ -202,22 +202,26 @@ class Transport:
         )  # fmt: skip
 
 
-def _checked_base(rest: str) -> str:
-    """The base URL without its last slash, or `ConfigError`."""
-    parts = urlsplit(rest)
+def checked_url(url: str, schemes: tuple[str, str] = ("http", "https")) -> str:
+    """A venue's address without its last slash, or `ConfigError`; the first scheme is for loopback only."""
+    parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
+    plain, secure = schemes
+    what = "REST" if secure == "https" else "WebSocket API"
+    if parts.scheme not in schemes or not host:
         raise ConfigError(
-            "the venue's REST address is no http(s) URL", "give one like https://api.binance.com"
+            f"the venue's {what} address is no {plain}(s) URL", f"give one like {secure}://api.binance.com"
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"the REST address of {host} carries a user, a query or a fragment",
+            f"the {what} address of {host} carries a user, a query or a fragment",
             "give only scheme, host and port",
         )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(f"plain http to {host} would show orders and keys", f"use https://{parts.netloc}")
-    return rest.rstrip("/")
+    if parts.scheme == plain and not _is_loopback(host):
+        raise ConfigError(
+            f"plain {plain} to {host} would show orders and keys", f"use {secure}://{parts.netloc}"
+        )
+    return url.rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ import hashlib
 import os
 import ssl
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 from quantlab.binance.pool import keep_alive
@@ -98,7 +99,7 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what create_connection makes
         self._transport = transport
-        transport.set_write_buffer_limits(0)  # `full` as soon as the system takes no more
+        transport.set_write_buffer_limits(high=1, low=0)  # `full` as soon as the system takes no more
         keep_alive(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
@@ -268,20 +269,22 @@ async def connect(
 
     Raises:
         OSError: There is none: no address, no connection, no TLS, no upgrade, or not in time.
+        ValueError: The URL is none, or wss comes without a context.
     """
-    parts = urlsplit(url)
-    secure = parts.scheme == "wss"
+    parts, loop = urlsplit(url), asyncio.get_running_loop()
+    host, secure = parts.hostname or "", parts.scheme == "wss"
+    if secure and ssl_context is None:
+        raise ValueError("wss needs an ssl_context")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     socket: WebSocket | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            _, socket = await asyncio.get_running_loop().create_connection(
-                lambda: WebSocket(on_text, on_end, on_room),
-                parts.hostname or "",
-                parts.port or (443 if secure else 80),
-                ssl=ssl_context if secure else None,
-                server_hostname=parts.hostname if secure else None,
+            transport, socket = await loop.create_connection(
+                lambda: WebSocket(on_text, on_end, on_room), host, parts.port or (443 if secure else 80)
             )
+            if secure and ssl_context is not None:  # above a transport whose buffer is limited, too
+                tls = await loop.start_tls(transport, socket, ssl_context, server_hostname=host)
+                socket.connection_made(cast("asyncio.Transport", tls))
             await socket.handshake(parts.netloc, path)
     except BaseException:
         if socket is not None:

@@ -23,9 +23,11 @@ from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW, TEXT_LENGTH, outcome_i
 from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
 from quantlab.binance.limits import LimitUsage
+from quantlab.binance.ordersocket import OrderSocket
 from quantlab.binance.signing import Credentials, encode_query, sign_query
+from quantlab.binance.socketcodec import METHODS, SocketReply
 from quantlab.binance.timing import VenueClock
-from quantlab.binance.transport import Latch, Lost, Reply, Transport
+from quantlab.binance.transport import Latch, Lost, Reply, Transport, checked_url
 from quantlab.clock import Clock
 from quantlab.domain.text import printable
 from quantlab.errors import (
@@ -64,6 +66,11 @@ class RestCalls:
         governor: Keeps within the venue's limits, for all clients that share it; its own where none
             is given.
         urgent: This client's requests are a HALT's: they may use what is kept back for it.
+        ws_api: The URL of the WebSocket API, the fast path of orders; "" for REST alone. It is used while
+            `socket` is up: `async with` keeps it up, else run `socket.run()`.
+
+    Attributes:
+        socket: The fast path; None where there is none (no `ws_api`, or no key).
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class RestCalls:
         ssl_context: ssl.SSLContext | None = None,
         governor: Governor | None = None,
         urgent: bool = False,
+        ws_api: str = "",
     ) -> None:
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
         self.limits = LimitUsage()
@@ -91,6 +99,13 @@ class RestCalls:
         self._resync_lock = asyncio.Lock()
         self._resyncs = 0
         self._filters: dict[str, tuple[int, SymbolFilters]] = {}  # by symbol, and when they were asked for
+        self._running: asyncio.Task[None] | None = None
+        self.socket: OrderSocket | None = None
+        if ws_api and credentials is not None:
+            self.socket = OrderSocket(
+                checked_url(ws_api, ("ws", "wss")), credentials=credentials, clock=self.venue_clock,
+                recv_window_ms=recv_window_ms, timeout_s=timeout_s, ssl_context=ssl_context,
+            )  # fmt: skip
 
     async def sync_clock(self, samples: int = 5) -> None:
         """Measure the venue's clock: `samples` readings, the shortest round trip counts.
@@ -111,9 +126,15 @@ class RestCalls:
 
     async def aclose(self) -> None:
         """Close every connection. Idempotent; on the loop that used the client."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.wait((running,))
         await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
+        if self.socket is not None:
+            self._running = asyncio.create_task(self.socket.run(), name="order socket")
         return self
 
     async def __aexit__(
@@ -196,8 +217,14 @@ class RestCalls:
                 charged = NOTHING
         finally:
             self.governor.leave(ticket, charged)
-        if isinstance(outcome, Reply):  # after our own count: the venue's is the better one
+        now_ms = self.venue_clock.now_ms()
+        if isinstance(outcome, SocketReply):  # after our own count: the venue's is the better one
+            self.governor.hear_counts(ticket, outcome.status, outcome.counts, outcome.retry_after_s)
+            counts = ((rule.kind, rule.window, used) for rule, used in outcome.counts)
+            self.limits = self.limits.with_counts(counts, now_ms)
+        elif isinstance(outcome, Reply):
             self.governor.hear(ticket, outcome.status, outcome.headers)
+            self.limits = self.limits.with_headers(outcome.headers, now_ms)
         return outcome
 
     async def _admitted(self, endpoint: Endpoint, cost: Cost) -> Ticket:
@@ -215,33 +242,33 @@ class RestCalls:
     async def _sent(
         self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
     ) -> Reply | Lost:
+        """Sent once, by the one way that is chosen here; a lost socket is no reason to try the other."""
         credentials = self._credentials
         if not endpoint.signed:
-            outcome = await self._transport.exchange(
-                endpoint.verb, endpoint.path, lambda: encode_query(params)
-            )
-        elif credentials is None:
+            return await self._transport.exchange(endpoint.verb, endpoint.path, lambda: encode_query(params))
+        if credentials is None:
             raise ConfigError(
                 f"{endpoint.call} needs an API key", "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET"
             )
-        else:
-            latch = self._latch if endpoint.effect is Effect.EXPOSE else None
-            stamped = {
-                **params,
-                "recvWindow": str(self._recv_window_ms),
-                "timestamp": str(self.venue_clock.now_ms()),
-            }
-            outcome = await self._transport.exchange(
-                endpoint.verb,
-                endpoint.path,
-                lambda: sign_query(stamped, credentials.signer),
-                headers={"X-MBX-APIKEY": credentials.api_key},
-                latch=latch,
-                halts=latch.generation if latch is not None and halts is None else halts,
-            )
-        if isinstance(outcome, Reply):
-            self.limits = self.limits.with_headers(outcome.headers, self.venue_clock.now_ms())
-        return outcome
+        latch = self._latch if endpoint.effect is Effect.EXPOSE else None
+        if latch is not None and halts is None:
+            halts = latch.generation
+        socket, method = self.socket, METHODS.get((endpoint.verb, endpoint.path))
+        if socket is not None and method is not None and socket.up:
+            return await socket.exchange(method, params, latch=latch, halts=halts)
+        stamped = {
+            **params,
+            "recvWindow": str(self._recv_window_ms),
+            "timestamp": str(self.venue_clock.now_ms()),
+        }
+        return await self._transport.exchange(
+            endpoint.verb,
+            endpoint.path,
+            lambda: sign_query(stamped, credentials.signer),
+            headers={"X-MBX-APIKEY": credentials.api_key},
+            latch=latch,
+            halts=halts,
+        )
 
     def _answered(
         self, endpoint: Endpoint, outcome: Reply | Lost, *, client_order_id: str | None = None
