@@ -28,17 +28,27 @@ NEEDED: dict[OrderType, frozenset[str]] = {
     OrderType.TAKE_PROFIT: frozenset({"quantity"}),
     OrderType.TAKE_PROFIT_LIMIT: LIMIT_FIELDS,
 }
-SHAPING = (
-    "quantity", "quote_quantity", "price", "time_in_force", "stop_price", "trailing_delta",
-    "iceberg_quantity",
+WIRE = (
+    ("time_in_force", "timeInForce"), ("quantity", "quantity"), ("quote_quantity", "quoteOrderQty"),
+    ("price", "price"), ("stop_price", "stopPrice"), ("trailing_delta", "trailingDelta"),
+    ("iceberg_quantity", "icebergQty"), ("strategy_id", "strategyId"), ("strategy_type", "strategyType"),
 )  # fmt: skip
-TRIGGERS = frozenset({"stop_price", "trailing_delta"})
-WIRE = {
-    "time_in_force": "timeInForce", "quantity": "quantity", "quote_quantity": "quoteOrderQty",
-    "price": "price", "stop_price": "stopPrice", "trailing_delta": "trailingDelta",
-    "iceberg_quantity": "icebergQty", "strategy_id": "strategyId", "strategy_type": "strategyType",
-}  # fmt: skip
+WHOLE_NUMBERS = frozenset({"trailing_delta", "strategy_id", "strategy_type"})
+WAITING = frozenset(kind for kind in OrderType if kind.waits)
 
+
+def _allowed(kind: OrderType) -> frozenset[str]:
+    more = {"strategy_id", "strategy_type"}
+    if kind is OrderType.MARKET:
+        more |= {"quantity", "quote_quantity"}
+    if kind.waits:
+        more |= {"stop_price", "trailing_delta"}
+    if "price" in NEEDED[kind]:
+        more.add("iceberg_quantity")
+    return NEEDED[kind] | more
+
+
+ALLOWED = {kind: _allowed(kind) for kind in OrderType}
 PAIRED = {"above": "", "below": "", "pendingAbove": "pending", "pendingBelow": "pending"}
 
 
@@ -139,32 +149,27 @@ def _require_id(field: str, text: str) -> None:
 
 
 def _fields(request: OrderRequest) -> dict[str, str]:
-    """The fields of one order by their names in a single order's request, in their order."""
-    _require_shape(request)
-    found = ((wire, getattr(request, name), name) for name, wire in WIRE.items())
-    return {wire: _text(value, name) for wire, value, name in found if value is not None}
+    """The fields of one order by their names in a single order's request, in their order.
 
-
-def _require_shape(request: OrderRequest) -> None:
+    Raises:
+        InvalidField: What the type of order must have is missing, or it has what it cannot have.
+    """
     kind = request.type
-    needed = NEEDED[kind]
-    allowed = set(needed)
-    if kind is OrderType.MARKET:
-        allowed |= {"quantity", "quote_quantity"}
-        if (request.quantity is None) == (request.quote_quantity is None):
-            raise InvalidField("quantity", "a MARKET order has either this or quote_quantity", "give one")
-    if kind.waits:
-        allowed |= TRIGGERS
-        if request.stop_price is None and request.trailing_delta is None:
-            raise InvalidField("stop_price", f"a {kind} order waits for it", "give it, or trailing_delta")
-    if "price" in needed:
-        allowed.add("iceberg_quantity")
-    for name in SHAPING:
-        given = getattr(request, name) is not None
-        if given and name not in allowed:
-            raise InvalidField(name, f"a {kind} order has none", "leave it out, or give another type")
-        if not given and name in needed:
+    needed, allowed = NEEDED[kind], ALLOWED[kind]
+    if kind is OrderType.MARKET and (request.quantity is None) == (request.quote_quantity is None):
+        raise InvalidField("quantity", "a MARKET order has either this or quote_quantity", "give one")
+    if kind in WAITING and request.stop_price is None and request.trailing_delta is None:
+        raise InvalidField("stop_price", f"a {kind} order waits for it", "give it, or trailing_delta")
+    fields = {}
+    for name, wire in WIRE:
+        value = getattr(request, name)
+        if value is not None:
+            if name not in allowed:
+                raise InvalidField(name, f"a {kind} order has none", "leave it out, or give another type")
+            fields[wire] = _text(value, name)
+        elif name in needed:
             raise InvalidField(name, f"a {kind} order must have it", "give it")
+    return fields
 
 
 def _require_same(field: str, values: set[object]) -> None:
@@ -177,7 +182,7 @@ def _named(prefix: str, name: str) -> str:
 
 
 def _text(value: object, field: str) -> str:
-    if field in ("trailing_delta", "strategy_id", "strategy_type"):
+    if field in WHOLE_NUMBERS:
         if type(value) is not int or value <= 0:
             raise InvalidField(field, "it is no whole number above zero", "give an int")
         return str(value)

@@ -70,6 +70,7 @@ class TimeInForce(StrEnum):
 
 
 EXTRAS = ("stop_price", "trailing_delta", "iceberg_quantity", "self_trade", "strategy_id", "strategy_type")
+NO_EXTRAS = (None,) * len(EXTRAS)
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,9 +105,17 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def extras(self) -> dict[str, str]:
         """What this order says beyond a plain LIMIT or MARKET order, as text, by field."""
-        found = ((name, getattr(self, name)) for name in EXTRAS)
+        values = (
+            self.stop_price, self.trailing_delta, self.iceberg_quantity, self.self_trade, self.strategy_id,
+            self.strategy_type,
+        )  # fmt: skip
+        if values == NO_EXTRAS:  # nearly always, and asked for each digest
+            return {}
+        found = zip(EXTRAS, values, strict=True)
         return {
-            name: plain(it) if isinstance(it, Decimal) else str(it) for name, it in found if it is not None
+            name: plain(value) if isinstance(value, Decimal) else str(value)
+            for name, value in found
+            if value is not None
         }
 
     def canonical(self) -> bytes:

@@ -294,6 +294,18 @@ def test_an_order_is_valued_exactly_whatever_its_kind() -> None:
     assert worth_of(by_quote, lambda _: None) == 5
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"type": OrderType.STOP_LOSS}, {"type": OrderType.LIMIT_MAKER}, {"stop_price": Decimal(5)}],
+    ids=str,
+)
+def test_an_order_that_no_budget_can_weigh_is_refused_by_name(changes: dict[str, object]) -> None:
+    """Valued as something else it would slip through."""
+    with pytest.raises(InvalidField, match="no budget can weigh") as refused:
+        worth_of(order(**changes), lambda _: Decimal(7))
+    assert str(next(iter(changes.values()))) in str(refused.value)
+
+
 @pytest.mark.parametrize("price", [Decimal("NaN"), Decimal("Infinity"), Decimal(0), Decimal(-1)])
 def test_a_reference_price_that_is_no_price_values_nothing(price: Decimal) -> None:
     assert worth_of(order(type=OrderType.MARKET, price=None), lambda _: price) is None

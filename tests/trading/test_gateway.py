@@ -629,3 +629,14 @@ async def test_a_restart_takes_over_what_the_journal_left_open(bench: Make, limi
     assert (await after.gateway.submit(limit())).client_order_id == "det1-3"
     await until(lambda: order.state is S.NOT_PLACED)
     assert buying(after) == Decimal("0.1")
+
+
+@pytest.mark.parametrize("kind", [OrderType.STOP_LOSS, OrderType.TAKE_PROFIT_LIMIT, OrderType.LIMIT_MAKER])
+async def test_an_order_that_no_rail_weighs_never_leaves(bench: Make, limit: Ask, kind: OrderType) -> None:
+    """Denied by the name of its type: nothing at the venue, nothing in the journal but the denial."""
+    b = await bench()
+    with pytest.raises(OrderDenied, match=kind.value):
+        b.gateway.submit(msgspec.structs.replace(limit(), type=kind))
+
+    assert b.venue.submitted == []
+    assert "intent" not in b.kinds()
