@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from quantlab import cli
 from quantlab.paper.faults.kinds import KINDS
+from quantlab.paper.venue import PaperVenue
 from quantlab.topics import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +69,39 @@ def test_the_tree_names_every_folder_and_no_other() -> None:
     folders = {each.name for each in (ROOT / "quantlab").iterdir() if (each / "__init__.py").is_file()}
 
     assert named == folders
+
+
+def test_every_method_of_the_client_is_named_and_no_other() -> None:
+    """A method that takes a permit stands in a line that says so."""
+    from quantlab.binance.client.endpoints import ENDPOINTS, METHODS, Effect
+
+    lines = re.findall(r"^\| ([^|`]+) \| (`[^|]+) \|$", section("The Binance client"), re.MULTILINE)
+    named = {
+        name: "(permit)" in subject for subject, cells in lines for name in re.findall(r"`(\w+)`", cells)
+    }
+
+    exposes = {name: ENDPOINTS[asked].effect is Effect.EXPOSE for name, asked in METHODS.items()}
+    assert named == exposes
+
+
+async def test_the_script_with_the_client_runs_as_it_stands(tmp_path: Path) -> None:
+    """Against a venue whose line stands in venue.json, as the section after it says."""
+    (program,) = re.findall(
+        r"^```python\n(.*?)^```$", section("The Binance client"), re.MULTILINE | re.DOTALL
+    )
+    async with PaperVenue(market="synthetic") as venue:
+        key, secret = venue.accounts[0]
+        line = {"rest": venue.rest, "accounts": [{"api_key": key, "api_secret": secret}]}
+        (tmp_path / "venue.json").write_text(json.dumps(line))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        said = (await process.communicate())[0].decode()
+
+    assert process.returncode == 0, said
+    assert said.splitlines()[-1] == "FILLED"
+    assert "volume" in said
 
 
 def test_every_fault_is_named_with_its_own_fields() -> None:
