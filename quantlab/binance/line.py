@@ -56,6 +56,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     silent_after_s: float = 1.0
     late_after_ms: int = 1_000
     ssl_context: ssl.SSLContext | None = None  # None trusts certifi's authorities and no other
+    streams: int = 1_024  # on one market connection, the venue's limit
     messages_per_s: int = 4  # of the venue's 5; the fifth is left to our pongs
 
 

@@ -24,7 +24,6 @@ from quantlab.clock import NS_PER_MS, Clock
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.errors import NotSent, UndecodableReply, VenueRejected, VenueUnavailable
 
-MOST_STREAMS = 1024  # a connection
 NAMES_PER_MESSAGE = 200
 LOOK_S = 0.25
 CHANGE_EVERY_S = 60.0  # for silent streams a new connection is made no more often
@@ -86,7 +85,7 @@ class Shard:
     @property
     def room(self) -> int:
         """How many more streams fit."""
-        return MOST_STREAMS - len(self.wanted)
+        return self._settings.streams - len(self.wanted)
 
     @property
     def silent(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable
 
 from quantlab.binance.line import LinkSettings
-from quantlab.binance.shard import MOST_STREAMS, Shard
+from quantlab.binance.shard import Shard
 from quantlab.clock import Clock
 from quantlab.errors import InvalidField
 
@@ -164,7 +164,7 @@ class MarketStreams:
         They are wanted at once, so that two that subscribe at the same time do not share one place.
         """
         fresh = [name for name in names if not any(name in shard.wanted for shard in self._shards)]
-        most = MOST_STREAMS * MOST_CONNECTIONS
+        most = self._settings.streams * MOST_CONNECTIONS
         if len(self.names) + len(fresh) > most:
             raise InvalidField("names", f"more than {most} streams", "unsubscribe some")
         while len(fresh) > sum(shard.room for shard in self._shards):

@@ -1,0 +1,493 @@
+"""Faults of the venue and of the path to it, met by our market streams and our user stream, by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import sys
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from faultproxy import FaultProxy
+
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.link import LinkSettings
+from quantlab.binance.signing import Credentials
+from quantlab.binance.stream_shapes import Unknown
+from quantlab.binance.streams import MarketStreams
+from quantlab.binance.timing import VenueClock
+from quantlab.binance.wsapi import UserStream
+from quantlab.clock import SystemClock
+from quantlab.domain.market import BookTicker, DepthUpdate, Trade
+from quantlab.market.feed import Feed, FeedSettings
+from quantlab.paper.terms import Terms
+from quantlab.paper.venue import PaperVenue
+from quantlab.secret import Secret
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "DOGEUSDT")
+NAMES = tuple(f"{symbol.lower()}@{kind}" for symbol in SYMBOLS for kind in ("trade", "depth@100ms"))
+DEPTH = "btcusdt@depth@100ms"
+SETTINGS = LinkSettings(first_retry_s=0.05, longest_retry_s=0.5, reply_timeout_s=3.0, messages_per_s=1_000)
+PATIENT = Terms(messages_1s=10_000)
+
+
+class Listener:
+    """Market streams and the books made of them, with everything they said kept."""
+
+    def __init__(self, ws: str, rest: str, settings: LinkSettings = SETTINGS) -> None:
+        self.events: list[Any] = []
+        self.states: list[tuple[str, str]] = []
+        self.silences: list[tuple[tuple[str, ...], str]] = []
+        self.clock = VenueClock(SystemClock())
+        self.client = BinanceClient(rest, clock=self.clock)
+        self.feed = Feed(
+            (),
+            snapshot=lambda symbol: self.client.order_book(symbol, limit=1000),
+            publish=self.events.append,
+            clock=self.clock,
+            settings=FeedSettings(rest_s=0.5),
+        )
+        self.streams = MarketStreams(
+            ws,
+            clock=self.clock,
+            on_event=self.feed.on_event,
+            on_state=self._changed,
+            on_silence=self._silent,
+            settings=settings,
+        )
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Listener:
+        self.tasks.append(asyncio.create_task(self.streams.run()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.feed.aclose()
+        await self.client.aclose()
+
+    async def watch(self, *symbols: str) -> None:
+        await self.streams.subscribe(*(f"{symbol.lower()}@depth@100ms" for symbol in symbols))
+        for symbol in symbols:
+            self.feed.add(symbol)
+        await until(lambda: self.feed.synced == len(self.feed.books))
+        await until(lambda: all(len(self.of(DepthUpdate, symbol)) > 3 for symbol in symbols))
+
+    def of(self, kind: type, symbol: str) -> list[Any]:
+        return [event for event in self.events if type(event) is kind and event.symbol == symbol]
+
+    def _changed(self, state: str, reason: str) -> None:
+        self.states.append((state, reason))
+        if state != "connected":
+            self.feed.mark_stale(reason)
+        else:
+            self.tasks.append(asyncio.create_task(self.feed.resync_all()))
+
+    def _silent(self, names: tuple[str, ...], reason: str) -> None:
+        self.silences.append((names, reason))
+        for name in names:
+            symbol = name.partition("@")[0].upper()
+            if reason:
+                self.feed.doubt(symbol, reason)
+            else:
+                self.feed.resync(symbol)
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 8.0) -> float:
+    """Wait for a condition, not for a time; how long that took."""
+    began_s = time.monotonic()
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+    return time.monotonic() - began_s
+
+
+async def control(venue: PaperVenue, action: str = "faults", **body: Any) -> Any:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {venue.control.secret}"}
+        reply = await http.post(f"{venue.control.url}/{action}", json=body, headers=headers)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+
+async def mend(venue: PaperVenue) -> None:
+    """End every fault."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {venue.control.secret}"}
+        await http.delete(f"{venue.control.url}/faults", headers=headers)
+
+
+def missed(listener: Listener, symbol: str) -> tuple[int, int]:
+    """Diffs and trades that do not follow on the one before: lost, doubled or out of order."""
+    diffs = listener.of(DepthUpdate, symbol)
+    trades = listener.of(Trade, symbol)
+    return (
+        sum(after.first_id != before.final_id + 1 for before, after in itertools.pairwise(diffs)),
+        sum(after.trade_id != before.trade_id + 1 for before, after in itertools.pairwise(trades)),
+    )
+
+
+def right(listener: Listener, venue: PaperVenue, symbol: str) -> bool:
+    """Our book is a book: synced, and not crossed."""
+    view = listener.feed.books[symbol].view(5)
+    return view.state == "synced" and view.bids[0][0] < view.asks[0][0]
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[PaperVenue]:
+    """A venue with the synthetic market, on the real clock."""
+    async with PaperVenue(seed=7, terms=PATIENT) as venue:
+        yield venue
+
+
+@pytest.fixture
+async def listener(venue: PaperVenue) -> AsyncIterator[Listener]:
+    """Listens to `venue` without anything between."""
+    async with Listener(venue.ws, venue.rest) as listener:
+        yield listener
+
+
+@contextlib.asynccontextmanager
+async def through_a_proxy(venue: PaperVenue, **changes: Any) -> AsyncIterator[tuple[Listener, FaultProxy]]:
+    """A listener whose streams come through a path that can fail; its snapshots do not."""
+    settings = msgspec.structs.replace(SETTINGS, **changes)
+    async with FaultProxy(venue.ws) as proxy, Listener(proxy.url, venue.rest, settings) as listener:
+        yield listener, proxy
+
+
+# -- the connection's life
+
+
+async def test_n26_rotations_of_every_connection_miss_nothing_and_double_nothing() -> None:
+    """N26: the venue ends each socket after 1.2 s; ours are replaced before, one after the other."""
+    settings = msgspec.structs.replace(SETTINGS, streams=2, rotate_after_s=0.7, overlap_s=0.05)
+    async with (
+        PaperVenue(seed=7, terms=msgspec.structs.replace(PATIENT, socket_life_s=1.2)) as venue,
+        FaultProxy(venue.ws) as proxy,
+        Listener(proxy.url, venue.rest, settings) as listener,
+    ):
+        await listener.streams.subscribe(*NAMES)
+        most = 0
+        end_s = time.monotonic() + 5
+        while time.monotonic() < end_s:
+            await asyncio.sleep(0.01)
+            most = max(most, proxy.open)
+        await listener.streams.barrier()
+
+    assert listener.streams.connections == 3
+    assert listener.streams.rotations >= 12
+    assert listener.streams.duplicates > 0  # both connections did bring the same
+    assert [state for state, _ in listener.states if state != "connected"] == []
+    assert 4 <= most <= 5  # one at a time: three, one new, and one whose goodbye is under way
+    for symbol in SYMBOLS:
+        assert missed(listener, symbol) == (0, 0)
+        assert len(listener.of(DepthUpdate, symbol)) > 30
+    assert sum(len(listener.of(Trade, symbol)) for symbol in SYMBOLS) > 30
+
+
+async def test_n21_a_shutdown_is_followed_by_a_new_connection_before_the_old_one_ends(
+    venue: PaperVenue, listener: Listener
+) -> None:
+    """N21: announced 400 ms ahead; no event is missed, no book is lost."""
+    await listener.streams.subscribe(*NAMES)
+    await listener.watch(*SYMBOLS)
+    resyncs = listener.feed.resyncs
+    await control(venue, name="shutdown", ms=400, count=1)
+    await until(lambda: listener.streams.rotations == 1)
+    await asyncio.sleep(1.0)
+
+    assert [missed(listener, symbol) for symbol in SYMBOLS] == [(0, 0)] * 3
+    assert (listener.feed.gaps, listener.feed.resyncs - resyncs) == (0, 0)
+    assert listener.states == [("connected", "")]
+
+
+@pytest.mark.parametrize("code", [1001, 1012])
+async def test_n21_a_venue_that_goes_away_is_back_within_half_a_second(
+    venue: PaperVenue, listener: Listener, code: int
+) -> None:
+    """N21: without notice there is a gap; it is told, and the books are made anew."""
+    await listener.watch("BTCUSDT")
+    await control(venue, name="close", code=code, count=1)
+
+    await until(lambda: len(listener.states) == 2)
+    assert listener.feed.books["BTCUSDT"].view(1).state == "stale"
+    assert await until(lambda: listener.streams.connected) < 0.5
+    await until(lambda: right(listener, venue, "BTCUSDT"))
+
+
+async def test_n22_waits_grow_until_data_flowed(venue: PaperVenue) -> None:
+    """N22: a venue that takes the handshake and drops us is not hammered; then all is well again."""
+    settings = msgspec.structs.replace(SETTINGS, first_retry_s=0.1, longest_retry_s=5.0)
+    async with Listener(venue.ws, venue.rest, settings) as listener:
+        await listener.streams.subscribe(DEPTH)
+        await control(venue, name="close", code=1006, duration_ms=600_000)
+        await asyncio.sleep(2.5)
+        link = listener.streams._shards[0].link
+        tried = link.attempts
+        await mend(venue)
+        await until(lambda: listener.streams.connected and listener.streams.last_message_ns, 12)
+
+    assert 3 <= tried <= 14  # without growing waits: 50
+
+
+async def test_n23_after_a_policy_close_there_is_a_pause(venue: PaperVenue) -> None:
+    """N23: 1008 says that we did something wrong; a pause, scaled here, comes before the next attempt."""
+    settings = msgspec.structs.replace(SETTINGS, policy_pause_s=0.8)
+    assert LinkSettings().policy_pause_s == 60
+    async with Listener(venue.ws, venue.rest, settings) as listener:
+        await listener.streams.subscribe(DEPTH)
+        await control(venue, name="close", code=1008, reason="Too many requests", count=1)
+        await until(lambda: not listener.streams.connected)
+        assert await until(lambda: listener.streams.connected) > 0.7
+
+    assert "1008" in listener.states[1][1]
+
+
+async def test_n27_a_flapping_link_makes_few_attempts(venue: PaperVenue) -> None:
+    """N27: the path comes and goes; scaled tenfold, the attempts stay within the limit of five minutes."""
+    async with through_a_proxy(venue, attempts=6, attempts_window_s=5.0, proven_s=10.0) as (listener, proxy):
+        await listener.streams.subscribe(DEPTH)
+        end_s = time.monotonic() + 4.0
+        while time.monotonic() < end_s:
+            proxy.refuse()
+            proxy.reset()
+            await asyncio.sleep(0.1)
+            await proxy.accept()
+            await asyncio.sleep(0.1)
+        tried = listener.streams._shards[0].link.attempts
+        await until(lambda: listener.streams.connected, 8)
+
+    assert 3 <= tried <= 6
+
+
+# -- silence
+
+
+@pytest.mark.parametrize("way", ["half-open", "stall, pings answered"])
+async def test_n4_n24_a_connection_that_only_looks_alive_is_found_by_the_age_of_its_data(
+    venue: PaperVenue, way: str
+) -> None:
+    """N4, N24: the book is stale within 1.5 s of the last diff, and a new connection begun within 5 s."""
+    async with through_a_proxy(venue) as (listener, proxy):
+        await listener.watch("BTCUSDT")
+        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
+        before = proxy.connections
+        if way == "half-open":
+            proxy.freeze()
+        else:
+            await control(venue, name="stall", pings="answered", count=1)
+        stale_s = await until(lambda: listener.feed.books["BTCUSDT"].view(1).state == "stale")
+        if way == "half-open":
+            proxy.restore()
+        begun_s = stale_s + await until(lambda: proxy.connections > before)
+        await until(lambda: right(listener, venue, "BTCUSDT"))
+
+    assert stale_s < 1.6  # 1.5 s, and the 0.1 s since the last diff
+    assert begun_s < 5
+    assert "fell silent" in listener.silences[0][1]
+
+
+async def test_n24_one_silent_stream_is_noticed_beside_others_that_speak(
+    venue: PaperVenue, listener: Listener
+) -> None:
+    """N24: its book alone is stale; what the others bring across the new connection is whole."""
+    await listener.watch("BTCUSDT", "ETHUSDT")
+    await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
+    await until(lambda: len(listener.of(DepthUpdate, "ETHUSDT")) > 25)
+    await control(venue, name="drop", stream="btcusdt@depth*")
+    await until(lambda: listener.silences)
+
+    assert listener.feed.books["BTCUSDT"].view(1).state == "stale"
+    assert listener.feed.books["ETHUSDT"].view(1).state == "synced"
+    assert listener.streams.silent == (DEPTH,)
+    await until(lambda: listener.streams.rotations == 1)
+    await mend(venue)
+    await until(lambda: right(listener, venue, "BTCUSDT") and not listener.streams.silent)
+    assert missed(listener, "ETHUSDT")[0] == 0
+
+
+async def test_n25_swallowed_pings_end_the_connection(venue: PaperVenue) -> None:
+    """N25: our own keepalive closes it (scaled; 20 s and 15 s by default), where no data could tell."""
+    assert LinkSettings().ping_interval_s + LinkSettings().ping_timeout_s <= 40
+    async with through_a_proxy(venue, ping_interval_s=0.2, ping_timeout_s=0.2) as (listener, _):
+        await listener.streams.subscribe(DEPTH)
+        await control(venue, name="stall", pings="swallowed", count=1)
+        took_s = await until(lambda: len(listener.states) > 1)
+        await until(lambda: listener.streams.connected)
+
+    assert "no answer to a ping" in listener.states[1][1]
+    assert took_s < 1.5
+
+
+async def test_n5_a_half_close_is_a_close(venue: PaperVenue) -> None:
+    """N5: the venue's side ends; ours does not wait for more."""
+    async with through_a_proxy(venue) as (listener, proxy):
+        await listener.watch("BTCUSDT")
+        proxy.half_close()
+        assert await until(lambda: len(listener.states) > 1) < 0.5
+        assert listener.feed.books["BTCUSDT"].view(1).state != "synced"
+        await until(lambda: right(listener, venue, "BTCUSDT"))
+
+
+# -- messages
+
+
+@pytest.mark.parametrize(
+    ("fault", "counts"),
+    [
+        pytest.param({"name": "gap", "frames": 3}, True, id="n16"),
+        pytest.param({"name": "drop"}, True, id="n16-one"),
+        pytest.param({"name": "duplicate"}, False, id="n17"),
+        pytest.param({"name": "reorder", "frames": 2}, True, id="n18"),
+    ],
+)
+async def test_n16_n17_n18_books_survive_what_happens_to_diffs(
+    venue: PaperVenue, listener: Listener, fault: dict[str, Any], counts: bool
+) -> None:
+    """N16, N18: stale at once and right within 2 s. N17: nothing happens at all."""
+    await listener.watch("BTCUSDT")
+    resyncs = listener.feed.resyncs
+    await control(venue, stream="btcusdt@depth*", count=1, **fault)
+    if counts:
+        await until(lambda: listener.feed.gaps > 0)
+        assert await until(lambda: listener.feed.resyncs > resyncs) < 2
+    else:
+        heard = len(listener.events)
+        await until(lambda: len(listener.events) > heard + 20)
+        assert missed(listener, "BTCUSDT")[0] >= 1  # the doubled one did come
+    await until(lambda: right(listener, venue, "BTCUSDT"))
+
+    assert (listener.feed.gaps > 0) == counts
+    assert (listener.feed.resyncs > resyncs) == counts
+
+
+@pytest.mark.parametrize("damage", ["half a message", "a byte on the wire"])
+async def test_n31_damage_replaces_the_connection(venue: PaperVenue, damage: str) -> None:
+    """N31: nothing is guessed; the connection is made anew and the book with it."""
+    async with through_a_proxy(venue) as (listener, proxy):
+        await listener.watch("BTCUSDT")
+        if damage == "half a message":
+            await control(venue, name="half_frame", stream="btcusdt@depth*", count=1)
+        else:
+            proxy.down.corrupt_at = 40_000
+            await listener.streams.subscribe(*NAMES)
+        await until(lambda: len(listener.states) > 1, 20)
+        proxy.down.restore()
+        await until(lambda: right(listener, venue, "BTCUSDT"))
+
+    assert listener.states[1][0] == "disconnected"
+
+
+async def test_n28_a_burst_after_a_stall_is_marked_late(venue: PaperVenue) -> None:
+    """N28: what is old by its event time says so; what comes afterwards is fresh again."""
+    async with through_a_proxy(venue) as (listener, proxy):
+        await listener.streams.subscribe(*NAMES, "btcusdt@bookTicker")
+        await until(lambda: len(listener.events) > 100)
+        assert not any(event.late for event in listener.events)
+        proxy.down.frozen = True
+        await asyncio.sleep(2.5)
+        stalled = len(listener.events)
+        proxy.restore()
+        await until(lambda: listener.streams.late > 20)
+        await until(lambda: not listener.events[-1].late)
+
+    burst = [event for event in listener.events[stalled:] if event.late]
+    assert listener.streams.late == len(burst)
+    now_ms = listener.clock.now_ms()
+    assert all(event.event_ms < now_ms - 1_000 for event in burst if type(event) is not BookTicker)
+
+
+async def test_n28_a_blocked_kernel_never_presents_the_past_as_fresh() -> None:
+    """N28, K1: our loop stands for 2.5 s while the venue, a process of its own, goes on.
+
+    Best prices have no event time: they are as old as our loop stood, until an event with a time is read.
+    """
+    command = [sys.executable, "-m", "quantlab.paper.main", "--seed", "7", "--messages-1s", "10000"]
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert process.stdout is not None
+    ready = msgspec.json.decode(await process.stdout.readline())
+    try:
+        async with Listener(ready["ws"], ready["rest"]) as listener:
+            await listener.streams.subscribe("btcusdt@bookTicker")
+            await until(lambda: len(listener.events) > 20)
+            await asyncio.sleep(0.6)
+            assert listener.streams.late == 0
+            heard = len(listener.events)
+            time.sleep(2.5)  # a loop that stands is the case
+            stood_ms = listener.clock.now_ms()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            burst = listener.events[heard:]
+            await until(lambda: not listener.events[-1].late)
+    finally:
+        process.kill()
+        await process.wait()
+
+    assert len(burst) > 20
+    assert all(event.late for event in burst)
+    assert all(event.received_ms < stood_ms - 1_000 for event in burst)
+    assert listener.streams.late >= len(burst)
+
+
+# -- the account's events
+
+
+@contextlib.asynccontextmanager
+async def account(venue: PaperVenue, ws_api: str = "", **changes: Any) -> AsyncIterator[Any]:
+    key, secret = venue.accounts[0]
+    events: list[Any] = []
+    states: list[tuple[str, str]] = []
+    stream = UserStream(
+        ws_api or venue.ws_api,
+        credentials=Credentials(key, Secret(secret)),
+        clock=VenueClock(SystemClock()),
+        on_event=events.append,
+        on_state=lambda state, reason: states.append((state, reason)),
+        settings=msgspec.structs.replace(SETTINGS, **changes),
+    )
+    running = asyncio.create_task(stream.run())
+    try:
+        await until(lambda: stream.live)
+        yield stream, events, states
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_v13_a_terminated_subscription_is_made_anew_within_two_seconds(venue: PaperVenue) -> None:
+    """V13: lost is told at once, live only when the venue has said yes again: then reconcile."""
+    async with account(venue) as (stream, _, states):
+        await control(venue, name="user_stream_end", account="account-1", count=1)
+        await until(lambda: len(states) > 1)
+        assert not stream.live
+        assert await until(lambda: stream.live) < 2
+
+    assert [state for state, _ in states] == ["live", "lost", "live"]
+    assert "subscription" in states[1][1]
+
+
+async def test_n26_a_user_stream_is_replaced_without_losing_or_doubling_an_event() -> None:
+    """N26: transfers go on while the venue's sockets live 1.2 s; every one comes once, in order."""
+    terms = msgspec.structs.replace(PATIENT, socket_life_s=1.2)
+    async with (
+        PaperVenue(market="none", terms=terms) as venue,
+        account(venue, rotate_after_s=0.7, overlap_s=0.05) as (stream, events, states),
+    ):
+        for _ in range(120):
+            await control(venue, name="transfer", account="account-1", asset="USDT", amount="1")
+            await asyncio.sleep(0.02)
+        await stream.barrier()
+
+    changes = [msgspec.json.decode(event.text)["event"] for event in events if type(event) is Unknown]
+    assert len([each for each in changes if each["e"] == "balanceUpdate"]) == 120
+    assert stream.rotations >= 2
+    assert {state for state, _ in states} == {"live"}
+    assert states[1][1]  # "live" once more, with a reason: reconcile, to be sure
