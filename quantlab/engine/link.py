@@ -76,8 +76,9 @@ class Link:
             credentials = Credentials(settings.api_key, settings.api_secret)
         window_ms = settings.recv_window_ms
         self.client = BinanceClient(
-            settings.rest, clock=clock, credentials=credentials, latch=latch, recv_window_ms=window_ms
-        )
+            settings.rest, clock=clock, credentials=credentials, latch=latch, recv_window_ms=window_ms,
+            ws_api=settings.ws_api if listens else "",
+        )  # fmt: skip
         venue_clock = self.client.venue_clock
         self.cancel_client, self.halt_client = (  # a HALT waits for nobody's cancels, a cancel for no order
             BinanceClient(
@@ -141,6 +142,9 @@ class Link:
         self._wire.spawn(self.streams.run, "market streams")
         if self.user is not None:
             self._wire.spawn(self.user.run, "user stream")
+        socket = self.client.socket
+        if socket is not None:  # orders go by REST until it is up, and while it is not
+            self._wire.spawn(socket.run, "order socket")
         if self.can_cancel:
             self._wire.spawn(lambda: keep_warm(self.halt_client, self.cancel_client), "halt path")
         self._wire.spawn(lambda: keep_clock(self.client), "clock")
@@ -156,6 +160,8 @@ class Link:
                 raise VenueUnavailable(
                     f"the user stream was not live within {USER_STREAM_S:g} s ({why}); check the API key"
                 ) from None
+        if socket is not None and self._clock.fixed:  # equal runs take equal ways
+            await asyncio.wait_for(socket.wait_up(), USER_STREAM_S)
         return info
 
     async def hold(self) -> None:

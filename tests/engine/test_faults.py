@@ -15,6 +15,7 @@ from faultproxy import FaultProxy
 from faulty import Fault, Faulty
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.ordersocket import OrderSocket
 from quantlab.binance.signing import Credentials
 from quantlab.bus import Overflow
 from quantlab.clock import SystemClock
@@ -77,8 +78,14 @@ def settings_at(home: Path, folder: Path, account: tuple[str, str], **endpoints:
 
 @pytest.fixture
 async def place(
-    start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path
+    start: Callable[..., Engine],
+    home: Path,
+    token: Secret,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Place]:
+    """The fast path of orders stays down: these are the faults of REST (see test_fast_path.py)."""
+    monkeypatch.setattr(OrderSocket, "run", lambda _: asyncio.sleep(3_600))
     async with (
         PaperVenue() as venue, Faulty(venue.rest) as faulty,
         FaultProxy(venue.ws) as streams, FaultProxy(venue.ws_api) as user,

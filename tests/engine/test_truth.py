@@ -27,10 +27,17 @@ from quantlab.trading.states import OrderState
 LIVE = (OrderState.TAKEN, OrderState.PARTIALLY_FILLED)
 TRADING = ("POST /api/v3/order", "order.place")
 FAULTS = (
-    "error:code=-1007,probability=0.15,endpoint=POST /api/v3/order",
-    "error:code=-1006,when=before,probability=0.1,endpoint=POST /api/v3/order",
-    "lost_reply:probability=0.1,endpoint=POST /api/v3/order",
-    "garbled_reply:probability=0.1,shape=cut,endpoint=POST /api/v3/order",
+    *(
+        f"{fault},endpoint={endpoint}"
+        for fault in (
+            "error:code=-1007,probability=0.15",
+            "error:code=-1006,when=before,probability=0.1",
+            "lost_reply:probability=0.1",
+            "garbled_reply:probability=0.1,shape=cut",
+        )
+        for endpoint in ("POST /api/v3/order", "order.place")
+    ),
+    "latency:ms=0,jitter_ms=60,endpoint=order.*",
     "latency:ms=0,jitter_ms=60,endpoint=* /api/v3/order",
     "duplicate:probability=0.2,stream=user,event=executionReport",
     "reorder:probability=0.1,stream=user,event=executionReport",
