@@ -241,6 +241,44 @@ async def test_a_method_takes_the_types_that_its_name_says(
     assert (await trader.submit_limit_order(order, leave)).status == "NEW"
 
 
+async def test_refusals_have_the_codes_that_the_docstrings_name(
+    trader: BinanceClient, permit: Make, around: Callable[[str], Decimal]
+) -> None:
+    """A definite refusal each time, and afterwards nothing is open."""
+    up = oco(around).orders[0]
+    two_limits = OrderListRequest(
+        kind=ListKind.OCO, orders=(up, msgspec.structs.replace(up, client_order_id="two")),
+        list_client_order_id="l",
+    )  # fmt: skip
+    crossed = msgspec.structs.replace(oco(around), orders=oco(around).orders[::-1])
+    stop = OrderRequest(
+        symbol="BTCUSDT", side=Side.SELL, type=OrderType.STOP_LOSS, quantity=LOT, client_order_id="s",
+        stop_price=around("1.01"),
+    )  # fmt: skip
+    taking = limit("t", around("1.01"), type=OrderType.LIMIT_MAKER, time_in_force=None)
+    table: list[tuple[Any, set[int]]] = [
+        (trader.order_list_status(list_client_order_id="none"), {-2013}),
+        (trader.cancel_list("BTCUSDT", list_client_order_id="none"), {-2011}),
+        (trader.amend_keep_priority("BTCUSDT", 1, client_order_id="none"), {-2038}),
+        (trader.all_order_lists(from_id=1, start_ms=5), {-1128}),
+        (trader.all_orders("BTCUSDT", start_ms=1, end_ms=DAY_MS * 2), {-1127}),
+        (trader.agg_trades("BTCUSDT", from_id=1, start_ms=1), {-1128}),
+        (trader.prevented_matches("BTCUSDT"), {-1128}),
+        (trader.trading_day("BTCUSDT", "99"), {-1130}),
+        (trader.ticker("BTCUSDT", "99d"), {-1130}),
+        (trader.avg_price("NOPE"), {-1121}),
+        (trader.submit_oco(two_limits, permit(two_limits)), set(range(-1168, -1157))),
+        (trader.submit_oco(crossed, permit(crossed)), {-2010, *range(-1168, -1157)}),
+        (trader.submit_stop(stop, permit(stop)), {-2010}),
+        (trader.submit_limit_order(taking, permit(taking)), {-2010}),
+    ]
+    for call, codes in table:
+        with pytest.raises(VenueRejected) as refused:
+            await call
+        assert refused.value.code in codes
+    assert await trader.open_orders() == []
+
+
 LOSSES = {
     "a 503": lambda play: play.reply({"code": -1007, "msg": "Timeout"}, 503),
     "-1007 with 400": lambda play: play.reply({"code": -1007, "msg": "Timeout"}, 400),

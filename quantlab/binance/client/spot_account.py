@@ -189,7 +189,7 @@ class SpotAccount(RestCalls):
         """One list by our id or by the venue's `order_list_id`, whatever became of it. Weight: 4.
 
         Raises:
-            VenueRejected: -2018 or -2013: no such list. Soon after an unknown outcome this is no proof.
+            VenueRejected: -2013: no such list. Soon after an unknown outcome this is no proof.
             VenueUnavailable: No answer, or a 5XX.
 
         Source: Binance spot REST API, "Query Order list (USER_DATA)".

@@ -21,14 +21,14 @@ class SpotLists(SpotTrade):
     """
 
     async def submit_oco(self, request: OrderListRequest, permit: Permit) -> OrderList:
-        """Send a pair of orders of which the first to trade, or to trigger, ends the other. Weight: 0, or 1.
+        """Send a pair of orders of which the first to trade, or to trigger, ends the other.
 
         The pair is (above, below) the market: to sell, a LIMIT_MAKER or TAKE_PROFIT above and a STOP_LOSS
         below; to buy, the other way round. It locks its quantity once and counts for 2 unfilled orders.
         Weight: 0 when taken, 1 when refused.
 
         Raises:
-            OrderRejected: -2010 where prices do not stand as they must, -1165 and around for a wrong pair.
+            OrderRejected: -2010 where prices do not stand as they must, -1158 to -1168 for a wrong pair.
             OrderOutcomeUnknown: The list may live: query it by its id, never send it again.
 
         Source: Binance spot REST API, "New Order list - OCO (TRADE)".

@@ -163,7 +163,7 @@ class SpotOrders(SpotTrade):
 
         Raises:
             InvalidField: A quantity that is not exact and above zero. Nothing was sent.
-            OrderRejected: -2038: not smaller, or amended too often; -2013: no such open order.
+            OrderRejected: -2038: not smaller, amended too often, or no such open order.
             NotSent: No connection; try again.
             OrderOutcomeUnknown: Sent, but the answer was lost: query the order.
 
