@@ -17,7 +17,7 @@ from quantlab.binance.rest_shapes import (
     amount,
     decode,
 )
-from quantlab.domain.orders import AccountTrade, OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.orders import AccountTrade, AckFill, OrderAck, OrderRequest, OrderSnapshot
 from quantlab.errors import UndecodableReply
 from quantlab.frames import Rows
 
@@ -38,6 +38,16 @@ def ack_of(ack: AckReply, request: OrderRequest) -> OrderAck:
         transact_ms=ack.transact_time,
         executed_quantity=amount(ack.executed_qty),
         executed_quote=amount(ack.cummulative_quote_qty),
+        fills=tuple(
+            AckFill(
+                trade_id=each.trade_id,
+                price=amount(each.price),
+                quantity=amount(each.qty),
+                commission=amount(each.commission, signed=True),
+                commission_asset=each.commission_asset,
+            )
+            for each in ack.fills
+        ),
     )
 
 

@@ -121,6 +121,14 @@ class AccountReply(Wire):
     uid: int = 0
 
 
+class FillReply(Wire):
+    trade_id: int
+    price: Decimal
+    qty: Decimal
+    commission: Decimal
+    commission_asset: str
+
+
 class AckReply(Wire):
     symbol: str
     order_id: int
@@ -129,6 +137,7 @@ class AckReply(Wire):
     executed_qty: Decimal
     cummulative_quote_qty: Decimal
     status: str
+    fills: tuple[FillReply, ...] = ()
 
 
 class OrderReply(Wire):

@@ -151,10 +151,20 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.side.value} {amount} {self.symbol}{price}{force}{kind}{extras}"
 
 
+class AckFill(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade that an acknowledgement already tells of; the account's books wait for the report of it."""
+
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+
+
 class OrderAck(msgspec.Struct, frozen=True, kw_only=True):
     """The venue took the order. Taken is not filled: fills arrive as `ExecutionReport`.
 
-    `executed_quantity` (base) only tells which reports are still to come. Times are the
+    `executed_quantity` (base) and `fills` only tell which reports are still to come. Times are the
     venue's, UTC milliseconds.
 
     Source: Binance spot REST API, "New order (TRADE)", response FULL.
@@ -167,6 +177,7 @@ class OrderAck(msgspec.Struct, frozen=True, kw_only=True):
     transact_ms: int
     executed_quantity: Decimal
     executed_quote: Decimal
+    fills: tuple[AckFill, ...] = ()
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from quantlab.domain.instrument import Instrument
 from quantlab.domain.market import BookTicker, Kline, Trade
 from quantlab.domain.orders import (
     AccountTrade,
+    AckFill,
     OrderAck,
     OrderRequest,
     OrderSnapshot,
@@ -225,8 +226,10 @@ CASES: dict[str, tuple[Callable[[bytes], Any], Any, Any]] = {
     "ack": (
         lambda body: codec_orders.decode_ack(body, REQUEST),
         {"symbol": "BTCUSDT", "orderId": 28, "orderListId": -1, "clientOrderId": "q-1",
-         "transactTime": 1507725176595, "price": "60000.00", "origQty": "0.01", "executedQty": "0.004",
-         "cummulativeQuoteQty": "239.996", "status": "PARTIALLY_FILLED", "fills": [{"price": "59999.0"}]},
+         "transactTime": 1507725176595, "origQty": "0.01", "executedQty": "0.004",
+         "cummulativeQuoteQty": "239.996", "status": "PARTIALLY_FILLED",
+         "fills": [{"price": "59999.0", "qty": "0.004", "commission": "0.00000400",
+                    "commissionAsset": "BTC", "tradeId": 56}]},
         OrderAck(
             symbol="BTCUSDT",
             order_id=28,
@@ -235,6 +238,15 @@ CASES: dict[str, tuple[Callable[[bytes], Any], Any, Any]] = {
             transact_ms=1507725176595,
             executed_quantity=Decimal("0.004"),
             executed_quote=Decimal("239.996"),
+            fills=(
+                AckFill(
+                    trade_id=56,
+                    price=Decimal("59999.0"),
+                    quantity=Decimal("0.004"),
+                    commission=Decimal("0.00000400"),
+                    commission_asset="BTC",
+                ),
+            ),
         ),
     ),
     "order_status": (codec_orders.decode_order, ORDER, SNAPSHOT),
@@ -278,7 +290,7 @@ UNREAD: dict[str, set[str]] = {name: set() for name in CASES} | {
     "exchange_info": {"timezone", "applyMinToMarket", "maxThings", "nested"},
     "trades": {"quoteQty", "isBestMatch"},
     "account": {"makerCommission"},
-    "ack": {"orderListId", "price", "origQty", "fills"},
+    "ack": {"orderListId", "origQty"},
     "order_status": {"orderListId"},
     "open_orders": {"orderListId"},
     "cancel_order": {"orderListId", "clientOrderId"},

@@ -177,8 +177,10 @@ async def test_trades_since_a_time_are_found_over_empty_days_and_full_pages(
             quantity=LOT,
             client_order_id=f"m-{number}",
         )
-        await trader.submit_market_order(request, permit(request))
+        ack = await trader.submit_market_order(request, permit(request))
     every = await trader.my_trades("BTCUSDT", limit=1_000)
+    assert [fill.trade_id for fill in ack.fills] == [t.trade_id for t in every if t.order_id == ack.order_id]
+    assert sum(fill.quantity for fill in ack.fills) == LOT
     seen = len(every)
     now_ms = venue.session.clock.now_ms()
 
