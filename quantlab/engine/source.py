@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock, ManualClock
-from quantlab.domain.market import BookView
+from quantlab.config import Settings
+from quantlab.domain.market import BookView, Kline, Trade
+from quantlab.domain.tickers import AggregateTrade
+from quantlab.domain.venue import Level
+from quantlab.engine.identity import Identity
 from quantlab.engine.inbox import Flush
 from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
-from quantlab.wire import Wire
+from quantlab.market.history import History
+from quantlab.wire import Wire, WireCall
 
 FIRST_PRICE_S = 2.0
 LOOK_S = 0.01
@@ -28,6 +33,7 @@ class Owner(Protocol):
     clock: Clock
     wire: Wire
     quotes: Quotes
+    settings: Settings
 
     @property
     def symbols(self) -> Sequence[str]: ...
@@ -42,6 +48,7 @@ class LinkedMarket:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
+        self._past: History | None = None
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -62,6 +69,17 @@ class LinkedMarket:
         while owner.quotes.get(symbol) is None and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  # once per symbol
             await asyncio.sleep(LOOK_S)
 
+    @property
+    def past(self) -> History:
+        """The venue's past. A paper venue's ends with it, so that is kept in memory; others' on disk."""
+        if self._past is None:
+            settings = self._owner.settings
+            folder = None
+            if settings.level is not Level.PAPER:
+                folder = settings.home / "history" / Identity.of(settings, None).instance
+            self._past = History(_OverWire(self._owner), clock=self._owner.clock, folder=folder)
+        return self._past
+
     async def advance(self, milliseconds: int) -> None:
         """Let the paper market run, or time pass; every event of it was handled on return."""
         clock, wire = self._owner.clock, self._owner.wire
@@ -75,3 +93,22 @@ class LinkedMarket:
         wire.post_market(flush)
         await flush.done
         await self._owner.bus.settle()
+
+
+class _OverWire:
+    """The client's reads of the past, on the wire, for whoever awaits them on the main thread."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def klines(self, *args: Any, **options: Any) -> WireCall[Sequence[Kline]]:
+        client = self._owner.linked().client
+        return self._owner.wire.call(lambda: client.klines(*args, **options), "klines")
+
+    def historical_trades(self, *args: Any, **options: Any) -> WireCall[Sequence[Trade]]:
+        client = self._owner.linked().client
+        return self._owner.wire.call(lambda: client.historical_trades(*args, **options), "historical_trades")
+
+    def agg_trades(self, *args: Any, **options: Any) -> WireCall[Sequence[AggregateTrade]]:
+        client = self._owner.linked().client
+        return self._owner.wire.call(lambda: client.agg_trades(*args, **options), "agg_trades")

@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from quantlab.domain.decimals import EXACT, positive
 from quantlab.domain.market import Trade
 from quantlab.errors import InvalidField
-from quantlab.frames import frame
-
-if TYPE_CHECKING:
-    import pandas as pd
+from quantlab.frames import Rows
 
 ZERO = Decimal(0)
 
@@ -49,18 +45,11 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     last_id: int
 
 
-class Bars(list[Bar]):
-    """Bars, oldest first."""
+class Bars(Rows[Bar]):
+    """Bars, oldest first; `.frame()` is indexed by `open_time`."""
 
-    def frame(self) -> pd.DataFrame:
-        """One line a bar, indexed by `open_time` (UTC); amounts are exact (`Decimal`)."""
-        names = [name for name in Bar.__struct_fields__ if not name.endswith("_ms")]
-        rows = [
-            {"open_time_ms": each.open_ms, "close_time_ms": each.close_ms}
-            | {name: getattr(each, name) for name in names}
-            for each in self
-        ]
-        return frame(rows, columns=("open_time_ms", "close_time_ms", *names), index="open_time")
+    def __init__(self, items: Iterable[Bar] = ()) -> None:
+        super().__init__(items, of=Bar, index="open_time")
 
 
 class BarBuilder:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quantlab.clock import is_duration
 from quantlab.domain.limits import Limits
-from quantlab.domain.market import BookView
+from quantlab.domain.market import BookView, Kline, Trade
 from quantlab.domain.venue import VenueHealth
 from quantlab.errors import InvalidField
+from quantlab.market.history import Past
 from quantlab.notebook import views
+from quantlab.notebook.progress import ProgressLine
 from quantlab.notebook.table import Table, of_frame
 
 if TYPE_CHECKING:
@@ -190,6 +192,26 @@ class MarketFace(Face):
     def watch(self, symbol: str) -> Lazy[None]:
         """Start the streams of one more symbol: `await` it."""
         return Lazy(f"the streams of {symbol!s:.40}", lambda: self._engine().market.watch(symbol))
+
+    def history(
+        self, symbol: str, what: str, start: object, end: object = None, *, progress: bool = True
+    ) -> Lazy[Past[Kline] | Past[Trade]]:
+        """Candles ("1m", "1h", ...) or "trades" from `start` up to `end`: `await` it.
+
+        `start` and `end` are UTC milliseconds, ISO text, datetimes with a zone, or timedeltas (so long
+        ago); without `end` until now. `.frame()` of the result is a table, `.bars(TickBars(100))` of
+        trades are bars. A bar shows how far a download of more than half a second is.
+        """
+
+        async def ask() -> Past[Kline] | Past[Trade]:
+            show = ProgressLine() if progress else None
+            try:
+                return await self._engine().market.history(symbol, what, start, end, progress=show)
+            finally:
+                if show is not None:
+                    show.close()
+
+        return Lazy(f"{what!s:.40} of {symbol!s:.40}", ask)
 
     def advance(self, seconds: float) -> Lazy[None]:
         """Let the market run for `seconds`: `await` it; a deterministic paper market moves only then."""

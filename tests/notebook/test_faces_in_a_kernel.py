@@ -16,6 +16,7 @@ RESTING = 'order = await ql.orders.buy("BTCUSDT", "0.001", price="58000"); print
         ('ql.market.book("BTCUSDT")', "a book of BTCUSDT"),
         ('ql.market.watch("BTCUSDT")', "the streams of BTCUSDT"),
         ("ql.market.advance(1)", "1 s of market"),
+        ('ql.market.history("BTCUSDT", "1m", 0)', "1m of BTCUSDT"),
         ("ql.health.until_ok()", "the health OK"),
         ("ql.bus.settle()", "every mailbox empty"),
     ],
@@ -43,6 +44,8 @@ def test_awaited_twice_it_is_asked_twice(kernel: Kernel) -> None:
         ("ql.orders.cancel(5)", "InvalidField: target: 5 is neither an order of ours nor a symbol"),
         ('ql.orders.buy("BTCUSDT", "0.001").wait("x")', "InvalidField: timeout_s: 'x' is no such time"),
         ('await ql.market.advance("x")', "InvalidField: seconds: 'x' is no such time"),
+        ('await ql.market.history("BTCUSDT", "7m", 0)', "InvalidField: what: '7m' is no interval"),
+        ('await ql.market.history("NOSUCH", "1m", 0)', "UnknownSymbol: symbol: 'NOSUCH' is not listed"),
         ('await ql.health.until_ok("x")', "InvalidField: timeout_s: 'x' is no such time"),
     ],
 )
@@ -97,3 +100,21 @@ def test_what_a_done_callback_prints_lands_under_the_cell_that_added_it(armed: K
     armed.run("pass", settle=0.3)
 
     assert "done: FILLED" in shown.text + armed.printed_later(cell)
+
+
+def test_the_past_is_a_table_and_bars_and_a_cell_awaits_it(kernel: Kernel) -> None:
+    """Candles from before the venue opened, and the trades since as bars; nothing is printed beside."""
+    shown = kernel.run(
+        "from datetime import timedelta\n"
+        "from quantlab.market.bars import TickBars\n"
+        "await ql.health.until_ok()\n"
+        'candles = await ql.market.history("BTCUSDT", "1m", timedelta(hours=20))\n'
+        'again = await ql.market.history("BTCUSDT", "1m", timedelta(hours=20))\n'
+        "table = candles.frame()\n"
+        'trades = await ql.market.history("BTCUSDT", "trades", timedelta(minutes=5))\n'
+        "bars = trades.bars(TickBars(1))\n"
+        "print(len(candles) > 1000, table.index.name, type(table['close'].iloc[-1]).__name__)\n"
+        "print(again.cached > 0, len(bars) == len(trades) > 0, list(bars.frame().columns)[:2])"
+    )
+
+    assert shown.text == "True open_time Decimal\nTrue True ['symbol', 'close_time']\n"
