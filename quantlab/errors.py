@@ -178,29 +178,45 @@ class CapabilityRefused(NotAllowed):
 
 
 class VenueError(QuantlabError):
-    """The venue, or the way to it."""
-
-
-class VenueRejected(VenueError):
-    """The venue refused a request, definitely.
+    """The venue, or the way to it.
 
     Attributes:
         code: The venue's error code, for example -1121; 0 where it gave none.
-        status: The HTTP status (the WebSocket API uses the same numbers).
-        method: The request, for example "GET /api/v3/account", without its parameters.
+        message: What the venue said of it; else what became of the request.
+        status: The HTTP status (the WebSocket API uses the same numbers); 0 where there was no answer.
+        method: The request, for example "GET /api/v3/account", without its parameters; "" for none.
         client_order_id: Our id, where the request named an order.
     """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        code: int = 0,
+        message: str = "",
+        status: int = 0,
+        method: str = "",
+        client_order_id: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.message = message or text
+        self.status = status
+        self.method = method
+        self.client_order_id = client_order_id
+
+
+class VenueRejected(VenueError):
+    """The venue refused a request, definitely."""
 
     def __init__(
         self, code: int, message: str, *, status: int, method: str, client_order_id: str | None = None
     ) -> None:
         order = f" (order {client_order_id})" if client_order_id else ""
-        super().__init__(f"{method} refused by the venue: {code} {message}{order}")
-        self.code = code
-        self.message = message
-        self.status = status
-        self.method = method
-        self.client_order_id = client_order_id
+        super().__init__(
+            f"{method} refused by the venue: {code} {message}{order}",
+            code=code, message=message, status=status, method=method, client_order_id=client_order_id,
+        )  # fmt: skip
 
 
 class OrderRejected(VenueRejected):
@@ -228,15 +244,20 @@ class UndecodableReply(VenueError):
 class OrderOutcomeUnknown(VenueError):
     """Sent, but the answer was lost or a 5XX: the order may live.
 
-    It keeps its reservation and is resolved by `client_order_id`; never send it again.
+    It keeps its reservation and is resolved by `client_order_id`; never send it again. `cause` is a
+    sentence; code and status are the venue's, where it answered.
     """
 
-    def __init__(self, client_order_id: str, cause: str) -> None:
+    client_order_id: str
+
+    def __init__(
+        self, client_order_id: str, cause: str, *, code: int = 0, status: int = 0, method: str = ""
+    ) -> None:
         super().__init__(
             f"outcome of order {client_order_id} is unknown ({cause}); it is being resolved by its id, "
-            "do not send it again"
-        )
-        self.client_order_id = client_order_id
+            "do not send it again",
+            code=code, message=cause, status=status, method=method, client_order_id=client_order_id,
+        )  # fmt: skip
         self.cause = cause
 
 

@@ -25,6 +25,7 @@ from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.nojournal import NoJournal
 from quantlab.trading.recovery import Recovered, recovered
+from quantlab.trading.resolver import Doubt
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import SentOrder
 from quantlab.wire import WireCall
@@ -111,10 +112,12 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         client=link.client, cancel_client=link.cancel_client, journal=engine.journal, latch=engine.latch,
         limits_version=lambda: engine.rails.limits.version, post=engine.wire.post_order,
         barrier=link.user_barrier, in_turn=engine.clock.fixed,
+        doubt=Doubt.within(engine.settings.recv_window_ms),
     )  # fmt: skip
     return Gateway(
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
         trading_state=engine.trading_state, on_alarm=engine.alarms.append, on_contradiction=engine.halt,
+        on_key_refused=engine.lock_out,
     )  # fmt: skip

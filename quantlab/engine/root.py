@@ -273,6 +273,12 @@ class Engine:
         self.desk.disarm()
         self.glances.renew()
 
+    def lock_out(self, reason: str) -> None:
+        """HALT and disarm: our key is worth nothing to the venue, or not ours alone any more."""
+        self.halt(reason)
+        self.disarm()
+        self.alarms.append(reason)
+
     def execute(self, command: Command) -> Handle[object]:
         """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
         if self.state == "stopped":

@@ -45,3 +45,4 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
     event: OrderEvent
     reason: str = ""
     order_id: int = NO_ORDER_ID
+    code: int = 0  # the venue's, of a refusal

@@ -114,7 +114,7 @@ class OrderSender:
             raise
         except VenueRejected as error:
             answer = msgspec.structs.replace(
-                answer, event=OrderEvent.REFUSED, reason=f"{error.code} {error.message}"
+                answer, event=OrderEvent.REFUSED, reason=f"{error.code} {error.message}", code=error.code
             )
             raise
         except Exception as error:

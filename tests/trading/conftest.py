@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # tests are no packages: papercore.py stands beside them
+sys.path.append(str(Path(__file__).parents[1]))  # faultproxy.py stands above
 
 from quantlab.bus import Bus
 from quantlab.clock import ManualClock
@@ -159,6 +163,7 @@ class ScriptedVenue:
         self.gate: asyncio.Event | None = None
         self._clock = clock
         self._numbers = itertools.count(1)
+        self.archived = False  # every query says that it has forgotten the order
 
     async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck:
         permit.redeem(request, self._clock.monotonic_ns())
@@ -254,6 +259,8 @@ class ScriptedVenue:
         self.queries += 1
         if order_id is not None:
             return self._by_number(symbol, order_id)
+        if self.archived:
+            raise VenueRejected(-2026, "Order was archived.", status=400, method="GET /api/v3/order")
         if client_order_id not in self.orders:
             raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
         return self.orders[client_order_id]

@@ -259,6 +259,45 @@ async def test_an_order_that_arrives_while_its_absence_is_being_proven_is_found(
     assert buying(b) == Decimal("0.1")
 
 
+async def test_an_absence_that_the_open_orders_contradict_is_not_believed(bench: Make, limit: Ask) -> None:
+    """N14, F11: every query says -2013, and the order is open: it lives."""
+    b = await bench()
+    b.venue.answers = ["lost, not placed"]
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    b.venue.place(msgspec.structs.replace(limit(), client_order_id=sent.client_order_id))
+    b.venue.stream.clear()
+    hidden, b.venue.orders = b.venue.orders, Hidden(b.venue.orders)
+    await until(lambda: sent.order.state is not S.UNKNOWN)
+    assert (sent.order.state, buying(b), b.venue.queries >= 4) == (S.TAKEN, Decimal("0.1"), True)
+    assert sent.client_order_id in hidden
+
+
+async def test_an_order_that_ended_before_the_venues_memory_began_is_over(bench: Make, limit: Ask) -> None:
+    """-2026: cancelled or expired without a fill, more than 90 days ago."""
+    b = await bench()
+    b.venue.answers = ["lost, not placed"]
+    b.venue.archived = True
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    await until(lambda: sent.order.state is S.CANCELED)
+    assert buying(b) == 0
+
+
+def test_a_doubt_lasts_as_long_as_the_receive_window_and_ten_seconds() -> None:
+    assert Doubt.within(5_000).settle_s == Doubt().settle_s == 15
+    assert Doubt.within(60_000).settle_s == 70
+
+
+class Hidden(dict[str, Any]):
+    """Orders that a look-up by name does not find, though they are there."""
+
+    def __contains__(self, name: object) -> bool:
+        return False
+
+
 async def test_a_fill_that_comes_before_the_answer_is_not_undone_by_it(bench: Make, limit: Ask) -> None:
     """Filled in the stream, then the lost answer: stays FILLED, and nobody needs to ask."""
     b = await bench()

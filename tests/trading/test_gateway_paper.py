@@ -15,6 +15,7 @@ from quantlab.binance.wsapi import UserStream
 from quantlab.bus import Bus
 from quantlab.clock import SystemClock
 from quantlab.domain.orders import OrderRequest, Side
+from papercore import D, Core, eventually, script
 from quantlab.errors import OrderDenied, OrderRejected
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
@@ -31,74 +32,6 @@ from quantlab.wire import HaltLatch, Wire
 
 CLOCK = SystemClock()
 D = Decimal
-
-
-class Quote(NamedTuple):
-    """A market price and its event time."""
-
-    price: Decimal
-    event_ms: int
-
-
-class Core:
-    """A trading core on its own wire thread, connected to one account of a venue."""
-
-    def __init__(self, venue: PaperVenue, journal: Journal) -> None:
-        self.venue, self.journal, self.latch = venue, journal, HaltLatch()
-        api_key, api_secret = venue.accounts[0]
-        credentials = Credentials(api_key, Secret(api_secret))
-        self.wire = Wire(asyncio.get_running_loop(), self.apply)
-        self.client = BinanceClient(venue.rest, clock=CLOCK, credentials=credentials, latch=self.latch)
-        self.live = asyncio.Event()
-        self.user = UserStream(
-            venue.ws_api,
-            credentials=credentials,
-            clock=self.client.venue_clock,
-            on_event=self.wire.post_order,
-            on_state=lambda state, _: self.wire.post_order(state),
-        )
-        sender = OrderSender(
-            client=self.client,
-            journal=journal,
-            latch=self.latch,
-            limits_version=lambda: self.gateway.rails.limits.version,
-            post=self.wire.post_order,
-            barrier=self.user.barrier,
-        )
-        self.bus, self.orders, self.portfolio = Bus(CLOCK, catalogue=CATALOGUE), Orders(), Portfolio()
-        self.gateway = Gateway(
-            wire=self.wire,
-            sender=sender,
-            bus=self.bus,
-            clock=CLOCK,
-            rails=Rails(),
-            portfolio=self.portfolio,
-            orders=self.orders,
-            journal=journal,
-            latch=self.latch,
-            reference=lambda _: Quote(D(60_000), CLOCK.now_ms()),
-        )
-
-    def apply(self, message: object) -> None:
-        if message == "live":
-            self.live.set()
-        elif not isinstance(message, str):
-            self.gateway.apply(message)
-
-    async def open(self) -> None:
-        self.wire.start()
-        await self.wire.call(self.client.sync_clock)
-        info = await self.wire.call(self.client.exchange_info)
-        self.portfolio.instruments.update(info.instruments)
-        self.wire.spawn(self.user.run, "user stream")
-        await asyncio.wait_for(self.live.wait(), 5)
-        await self.gateway.reconcile(("BTCUSDT",))
-
-    async def close(self) -> None:
-        await self.wire.call(self.client.aclose)
-        self.wire.stop()
-        self.journal.close()
-        await self.bus.aclose()
 
 
 @pytest.fixture
@@ -118,33 +51,9 @@ async def core(venue: PaperVenue, journal_at: Callable[..., Journal]) -> AsyncIt
 
 @pytest.fixture
 async def other(venue: PaperVenue) -> AsyncIterator[Callable[..., Any]]:
-    """The second account, as a script uses the client: with rails of its own."""
-    api_key, api_secret = venue.accounts[1]
-    rails = Rails()
-    async with BinanceClient(
-        venue.rest, clock=CLOCK, credentials=Credentials(api_key, Secret(api_secret))
-    ) as client:
-        info = await client.exchange_info()
-        numbers = iter(range(1_000))
-
-        async def send(side: Side, quantity: str, price: str) -> None:
-            request = limit_order(side, "BTCUSDT", quantity, price)
-            fields = {name: getattr(request, name) for name in request.__struct_fields__}
-            request = OrderRequest(**fields | {"client_order_id": f"other-{next(numbers)}"})
-            exposure = Exposure(
-                instrument=info.instruments["BTCUSDT"], reference_price=D(60_000), price_age_ms=0
-            )
-            _, permit = rails.decide(request, exposure, now_ns=CLOCK.monotonic_ns(), state_sequence=0)
-            assert permit
-            await client.submit_order(request, permit)
-
+    """The second account."""
+    async with script(venue) as send:
         yield send
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_resting_order_is_filled_by_reports_and_the_ledger_is_the_venues(
