@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +24,19 @@ TESTNET_HOSTS = frozenset({
     "demo-fapi.binance.com", "demo-fstream.binance.com",
 })  # fmt: skip
 """Hosts where nothing has a price. Source: Binance spot "Testnet" and "Demo Mode" general info."""
+
+PRODUCTION_HOSTS = frozenset({
+    "api.binance.com", "api-gcp.binance.com",
+    "api1.binance.com", "api2.binance.com", "api3.binance.com", "api4.binance.com",
+    "data-api.binance.vision", "stream.binance.com", "data-stream.binance.vision", "ws-api.binance.com",
+    "fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com",
+    "dapi.binance.com", "dstream.binance.com", "ws-dapi.binance.com",
+})  # fmt: skip
+"""Hosts where everything has a price.
+
+Source: Binance spot REST API, WebSocket API and WebSocket Streams, "General API Information"; derivatives
+"General Info".
+"""
 
 MAX_PORT = 65_535
 
@@ -67,6 +81,23 @@ def host_of(url: str) -> str:
     if match is None:
         raise ConfigError("an endpoint is no plain URL", 'write it like "https://host:port/path"')
     return match[2].strip("[]")
+
+
+def require_known_host(url: str, named: Collection[str] = ()) -> None:
+    """Return where a key may be sent to `url`: loopback, a documented host, or one that the caller named.
+
+    A name counts whole: "api.binance.com.example" and "example/api.binance.com" are other hosts.
+
+    Raises:
+        ConfigError: Another host; a slip or a trick in an address must not get the key.
+    """
+    host = urlsplit(url).hostname or ""
+    if _is_loopback(host) or host in TESTNET_HOSTS or host in PRODUCTION_HOSTS or host in named:
+        return
+    raise ConfigError(
+        f"{host or 'an address without a host'} is no host of Binance's, and would get the key",
+        "correct the address, or name the host: trusted_hosts=(...)",
+    )
 
 
 def _host_level(host: str) -> Level:

@@ -17,7 +17,6 @@ from quantlab.trading.answers import OrderAnswer
 from quantlab.trading.reconcile import NO_SUCH_ORDER, OrderClient, Reconciled, status_by_name, trades_of
 from quantlab.trading.states import OrderEvent
 
-
 VENUE_TIMEOUT_S = 10.0  # the venue's own, of an order on its way to the matching engine
 ARCHIVED = -2026  # "canceled or expired with no executed qty over 90 days ago and has been archived"
 

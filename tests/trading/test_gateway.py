@@ -31,6 +31,7 @@ from quantlab.errors import (
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.rails import RAILS
 from quantlab.trading.recovery import Recovered, recovered
+from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState as S
 
 Make = Callable[..., Any]

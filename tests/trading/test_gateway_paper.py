@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from papercore import Core, D, eventually, script
 
-from quantlab.binance.client import BinanceClient
-from quantlab.binance.signing import Credentials
-from quantlab.binance.wsapi import UserStream
-from quantlab.bus import Bus
-from quantlab.clock import SystemClock
-from quantlab.domain.orders import OrderRequest, Side
-from papercore import D, Core, eventually, script
+from quantlab.domain.orders import Side
 from quantlab.errors import OrderDenied, OrderRejected
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
-from quantlab.topics import CATALOGUE
-from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, read, verify
-from quantlab.trading.orders import Orders
-from quantlab.trading.portfolio import Portfolio
-from quantlab.trading.rails import Exposure, Rails
 from quantlab.trading.requests import limit_order, market_order
-from quantlab.trading.sender import OrderSender
 from quantlab.trading.states import OrderState as S
-from quantlab.wire import HaltLatch, Wire
-
-CLOCK = SystemClock()
-D = Decimal
 
 
 @pytest.fixture

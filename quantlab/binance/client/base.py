@@ -1,41 +1,27 @@
-"""How every method of the client asks: sign, send once, understand the answer, raise typed errors.
+"""How every method of the client asks: a read again where that can help, a change once, and exactly told.
 
-A read may be asked again (bounded, with full jitter); what changes something never is. No
-frame of ours holds a query, a signature or a key when an error is raised: errors carry
-"METHOD /path" only.
+A read may be asked again (bounded, with full jitter); what changes something never is. How a request goes
+out is `sending`, what its answer means `answers`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import random
-import ssl
 from collections.abc import Callable, Collection, Mapping
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from quantlab.binance.budget import Cost, Priority
-from quantlab.binance.client.endpoints import ENDPOINTS, Effect, Endpoint
-from quantlab.binance.codec_rest import decode_error, decode_time
-from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW, TEXT_LENGTH, outcome_is_unknown, redact, refusal
-from quantlab.binance.filters import SymbolFilters
-from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
-from quantlab.binance.limits import LimitUsage
-from quantlab.binance.ordersocket import OrderSocket
-from quantlab.binance.signing import Credentials, encode_query, sign_query
-from quantlab.binance.socketcodec import METHODS, SocketReply
-from quantlab.binance.timing import VenueClock
-from quantlab.binance.transport import Latch, Lost, Reply, Transport, checked_url
-from quantlab.clock import Clock
-from quantlab.domain.text import printable
+from quantlab.binance.client.endpoints import ENDPOINTS
+from quantlab.binance.client.sending import Sending
+from quantlab.binance.codec_rest import decode_time
+from quantlab.binance.errors import CLOCK_OUTSIDE_WINDOW
+from quantlab.binance.retries import pause_s
+from quantlab.binance.transport import Lost, Reply
 from quantlab.errors import (
-    ConfigError,
     Halted,
     NotSent,
     OrderOutcomeUnknown,
-    RateLimited,
     UndecodableReply,
     VenueError,
     VenueRejected,
@@ -43,69 +29,14 @@ from quantlab.errors import (
 )
 
 T = TypeVar("T")
-PRIORITIES = {
-    Effect.READ: Priority.READ, Effect.EXPOSE: Priority.ORDER, Effect.CANCEL: Priority.CANCEL,
-}  # fmt: skip
-NOTHING = Cost(weight=0, raw=0)
-RECV_WINDOW_MS = 5_000
 RESYNC_SAMPLES = 3
-RETRY_PAUSE_S = 0.1  # doubles with each attempt; full jitter
 
 
-class RestCalls:
-    """The part of `BinanceClient` below its methods: connection, signature, clock, limits, errors.
+class RestCalls(Sending):
+    """The part of `BinanceClient` below its methods: reads, changes, and the venue's clock.
 
-    Args:
-        rest: The venue's base URL; nothing else tells venues apart. https, or http to loopback.
-        clock: Our clock. A `VenueClock` is used as it is, so that clients can share one.
-        credentials: For signed requests; None for public data only.
-        latch: HALT, asked at the write of every order. None: nothing ever halts.
-        recv_window_ms: How late, in milliseconds, the venue may still take a signed request.
-        timeout_s: Bound of one exchange, in seconds, queueing for a connection included.
-        ssl_context: Instead of certifi's authorities, for a venue with an authority of its own.
-        governor: Keeps within the venue's limits, for all clients that share it; its own where none
-            is given.
-        urgent: This client's requests are a HALT's: they may use what is kept back for it.
-        ws_api: The URL of the WebSocket API, the fast path of orders; "" for REST alone. It is used while
-            `socket` is up: `async with` keeps it up, else run `socket.run()`.
-
-    Attributes:
-        socket: The fast path; None where there is none (no `ws_api`, or no key).
+    Arguments and attributes are those of `Sending`, which keeps all state.
     """
-
-    def __init__(
-        self,
-        rest: str,
-        *,
-        clock: Clock,
-        credentials: Credentials | None = None,
-        latch: Latch | None = None,
-        recv_window_ms: int = RECV_WINDOW_MS,
-        timeout_s: float = 10.0,
-        ssl_context: ssl.SSLContext | None = None,
-        governor: Governor | None = None,
-        urgent: bool = False,
-        ws_api: str = "",
-    ) -> None:
-        self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
-        self.limits = LimitUsage()
-        self.governor = governor or Governor(self.venue_clock)
-        self._urgent = urgent
-        self._patience_s = timeout_s
-        self._transport = Transport(rest, timeout_s=timeout_s, ssl_context=ssl_context)
-        self._credentials = credentials
-        self._latch = latch
-        self._recv_window_ms = recv_window_ms
-        self._resync_lock = asyncio.Lock()
-        self._resyncs = 0
-        self._filters: dict[str, tuple[int, SymbolFilters]] = {}  # by symbol, and when they were asked for
-        self._running: asyncio.Task[None] | None = None
-        self.socket: OrderSocket | None = None
-        if ws_api and credentials is not None:
-            self.socket = OrderSocket(
-                checked_url(ws_api, ("ws", "wss")), credentials=credentials, clock=self.venue_clock,
-                recv_window_ms=recv_window_ms, timeout_s=timeout_s, ssl_context=ssl_context,
-            )  # fmt: skip
 
     async def sync_clock(self, samples: int = 5) -> None:
         """Measure the venue's clock: `samples` readings, the shortest round trip counts.
@@ -124,44 +55,30 @@ class RestCalls:
             readings.append(self.venue_clock.sample(sent_ns, server_ms))
         self.venue_clock.adopt(readings)
 
-    async def aclose(self) -> None:
-        """Close every connection. Idempotent; on the loop that used the client."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-            await asyncio.wait((running,))
-        await self._transport.aclose()
-
-    async def __aenter__(self) -> Self:
-        if self.socket is not None:
-            self._running = asyncio.create_task(self.socket.run(), name="order socket")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
     async def _read(self, name: str, params: Mapping[str, str], decode: Callable[[bytes], T]) -> T:
-        """Ask for something; a failed read is asked again as often as its endpoint allows.
+        """Ask for something; a failed read is asked again as often as its endpoint and the budget allow.
 
-        Not after a time-out: that has cost the caller enough already.
+        Not after a time-out, and not once as much time has passed: that has cost the caller enough already.
         """
-        endpoint = ENDPOINTS[name]
+        endpoint, loop = ENDPOINTS[name], asyncio.get_running_loop()
+        until_s = loop.time() + self._patience_s
         attempt = 0
         while True:
             attempt += 1
             outcome = await self._exchange(endpoint, params)
-            again = attempt < endpoint.attempts
+            left_s = until_s - loop.time()
+            again = attempt < endpoint.attempts and left_s > 0
             try:
-                return self._decoded(self._answered(endpoint, outcome), decode, endpoint.call)
+                reply = self._answers.succeeded(endpoint, outcome)
+                return self._answers.decoded(reply, decode, endpoint.call)
             except (VenueUnavailable, UndecodableReply):
-                if not again or (isinstance(outcome, Lost) and outcome.timed_out):
+                timed_out = isinstance(outcome, Lost) and outcome.timed_out
+                if not again or timed_out or not self._retries.take(loop.time()):
                     raise
             except VenueRejected as refused:
                 if not again or not await self._resynced_after(refused):
                     raise
-            await asyncio.sleep(random.uniform(0, RETRY_PAUSE_S * 2**attempt))  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(min(left_s, pause_s(attempt, random.uniform)))
 
     async def _change(
         self,
@@ -181,118 +98,30 @@ class RestCalls:
         endpoint = ENDPOINTS[name]
         outcome = await self._exchange(endpoint, params, halts)
         if isinstance(outcome, Lost) and not outcome.sent:
-            raise (
-                Halted(outcome.cause)
-                if outcome.halted
-                else NotSent(f"{endpoint.call} was not sent: {outcome.cause}")
-            )
+            if outcome.halted:
+                raise Halted(outcome.cause)
+            raise NotSent(
+                f"{endpoint.call} was not sent: {outcome.cause}",
+                message=outcome.cause, method=endpoint.call, client_order_id=client_order_id,
+            )  # fmt: skip
         try:
             if partly is not None and isinstance(outcome, Reply) and outcome.status in partly[0]:
-                done = self._decoded(outcome, partly[1], endpoint.call)
+                done = self._answers.decoded(outcome, partly[1], endpoint.call)
                 if done is not None:
                     return done
-            reply = self._answered(endpoint, outcome, client_order_id=client_order_id)
-            return self._decoded(reply, decode, endpoint.call)
+            reply = self._answers.succeeded(endpoint, outcome, client_order_id=client_order_id)
+            return self._answers.decoded(reply, decode, endpoint.call, client_order_id=client_order_id)
         except VenueRejected as refused:
             await self._resynced_after(refused)  # never sent again by us: the refusal stands
             raise
         except (VenueUnavailable, UndecodableReply) as lost:
-            cause = str(lost)
+            cause, code, status = str(lost), lost.code, lost.status
         if client_order_id is None:
-            raise VenueUnavailable(f"{cause}; it may have worked: ask for the open orders")
-        raise OrderOutcomeUnknown(client_order_id, cause)
-
-    async def _exchange(
-        self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
-    ) -> Reply | Lost:
-        """One governed exchange; `RateLimited` where a limit is used up and nothing was sent."""
-        cost = Cost(weight=endpoint.cost(params) or endpoint.weight, orders=endpoint.orders)
-        ticket = await self._admitted(endpoint, cost)
-        charged = cost
-        try:
-            outcome = await self._sent(endpoint, params, halts)
-            if isinstance(outcome, Reply):
-                charged = _charged(endpoint, cost, outcome.status)
-            elif not outcome.sent:
-                charged = NOTHING
-        finally:
-            self.governor.leave(ticket, charged)
-        now_ms = self.venue_clock.now_ms()
-        if isinstance(outcome, SocketReply):  # after our own count: the venue's is the better one
-            self.governor.hear_counts(ticket, outcome.status, outcome.counts, outcome.retry_after_s)
-            counts = ((rule.kind, rule.window, used) for rule, used in outcome.counts)
-            self.limits = self.limits.with_counts(counts, now_ms)
-        elif isinstance(outcome, Reply):
-            self.governor.hear(ticket, outcome.status, outcome.headers)
-            self.limits = self.limits.with_headers(outcome.headers, now_ms)
-        return outcome
-
-    async def _admitted(self, endpoint: Endpoint, cost: Cost) -> Ticket:
-        """Leave to send: a read waits for it as long as a time-out, a measurement or an order not at all."""
-        priority = Priority.HALT if self._urgent else PRIORITIES[endpoint.effect]
-        waits = endpoint.effect is Effect.CANCEL or endpoint.attempts > 1
-        try:
-            return await self.governor.enter(cost, priority, self._patience_s if waits else 0.0)
-        except HeldBack as held:
-            reason, wait_s = str(held), held.retry_after_s
-        limited = RateLimited(TOO_MANY, f"not sent: {reason}", status=0, method=endpoint.call)
-        limited.retry_after_s = math.ceil(wait_s)
-        raise limited
-
-    async def _sent(
-        self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
-    ) -> Reply | Lost:
-        """Sent once, by the one way that is chosen here; a lost socket is no reason to try the other."""
-        credentials = self._credentials
-        if not endpoint.signed:
-            return await self._transport.exchange(endpoint.verb, endpoint.path, lambda: encode_query(params))
-        if credentials is None:
-            raise ConfigError(
-                f"{endpoint.call} needs an API key", "set QUANTLAB_API_KEY and QUANTLAB_API_SECRET"
-            )
-        latch = self._latch if endpoint.effect is Effect.EXPOSE else None
-        if latch is not None and halts is None:
-            halts = latch.generation
-        socket, method = self.socket, METHODS.get((endpoint.verb, endpoint.path))
-        if socket is not None and method is not None and socket.up:
-            return await socket.exchange(method, params, latch=latch, halts=halts)
-        stamped = {
-            **params,
-            "recvWindow": str(self._recv_window_ms),
-            "timestamp": str(self.venue_clock.now_ms()),
-        }
-        return await self._transport.exchange(
-            endpoint.verb,
-            endpoint.path,
-            lambda: sign_query(stamped, credentials.signer),
-            headers={"X-MBX-APIKEY": credentials.api_key},
-            latch=latch,
-            halts=halts,
-        )
-
-    def _answered(
-        self, endpoint: Endpoint, outcome: Reply | Lost, *, client_order_id: str | None = None
-    ) -> Reply:
-        """The reply of a request that succeeded; else the error that says what happened."""
-        if isinstance(outcome, Lost):
             raise VenueUnavailable(
-                f"{endpoint.call} at {self._transport.base} got no answer: {outcome.cause}"
-            )
-        if outcome.status == 200:
-            return outcome
-        code, message = self._told(outcome)
-        changes = endpoint.effect is not Effect.READ
-        if outcome_is_unknown(outcome.status, code, changes=changes):
-            raise VenueUnavailable(f"{endpoint.call} got HTTP {outcome.status}: {code} {message}")
-        raise refusal(
-            status=outcome.status,
-            code=code,
-            message=message,
-            retry_after_s=outcome.retry_after_s,
-            method=endpoint.call,
-            order=changes,
-            client_order_id=client_order_id,
-        )
+                f"{cause}; it may have worked: ask for the open orders",
+                code=code, status=status, method=endpoint.call,
+            )  # fmt: skip
+        raise OrderOutcomeUnknown(client_order_id, cause, code=code, status=status, method=endpoint.call)
 
     async def _resynced_after(self, refused: VenueRejected) -> bool:
         """After -1021 our clock is wrong: measure again. True where that was the matter and worked."""
@@ -306,28 +135,3 @@ class RestCalls:
                     self._resyncs += 1
             return True
         return False
-
-    def _told(self, reply: Reply) -> tuple[int, str]:
-        code, message = decode_error(reply.body)
-        return code, self._safe(message)
-
-    def _safe(self, text: str) -> str:
-        """A text of the venue's, which may repeat our request, without what is secret in it."""
-        if self._credentials is not None:
-            text = text.replace(self._credentials.api_key, "[redacted]")
-        return printable(redact(text)[:TEXT_LENGTH])
-
-    def _decoded(self, reply: Reply, decode: Callable[[bytes], T], call: str) -> T:
-        try:
-            return decode(reply.body)
-        except UndecodableReply as error:
-            problem = self._safe(str(error))
-        raise UndecodableReply(f"{call}: {problem}")
-
-
-def _charged(endpoint: Endpoint, cost: Cost, status: int) -> Cost:
-    """What the venue takes for an answered request: nothing of the weight of an order that it took."""
-    if not endpoint.free:
-        return cost
-    taken = status == 200
-    return Cost(weight=0 if taken else endpoint.weight, orders=endpoint.orders if taken else 0)
