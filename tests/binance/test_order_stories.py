@@ -342,6 +342,7 @@ async def test_a_halt_stops_lists_and_replacements_at_the_write(
         request = OrderListRequest(kind=kind, orders=orders, list_client_order_id="list")
     leave = permit(request, halts=latch.generation)
     latch.set("stop")
+    latch.clear()
     with pytest.raises(Halted):
         await getattr(client, method)(request, leave)
     assert stub.requests == []
