@@ -57,7 +57,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 class Window:
     """One limit: at most `limit` of `kind` in each fixed window of `length_ms`."""
 
-    __slots__ = ("began_ms", "in_flight", "kind", "length_ms", "limit", "name", "told", "used")
+    __slots__ = ("began_ms", "in_flight", "kind", "length_ms", "limit", "name", "told", "told_ms", "used")
 
     def __init__(self, rule: RateLimit) -> None:
         self.kind = rule.kind
@@ -67,6 +67,7 @@ class Window:
         self.began_ms = 0
         self.used = 0  # by our own count
         self.told = 0  # by the venue's
+        self.told_ms: int | None = None  # when it said so last, in this window or before
         self.in_flight = 0
 
     def roll(self, now_ms: int) -> None:
@@ -105,6 +106,15 @@ class Budget:
         """Until when the venue has told us to keep silent; in the past where it has not."""
         return self._closed_until_ms
 
+    @property
+    def why_closed(self) -> str:
+        """What the venue said when it told us to; empty where it never has."""
+        return self._why_closed
+
+    def allowed(self, window: Window, priority: Priority) -> int:
+        """How much of a limit a priority may use."""
+        return int(window.limit * self._shares[priority])
+
     def learn(self, rules: Iterable[RateLimit]) -> None:
         """Take over the venue's rules; what is counted already stays counted."""
         for rule in rules:
@@ -122,8 +132,7 @@ class Budget:
         for window in self._windows.values():
             asked = cost.of(window.kind)
             window.roll(now_ms)
-            allowed = int(window.limit * self._shares[priority])
-            if asked and window.spent + asked > max(allowed, asked):
+            if asked and window.spent + asked > max(self.allowed(window, priority), asked):
                 until_ms = window.ends_ms() + EDGE_MS
                 if refusal is None or until_ms > refusal.until_ms:
                     reason = f"{window.spent} of {window.limit} {window.kind} in {window.name} are used"
@@ -152,6 +161,7 @@ class Budget:
         window.roll(now_ms)
         if sent_ms < window.began_ms:
             return
+        window.told_ms = now_ms
         if kind == ORDERS:
             window.used = window.told = used
         else:

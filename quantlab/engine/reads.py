@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.limitview import LimitView, view_of
 from quantlab.engine.link import Link
 from quantlab.wire import Wire, WireCall
 
@@ -39,8 +40,17 @@ class Reads:
             raise AttributeError(f"{name} is no read of the venue; orders go through ql.orders")
         return functools.wraps(getattr(BinanceClient, name))(functools.partial(self._call, name))
 
+    @property
+    def limits(self) -> LimitView:
+        """The venue's limits as they stand: used, left, in flight, kept back, until when closed; `.frame()`.
+
+        Asks nobody and costs nothing: the venue says what is used with each of its answers.
+        """
+        client = self._source.linked().client
+        return view_of(client.limits, client.governor.budget, client.venue_clock.now_ms())
+
     def __dir__(self) -> list[str]:
-        return list(READS)
+        return [*READS, "limits"]
 
     def __repr__(self) -> str:
         return f"the venue's reads, to be awaited: {', '.join(READS)}"

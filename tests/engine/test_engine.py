@@ -365,3 +365,19 @@ async def test_the_first_look_of_a_halt_and_the_last_are_at_symbols_that_nobody_
 
         assert (first, halting.cancelled) == (1, 2)
         assert await elsewhere.open_orders() == []
+
+
+async def test_the_limits_of_the_venue_are_a_table_of_what_is_used_and_what_is_kept_back(
+    engine: Engine,
+) -> None:
+    """The venue's own number after each answer; more of it is left for orders than for reads."""
+    before = engine.binance.limits.frame().set_index(["kind", "window"]).loc[("REQUEST_WEIGHT", "1M")]
+    await engine.binance.order_book("BTCUSDT", limit=5_000)
+    after = engine.binance.limits.frame().set_index(["kind", "window"]).loc[("REQUEST_WEIGHT", "1M")]
+
+    assert 250 <= after["used"] - before["used"] < 270  # the health asks a little meanwhile
+    assert after["headroom"] + after["used"] + after["in_flight"] == after["limit"] == 6_000
+    assert after["for_reads"] < after["for_orders"] < after["for_cancels"] < after["for_halt"]
+    assert after["as_of"].tzinfo is not None
+    assert "REQUEST_WEIGHT 1M" in repr(engine.binance.limits)
+    assert "limits" in dir(engine.binance)
