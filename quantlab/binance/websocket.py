@@ -1,9 +1,10 @@
 """One WebSocket connection of a client, straight on asyncio's transport.
 
 For the socket that orders travel on: a message costs one write, an answer one callback, and nothing
-stands between our last check and the kernel's buffer. It knows frames and nothing of what they carry; it
-offers no extension, follows no redirect, reads no environment, and ends the connection at the first thing
-that the standard does not allow.
+stands between our last check and the kernel's buffer. The handshake and the frames that we send are the
+websockets library's; what comes is read here, four times as fast. It knows frames and nothing of what they
+carry; it offers no extension, follows no redirect, reads no environment, and ends the connection at the
+first thing that the standard does not allow.
 
 Source: RFC 6455, "The WebSocket Protocol".
 """
@@ -11,17 +12,21 @@ Source: RFC 6455, "The WebSocket Protocol".
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import os
+import logging
 import ssl
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
 from quantlab.binance.pool import keep_alive
 
-ACCEPTED = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+SILENT = logging.Logger("quantlab.websockets")  # noqa: LOG001  # in no logger tree: nobody turns it on
+SILENT.disabled = True
 LARGEST_HEAD = 16 << 10
 LARGEST_MESSAGE = 8 << 20
 CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -53,7 +58,7 @@ class WebSocket(asyncio.Protocol):
         self._on_text, self._on_end, self._on_room = on_text, on_end, on_room
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._key = base64.b64encode(os.urandom(16))
+        self._protocol: ClientProtocol | None = None  # until the venue has said yes
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._rest = bytearray()  # of a frame that is not whole yet
         self._needed = 0  # bytes that `rest` must have before it is worth a look
@@ -83,15 +88,14 @@ class WebSocket(asyncio.Protocol):
             self._transport.abort()
         self._end(reason)
 
-    async def handshake(self, host: str, path: str) -> None:
+    async def handshake(self, url: str) -> None:
         """Ask for the upgrade and wait for the venue's yes; `ConnectionError` where it says no."""
         assert self._transport is not None  # noqa: S101  # `connect` calls us
-        lines = (
-            f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade",
-            f"Sec-WebSocket-Key: {self._key.decode()}", "Sec-WebSocket-Version: 13",
-            "User-Agent: quantlab", "\r\n",
-        )  # fmt: skip
-        self._transport.write("\r\n".join(lines).encode())
+        self._protocol = protocol = ClientProtocol(parse_uri(url), logger=SILENT)
+        request = protocol.connect()
+        request.headers["User-Agent"] = "quantlab"
+        protocol.send_request(request)
+        self._transport.write(b"".join(protocol.data_to_send()))
         await self._ready
 
     # --- asyncio's side
@@ -139,24 +143,18 @@ class WebSocket(asyncio.Protocol):
             if len(data) > LARGEST_HEAD:
                 self.drop("the answer to the handshake has no end")
             return b""
-        status, *lines = head.split(b"\r\n")
-        fields = {
-            name.strip().lower(): value.strip() for name, _, value in (x.partition(b":") for x in lines)
-        }
-        accept = base64.b64encode(hashlib.sha1(self._key + ACCEPTED, usedforsecurity=False).digest())
-        if not status.startswith(b"HTTP/1.1 101"):
-            said = status[:60].decode("ascii", "replace")
-            self.drop(f"the venue refused the handshake: {said}")
-        elif (
-            fields.get(b"upgrade", b"").lower() != b"websocket"
-            or fields.get(b"sec-websocket-accept") != accept
-            or b"sec-websocket-extensions" in fields
-        ):
-            self.drop("the answer to the handshake is not as RFC 6455 says")
-        else:
+        assert self._protocol is not None  # noqa: S101  # we have asked
+        protocol, self._protocol = self._protocol, None
+        protocol.receive_data(head + b"\r\n\r\n")
+        if protocol.state is State.OPEN:
             self.open = True
             self._ready.set_result(None)
             return rest
+        if head.startswith(b"HTTP/1.1 101"):
+            self.drop("the answer to the handshake is not as RFC 6455 says")
+        else:
+            said = head.split(b"\r\n")[0][:60].decode("ascii", "replace")
+            self.drop(f"the venue refused the handshake: {said}")
         return b""
 
     def _frames(self, data: bytes) -> None:
@@ -244,16 +242,7 @@ class WebSocket(asyncio.Protocol):
 
 def framed(kind: int, payload: bytes) -> bytes:
     """One final frame of a client: masked, with a new key that nobody can foresee."""
-    length = len(payload)
-    if length < 126:  # RFC 6455, 5.2
-        head = bytes((FINAL | kind, 0x80 | length))
-    elif length < 1 << 16:
-        head = bytes((FINAL | kind, 0xFE)) + length.to_bytes(2)
-    else:
-        head = bytes((FINAL | kind, 0xFF)) + length.to_bytes(8)
-    key = os.urandom(4)
-    mask = int.from_bytes((key * (length // 4 + 1))[:length])
-    return head + key + (int.from_bytes(payload) ^ mask).to_bytes(length)
+    return Frame(Opcode(kind), payload).serialize(mask=True)
 
 
 async def connect(
@@ -275,7 +264,6 @@ async def connect(
     host, secure = parts.hostname or "", parts.scheme == "wss"
     if secure and ssl_context is None:
         raise ValueError("wss needs an ssl_context")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     socket: WebSocket | None = None
     try:
         async with asyncio.timeout(timeout_s):
@@ -285,7 +273,7 @@ async def connect(
             if secure and ssl_context is not None:  # above a transport whose buffer is limited, too
                 tls = await loop.start_tls(transport, socket, ssl_context, server_hostname=host)
                 socket.connection_made(cast("asyncio.Transport", tls))
-            await socket.handshake(parts.netloc, path)
+            await socket.handshake(url)
     except BaseException:
         if socket is not None:
             socket.drop("the handshake was broken off")
