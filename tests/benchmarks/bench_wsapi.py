@@ -152,6 +152,8 @@ class Contender:
         self.rest, self.ws = f"http{secure}://127.0.0.1:{port}", f"ws{secure}://127.0.0.1:{port}/ws-api/v3"
         self.context = context
 
+    share = 1.0  # of the requests
+
     async def start(self) -> None: ...
     async def order(self) -> None: ...
     async def stop(self) -> None: ...
@@ -335,7 +337,9 @@ async def measured(contender: Contender, requests: int) -> dict[str, float]:
     await contender.start()
     try:
         for workers in AT:
-            left = itertools.repeat(None, max(workers * 2, requests // (4 if workers == 1 else 1)))
+            left = itertools.repeat(
+                None, max(workers * 2, int(requests * contender.share / (4 if workers == 1 else 1)))
+            )
             total = left.__length_hint__()
             await asyncio.gather(*(contender.order() for _ in range(workers)))  # warm
 
@@ -353,8 +357,9 @@ async def measured(contender: Contender, requests: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(contenders: dict[str, type[Contender]], peers: tuple[str, ...], about: str) -> None:
+    """Run them all against one server, and print medians and what they are of each of `peers`."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--plain", action="store_true", help="without TLS")
@@ -372,31 +377,41 @@ def main() -> None:
             context = ssl.create_default_context()
             authority.configure_trust(context)
         child = subprocess.Popen(
-            [sys.executable, __file__, "--serve", certificate],
+            [sys.executable, __file__, "--serve", certificate],  # this file, whoever imports it
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         stack.callback(child.wait)
         stack.callback(child.kill)
         assert child.stdout is not None
         port = int(child.stdout.readline())
-        names = [
-            name for name in CONTENDERS if name != "script over picows" or importlib.util.find_spec("picows")
-        ]
-        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-        for _, name in itertools.product(range(options.rounds), names):
-            rounds[name].append(asyncio.run(measured(CONTENDERS[name](port, context), options.requests)))
+        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+        for _, (name, made) in itertools.product(range(options.rounds), contenders.items()):
+            rounds[name].append(asyncio.run(measured(made(port, context), options.requests)))
     medians = {
         name: {key: round(statistics.median(one[key] for one in found), 1) for key in found[0]}
         for name, found in rounds.items()
     }
-    peer = medians["aiohttp REST"]
-    times = {
-        name: {str(at): round(row[f"requests_per_s@{at}"] / peer[f"requests_per_s@{at}"], 2) for at in AT}
-        for name, row in medians.items()
-    }
-    result = {"tls": not options.plain, "rounds": options.rounds, "medians": medians, "times_aiohttp": times}
+    result: dict[str, Any] = {"tls": not options.plain, "rounds": options.rounds, "medians": medians}
+    for peer in peers:  # round by round, because a busy machine slows neighbours alike
+        result[f"times {peer}"] = {
+            name: {
+                key: round(statistics.median(
+                    ours[key] / theirs[key] for ours, theirs in zip(found, rounds[peer], strict=True)
+                ), 2)
+                for key in found[0]
+            }
+            for name, found in rounds.items()
+        }  # fmt: skip
     print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    main(
+        {
+            name: made
+            for name, made in CONTENDERS.items()
+            if made is not Picows or importlib.util.find_spec("picows")
+        },
+        peers=("aiohttp REST",),
+        about=__doc__ or "",
+    )
