@@ -44,7 +44,9 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     raw: int = 1
 
     def of(self, kind: str) -> int:
-        return {WEIGHT: self.weight, ORDERS: self.orders, RAW: self.raw}.get(kind, 0)
+        if kind == WEIGHT:
+            return self.weight
+        return self.orders if kind == ORDERS else self.raw if kind == RAW else 0
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ TOGETHER = 16  # requests in one write; more would stretch the time between the 
 class _Asked:
     """One request on its way."""
 
-    __slots__ = ("answer", "gate", "id", "method", "params")
+    __slots__ = ("answer", "due_s", "gate", "id", "method", "params")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class _Asked:
     ) -> None:
         self.id, self.method, self.params = number, method, params
         self.gate, self.answer = gate, answer
+        self.due_s = 0.0
 
     def settle(self, outcome: Reply | Lost) -> None:
         if not self.answer.done():
@@ -108,6 +109,7 @@ class OrderSocket:
         self._up = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
         self._retiring: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Keep the socket up until cancelled."""
@@ -149,8 +151,10 @@ class OrderSocket:
     async def _ask(self, method: str, params: Mapping[str, str], gate: Gate) -> Reply | Lost:
         loop = asyncio.get_running_loop()
         asked = _Asked(next(self._ids), method, params, gate, loop.create_future())
+        asked.due_s = loop.time() + self._timeout_s
         self._asked[asked.id] = asked
-        timer = loop.call_later(self._timeout_s, self._expire, asked)
+        if self._timer is None:  # one for all: the oldest request is due first
+            self._timer = loop.call_at(asked.due_s, self._expire)
         self._queue.append(asked)
         if not self._flushing:  # once for all that this turn of the loop asks
             self._flushing = True
@@ -158,7 +162,6 @@ class OrderSocket:
         try:
             return await asked.answer
         finally:
-            timer.cancel()
             self._asked.pop(asked.id, None)
 
     def _flush(self) -> None:
@@ -199,11 +202,19 @@ class OrderSocket:
                 params = sign_ws_params(params, self._credentials.signer)
         return msgspec.json.encode({"id": asked.id, "method": asked.method, "params": params})
 
-    def _expire(self, asked: _Asked) -> None:
-        asked.settle(Lost(f"no answer within {self._timeout_s:g} s", sent=asked.gate.written, timed_out=True))
-        socket = self._socket
-        if socket is not None and asked.gate.written:
-            silent_s = asyncio.get_running_loop().time() - socket.heard_s
+    def _expire(self) -> None:
+        """Tell those whose time is up; a connection that was silent all that time is dead."""
+        self._timer = None
+        loop, socket, owing = asyncio.get_running_loop(), self._socket, False
+        for asked in self._asked.values():
+            if asked.due_s > loop.time():
+                self._timer = loop.call_at(asked.due_s, self._expire)
+                break
+            owing |= asked.gate.written
+            reason = f"no answer within {self._timeout_s:g} s"
+            asked.settle(Lost(reason, sent=asked.gate.written, timed_out=True))
+        if socket is not None and owing:
+            silent_s = loop.time() - socket.heard_s
             if silent_s >= self._timeout_s:
                 socket.drop(f"it was silent for {silent_s:.1f} s while it owed an answer")
 
@@ -295,6 +306,9 @@ class OrderSocket:
             cause = f"the connection to {self._where} ended: {safe}"
             asked.settle(Lost(cause, sent=asked.gate.written))
         self._queue.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _context(self) -> ssl.SSLContext | None:
         if self._ssl_context is None and self._url.startswith("wss:"):

@@ -9,6 +9,7 @@ Source: Binance spot WebSocket API, "Request format", "Response format", "Rate l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -135,8 +136,12 @@ def typed(name: str, text: str) -> WsValue:
     """A parameter of REST as JSON: amounts and names stay text, whole numbers and booleans do not."""
     if text in BOOLEANS:
         return BOOLEANS[text]
-    whole = name in WHOLE or (name.endswith(WHOLE_ENDS) and not name.endswith(TEXT_ENDS))
-    return int(text) if whole and text.isascii() and text.isdecimal() else text
+    return int(text) if _whole(name) and text.isascii() and text.isdecimal() else text
+
+
+@lru_cache(maxsize=256)
+def _whole(name: str) -> bool:
+    return name in WHOLE or (name.endswith(WHOLE_ENDS) and not name.endswith(TEXT_ENDS))
 
 
 def _rule(kind: str, number: int, unit: str, limit: int) -> RateLimit:
