@@ -77,7 +77,8 @@ class Sending:
             for url in filter(None, (rest, ws_api)):
                 require_known_host(url, trusted_hosts)
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
-        self.limits = LimitUsage()
+        self._limits = LimitUsage()
+        self._counts: dict[tuple[str, str], tuple[int, int]] = {}  # used and when, not in `_limits` yet
         self.governor = governor or Governor(self.venue_clock)
         self._urgent = urgent
         self._patience_s = timeout_s
@@ -97,6 +98,18 @@ class Sending:
                 checked_url(ws_api, ("ws", "wss")), credentials=credentials, clock=self.venue_clock,
                 recv_window_ms=recv_window_ms, timeout_s=timeout_s, ssl_context=ssl_context,
             )  # fmt: skip
+
+    @property
+    def limits(self) -> LimitUsage:
+        """What the venue last said we have used; made when it is asked for, not with each answer."""
+        counts, self._counts = self._counts, {}
+        for (kind, window), (used, as_of_ms) in tuple(counts.items()):  # the wire may still write to it
+            self._limits = self._limits.with_counts(((kind, window, used),), as_of_ms)
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: LimitUsage) -> None:
+        self._limits = limits
 
     async def aclose(self) -> None:
         """Close every connection. Idempotent; on the loop that used the client."""
@@ -134,8 +147,8 @@ class Sending:
         now_ms = self.venue_clock.now_ms()
         if isinstance(outcome, SocketReply):  # after our own count: the venue's is the better one
             self.governor.hear_counts(ticket, outcome.status, outcome.counts, outcome.retry_after_s)
-            counts = ((rule.kind, rule.window, used) for rule, used in outcome.counts)
-            self.limits = self.limits.with_counts(counts, now_ms)
+            for rule, used in outcome.counts:
+                self._counts[rule.kind, rule.window] = used, now_ms
         elif isinstance(outcome, Reply):
             self.governor.hear(ticket, outcome.status, outcome.headers)
             self.limits = self.limits.with_headers(outcome.headers, now_ms)
