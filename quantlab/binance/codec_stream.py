@@ -84,15 +84,23 @@ def decode_market(raw: bytes | str, received_ms: int, *, symbol: str = "") -> Ma
     """
     data = raw.encode() if isinstance(raw, str) else raw
     if data.startswith(PREFIX):
-        name = data[11 : data.find(b'"', 11)]
-        decode, stream_symbol = _decoders.get(name) or _decoder(name)
-        if decode is not None:
-            try:
-                shape = decode(data).data
-            except DAMAGE as error:
-                return _misfit(data, error)
-            return _made(shape, stream_symbol, received_ms, named=bool(stream_symbol))
+        return decode_named(data, data[11 : data.find(b'"', 11)], received_ms)
     return _decode_other(data, received_ms, symbol)
+
+
+def decode_named(data: bytes, name: bytes, received_ms: int) -> MarketEvent:
+    """As `decode_market`, for a combined frame whose stream `name` was read off its prefix already."""
+    decode, symbol = _decoders.get(name) or _decoder(name)
+    if decode is None:
+        return _decode_other(data, received_ms, "")
+    try:
+        shape = decode(data).data
+    except DAMAGE as error:
+        return _misfit(data, error)
+    event = shape.event(symbol, received_ms)
+    if symbol and event.symbol != symbol:
+        _foreign(symbol, event.symbol)
+    return event  # type: ignore[no-any-return]  # a market shape's event is one
 
 
 def decode_snapshot(raw: bytes | str, symbol: str) -> DepthSnapshot:
@@ -211,8 +219,12 @@ def _made(shape: Shape, symbol: str, received_ms: int, *, named: bool) -> Market
     """The event of a message; one on the stream of another symbol is refused, not believed."""
     event: Any = shape.event(symbol, received_ms)
     if named and event.symbol != symbol:
-        raise UndecodableReply(f"the stream of {symbol} brought an event of {event.symbol[:20]}")
+        _foreign(symbol, event.symbol)
     return cast("MarketEvent", event)
+
+
+def _foreign(symbol: str, other: str) -> NoReturn:
+    raise UndecodableReply(f"the stream of {symbol} brought an event of {other[:20]}")
 
 
 def _reply(data: bytes) -> Reply:

@@ -66,17 +66,24 @@ class Line:
     Args:
         on_text: Gets every message, synchronously; it may be replaced at any time. A `VenueError`
             from it ends the line, and so does everything else, which is kept in `failure`.
+        on_read: Called when bytes have come, before the messages in them.
 
     Attributes:
         ended: Done when the line is over: the reason.
         failure: What `on_text` raised that is no `VenueError`.
     """
 
-    def __init__(self, url: str, settings: LinkSettings, on_text: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: LinkSettings,
+        on_text: Callable[[bytes], None],
+        on_read: Callable[[], None] = lambda: None,
+    ) -> None:
         self.on_text = on_text
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.failure: Exception | None = None
-        self._url, self._settings = url, settings
+        self._url, self._settings, self._on_read = url, settings, on_read
         self._socket: WebSocket | None = None
         self._broken = ""
         self._pending: dict[int | str, asyncio.Future[Reply]] = {}
@@ -105,6 +112,7 @@ class Line:
             on_room=lambda: None,
             ssl_context=settings.ssl_context or own_ssl_context() if secure else None,
             timeout_s=settings.open_timeout_s,
+            on_read=self._on_read,
         )
         if self._broken:
             self._socket.drop(self._broken)

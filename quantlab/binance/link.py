@@ -43,6 +43,7 @@ class Link:
         uniform: Draws the waits, `uniform(low, high)`; tests pass their own.
         identity: What makes a message the same on two connections; None for a reply.
         probe: A request without effect, to know that all before its reply has been read.
+        on_read: Called when bytes have come, before `on_frame` gets the messages in them.
         on_renewed: Called after a connection took over from one that lived.
         turn: Held while a connection is being replaced: links that share it do so one after the other.
 
@@ -65,6 +66,7 @@ class Link:
         uniform: Callable[[float, float], float] = random.uniform,
         identity: Callable[[bytes], Hashable | None] = lambda raw: raw,
         probe: str = "LIST_SUBSCRIPTIONS",
+        on_read: Callable[[], None] = lambda: None,
         on_renewed: Callable[[], None] = lambda: None,
         turn: asyncio.Lock | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Link:
         self._on_frame, self._on_open, self._on_state = on_frame, on_open, on_state
         self._settings, self._uniform = settings, uniform
         self._identity, self._probe, self._on_renewed = identity, probe, on_renewed
+        self._on_read = on_read
         self._turn = turn or asyncio.Lock()
         self._line: Line | None = None
         self._next: Line | None = None  # while it is being opened beside the other
@@ -152,7 +155,7 @@ class Link:
         """From a handshake to an end that nothing has followed on: why it ended, and the close code."""
         self.data_seen = False
         self._restart_reason = ""
-        line = Line(self._url, self._settings, self._on_frame)
+        line = Line(self._url, self._settings, self._on_frame, self._on_read)
         try:
             await self._dial(line)
         except (OSError, ValueError) as error:
@@ -228,7 +231,7 @@ class Link:
             if old is None:
                 return
             overlap = Overlap(self._identity, old.on_text)  # which may be the last one's, not over yet
-            fresh = Line(self._url, self._settings, overlap.new)
+            fresh = Line(self._url, self._settings, overlap.new, self._on_read)
             before = old.on_text
             try:
                 self._check_budget()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
-from quantlab.binance.codec_stream import PREFIX, decode_market
+from quantlab.binance.codec_stream import PREFIX, decode_market, decode_named
 from quantlab.binance.line import LinkSettings
 from quantlab.binance.link import Ask, Link
 from quantlab.binance.pulse import Pulse
@@ -25,7 +25,7 @@ from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.errors import NotSent, UndecodableReply, VenueRejected, VenueUnavailable
 
 NAMES_PER_MESSAGE = 200
-LOOK_S = 0.25
+LOOK_S, LOOK_MS = 0.25, 250
 CHANGE_EVERY_S = 60.0  # for silent streams a new connection is made no more often
 TIMED = (Trade, DepthUpdate, Kline)
 
@@ -60,13 +60,15 @@ class Shard:
         self.last_message_ns: int | None = None  # monotonic; the last market event, no replies
         self.late = 0
         self.wanted: dict[str, None] = {}  # a set that keeps its order
-        self.lateness_ms = 0  # of the last event that had a time
+        self._lateness_ms = 0  # of the last event that had a time
         self._clock, self._settings = clock, settings
         self._on_event, self._on_state, self._on_silence = on_event, on_state, on_silence
         self._active: set[str] = set()  # acknowledged on this connection
         self._commands = asyncio.Lock()
         self._pulses: dict[bytes, Pulse] = {}
-        self._blocked_ms = 0
+        self._blocked_ms = 0  # how long our loop stood before this read, where that makes data late
+        self._read_ns = self._read_ms = 0  # when the bytes at hand came
+        self._late_after_ms = settings.late_after_ms
         self._looked_ns: int | None = None
         self._changed_s = -CHANGE_EVERY_S
         self._fallen: list[str] = []  # since the last new connection
@@ -78,6 +80,7 @@ class Shard:
             settings=settings,
             uniform=uniform,
             identity=identity,
+            on_read=self._read,
             on_renewed=self._renewed,
             turn=turn,
         )
@@ -128,42 +131,56 @@ class Shard:
             if active:
                 await self.link.request("UNSUBSCRIBE", params=active)
 
+    def _read(self) -> None:
+        """Bytes have come: what is in them was received now, however long we take to the last."""
+        self._read_ns = self._clock.monotonic_ns()
+        self._read_ms = self._clock.now_ms()
+        blocked_ms = (
+            0 if self._looked_ns is None else (self._read_ns - self._looked_ns) // NS_PER_MS - LOOK_MS
+        )
+        self._blocked_ms = blocked_ms if blocked_ms > self._settings.late_after_ms else 0
+
     def _frame(self, raw: bytes) -> None:
-        received_ms = self._clock.now_ms()
-        event = decode_market(raw, received_ms)
-        kind = type(event)
-        if kind is Reply:
-            self.link.resolve(event)  # type: ignore[arg-type]  # as its type says
-            return
-        if kind is ServerShutdown:
-            self.link.renew("the venue announced its shutdown")
-            return
         if raw.startswith(PREFIX):
-            pulse = self._pulses.get(raw[11 : raw.find(b'"', 11)])
+            name = raw[11 : raw.find(b'"', 11)]
+            event = decode_named(raw, name, self._read_ms)
+            pulse = self._pulses.get(name)
             if pulse is not None:
                 pulse.count += 1
-        self.link.data_seen = True
-        self.last_message_ns = self._clock.monotonic_ns()
-        if kind in TIMED:
-            self.lateness_ms = received_ms - event.event_ms  # type: ignore[union-attr, operator]  # as its type says
+        else:
+            event = decode_market(raw, self._read_ms)
+        kind = type(event)
+        if kind is BookTicker:
+            if self._blocked_ms or self._lateness_ms > self._late_after_ms or event.event_ms is not None:  # type: ignore[union-attr]  # as its type says
+                event = self._judged(event)  # type: ignore[arg-type]  # as its type says
+        elif kind in TIMED:
+            self._lateness_ms = self._read_ms - event.event_ms  # type: ignore[union-attr, operator]  # as above
             self._blocked_ms = 0
-            if self.lateness_ms > self._settings.late_after_ms:
+            if self._lateness_ms > self._late_after_ms:
                 self.late += 1
                 event = msgspec.structs.replace(event, late=True)
-        elif kind is BookTicker:
-            event = self._judged(event, received_ms)  # type: ignore[arg-type]  # as its type says
+        elif kind is Reply:
+            self.link.resolve(event)  # type: ignore[arg-type]  # as its type says
+            return
+        elif kind is ServerShutdown:
+            self.link.renew("the venue announced its shutdown")
+            return
+        if self.last_message_ns != self._read_ns or not self.link.data_seen:
+            self.link.data_seen = True
+            self.last_message_ns = self._read_ns
         self._on_event(event)
 
-    def _judged(self, event: BookTicker, received_ms: int) -> BookTicker:
-        """A best price by its event time; the spot venue gives none: then as old as what came before it."""
-        old_ms = self.lateness_ms if event.event_ms is None else received_ms - event.event_ms
-        if event.event_ms is None and self._looked_ns is not None:
-            blocked_ms = (self.last_message_ns or 0) - self._looked_ns
-            old_ms = max(old_ms, blocked_ms // NS_PER_MS - round(LOOK_S * 1_000))
-        if old_ms <= self._settings.late_after_ms:
+    def _judged(self, event: BookTicker) -> BookTicker:
+        """A best price by its event time; the spot venue gives none: then as old as what came before it.
+
+        After a blocked loop nothing came before it: then as old as the loop was blocked.
+        """
+        timed = event.event_ms is not None
+        old_ms = self._read_ms - event.event_ms if timed else max(self._lateness_ms, self._blocked_ms)  # type: ignore[operator]  # `timed`
+        if old_ms <= self._late_after_ms:
             return event
         self.late += 1
-        return msgspec.structs.replace(event, late=True, received_ms=received_ms - old_ms)
+        return msgspec.structs.replace(event, late=True, received_ms=self._read_ms - old_ms)
 
     async def _listen(self) -> None:
         """Look how long each stream has been silent; a silent connection is replaced while it lives."""

@@ -45,6 +45,7 @@ class WebSocket(asyncio.Protocol):
     Attributes:
         open: It can be written to.
         full: The system's buffer is full: what is written now would wait in ours.
+        on_read: Called when bytes have come, before the messages in them are handed on.
         heard_s: The loop's time at which bytes last came.
         close_code: How it ended, once it has: the venue's code, or 1006 where it said none.
     """
@@ -53,6 +54,7 @@ class WebSocket(asyncio.Protocol):
         self, on_text: Callable[[bytes], None], on_end: Callable[[str], None], on_room: Callable[[], None]
     ) -> None:
         self.open = self.full = False
+        self.on_read: Callable[[], None] = _nothing
         self.heard_s = 0.0
         self.close_code: int | None = None
         self._on_text, self._on_end, self._on_room = on_text, on_end, on_room
@@ -108,6 +110,7 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_s = self._loop.time()
+        self.on_read()
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -240,6 +243,10 @@ class WebSocket(asyncio.Protocol):
             self._on_end(reason)
 
 
+def _nothing() -> None:
+    """What `on_read` is where nobody wants to know."""
+
+
 def framed(kind: int, payload: bytes) -> bytes:
     """One final frame of a client: masked, with a new key that nobody can foresee."""
     return Frame(Opcode(kind), payload).serialize(mask=True)
@@ -253,6 +260,7 @@ async def connect(
     on_room: Callable[[], None],
     ssl_context: ssl.SSLContext | None,
     timeout_s: float,
+    on_read: Callable[[], None] = _nothing,
 ) -> WebSocket:
     """An open connection to `url` (ws or wss; `ssl_context` for wss), within `timeout_s`.
 
@@ -265,10 +273,16 @@ async def connect(
     if secure and ssl_context is None:
         raise ValueError("wss needs an ssl_context")
     socket: WebSocket | None = None
+
+    def made() -> WebSocket:
+        socket = WebSocket(on_text, on_end, on_room)
+        socket.on_read = on_read
+        return socket
+
     try:
         async with asyncio.timeout(timeout_s):
             transport, socket = await loop.create_connection(
-                lambda: WebSocket(on_text, on_end, on_room), host, parts.port or (443 if secure else 80)
+                made, host, parts.port or (443 if secure else 80)
             )
             if secure and ssl_context is not None:  # above a transport whose buffer is limited, too
                 tls = await loop.start_tls(transport, socket, ssl_context, server_hostname=host)

@@ -15,7 +15,7 @@ Level = tuple[Decimal, Decimal]  # price, quantity
 WireLevel = tuple[str, str]  # the same, as the venue's text
 
 
-class Trade(msgspec.Struct, frozen=True, kw_only=True):
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One public trade. `buyer_is_maker` True means that the seller was the aggressor.
 
     Source: Binance spot WebSocket streams, `<symbol>@trade`.
@@ -31,7 +31,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
 
 
-class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
+class BookTicker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Best bid and ask of one symbol, as the venue last sent them.
 
     The spot venue sends no event time here: `event_ms` is None there (futures sends one).
@@ -50,7 +50,7 @@ class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
 
 
-class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
+class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One diff of the order book: levels that changed; quantity "0..." removes a level.
 
     Levels stay the venue's text: a book keyed by text is exact and fast, and nobody reads
@@ -69,7 +69,7 @@ class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
 
 
-class Kline(msgspec.Struct, frozen=True, kw_only=True):
+class Kline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One candle; `closed` says whether it still moves. Volumes: base and quote asset.
 
     Source: Binance spot WebSocket streams, `<symbol>@kline_<interval>`.

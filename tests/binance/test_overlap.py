@@ -1,4 +1,4 @@
-"""Two connections side by side: every event once, in the old one's order, whatever each of them is late with."""
+"""Two connections side by side: every event once and in order, however late each of them is."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def identity(raw: bytes) -> bytes | None:
 def test_every_event_is_delivered_once_and_in_order(
     draw: random.Random, subscribed: int, delay: int, tail: int
 ) -> None:
-    """The new connection begins at `subscribed`; each one lags as it likes; the handover is after both met."""
+    """The new connection begins at `subscribed`; each lags as it likes; the handover follows later."""
     delivered: list[bytes] = []
     overlap = Overlap(identity, delivered.append)
-    # what the venue has sent on each when the old one's barrier has been answered: the old one is whole so far
+    # what each has brought when the old one's barrier is answered: the old one is whole so far
     handover = draw.randint(subscribed, len(EVENTS))
     read_by_new = draw.randint(subscribed, min(len(EVENTS), handover + delay))
     old, new = list(EVENTS[:handover]), list(EVENTS[subscribed:read_by_new])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_no_five_minutes_of_an_outage_see_more_than_twenty_attempts(way: str) ->
         most = max(sum(at <= other < at + OUTAGE_S for other in knocks) for at in knocks)
         assert most <= 20
         assert len(knocks) > 30  # it went on all the time
-        waits += [after - before for before, after in zip(knocks, knocks[1:], strict=False)]
+        waits += [after - before for before, after in itertools.pairwise(knocks)]
 
     assert max(waits) < 90
     assert min(waits) < (0.5 if way == "refused" else 11)  # the first comes soon: 10 s are the timeout
