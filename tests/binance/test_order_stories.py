@@ -42,13 +42,21 @@ async def venue() -> AsyncIterator[PaperVenue]:
         yield venue
 
 
-@pytest.fixture
-async def trader(venue: PaperVenue) -> AsyncIterator[BinanceClient]:
+@pytest.fixture(params=["rest", "socket"])
+async def trader(venue: PaperVenue, request: pytest.FixtureRequest) -> AsyncIterator[BinanceClient]:
+    """By REST alone, and with the WebSocket API for what goes that way: every story is told by both."""
     key, secret = venue.accounts[0]
     credentials = Credentials(key, Secret(secret))
-    async with BinanceClient(venue.rest, clock=venue.session.clock, credentials=credentials) as client:
+    async with BinanceClient(
+        venue.rest, clock=venue.session.clock, credentials=credentials,
+        ws_api=venue.ws_api if request.param == "socket" else "",
+    ) as client:  # fmt: skip
         await client.sync_clock()
+        if client.socket is not None:
+            await client.socket.wait_up()
         yield client
+        if client.socket is not None:
+            assert {each.method for each in venue.requests} <= {"WS"}, "an order request went by REST"
 
 
 @pytest.fixture
