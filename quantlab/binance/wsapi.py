@@ -4,23 +4,27 @@ There is no replay and no sequence number: after every "lost" the owner must rec
 The key and the signature travel in one request and are never logged or put into an error.
 
 Source: Binance spot "WebSocket API", "Subscribe to User Data Stream through signature
-subscription (USER_STREAM)".
+subscription (USER_STREAM)", "Log in with API key (SIGNED)", "Subscribe to User Data Stream (USER_STREAM)".
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Hashable
+from decimal import Decimal
 from typing import Protocol
 
 from quantlab.binance.codec_stream import decode_user_event
 from quantlab.binance.errors import redact
 from quantlab.binance.link import Ask, Link, LinkSettings
-from quantlab.binance.signing import Credentials, WsValue, sign_ws_params
+from quantlab.binance.signing import Credentials, Ed25519Signer, WsValue, sign_ws_params
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
+from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.text import printable
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
+LOGON, SUBSCRIBE_SESSION = "session.logon", "userDataStream.subscribe"
+REPORTS_KEPT = 10_000  # execution ids, by which one that comes again is known
 SETTINGS = LinkSettings(messages_per_s=20)  # here request weight is the limit, not messages
 
 
@@ -44,6 +48,11 @@ class UserStream:
         recv_window_ms: How old the request may be at the venue; None takes the venue's 5000.
         settings: Waits and limits of the connection.
         uniform: Draws the waits before a reconnect.
+
+    Attributes:
+        duplicates: Execution reports that came again and were not handed on.
+        out_of_order: Execution reports that came after a newer one of their order, and were handed on:
+            fold them by execution id and cumulative quantity.
     """
 
     def __init__(
@@ -62,6 +71,9 @@ class UserStream:
         self._clock = clock
         self._on_event, self._on_state = on_event, on_state
         self._recv_window_ms = recv_window_ms
+        self.duplicates = self.out_of_order = 0
+        self._reports: dict[tuple[str, int], None] = {}  # the oldest goes first
+        self._newest: dict[tuple[str, int], tuple[int, Decimal]] = {}  # by order: execution id, executed
         self._link = Link(
             ws_api,
             on_frame=self._frame,
@@ -105,13 +117,19 @@ class UserStream:
         self._link.restart(reason)
 
     async def _subscribe(self, ask: Ask) -> None:
+        """By a signature of its own; an Ed25519 key, which may, logs the connection on instead."""
         params: dict[str, WsValue] = {
             "apiKey": self._credentials.api_key,
             "timestamp": self._clock.now_ms(),
         }
         if self._recv_window_ms is not None:
             params["recvWindow"] = self._recv_window_ms
-        await ask(SUBSCRIBE, params=sign_ws_params(params, self._credentials.signer))
+        signer = self._credentials.signer
+        if isinstance(signer, Ed25519Signer):
+            await ask(LOGON, params=sign_ws_params(params, signer))
+            await ask(SUBSCRIBE_SESSION)
+        else:
+            await ask(SUBSCRIBE, params=sign_ws_params(params, signer))
         self._link.data_seen = True  # a quiet account sends nothing: the reply is all the data there is
 
     def _frame(self, raw: bytes) -> None:
@@ -122,8 +140,28 @@ class UserStream:
             self._link.restart("the venue ended the user data subscription")
         elif type(event) is ServerShutdown:
             self._link.renew("the venue announced its shutdown")
-        else:
+        elif type(event) is not ExecutionReport or self._is_new(event):
             self._on_event(event)
+
+    def _is_new(self, report: ExecutionReport) -> bool:
+        """False for a report that was handed on already, on this connection or on the one before it.
+
+        One that comes after a newer one of its order is handed on, too, and counted: it may be a fill.
+        """
+        key = (report.symbol, report.execution_id)
+        if key in self._reports:
+            self.duplicates += 1
+            return False
+        self._reports[key] = None
+        order = (report.symbol, report.order_id)
+        newest = self._newest.pop(order, (-1, report.cumulative_quantity))
+        this = (report.execution_id, report.cumulative_quantity)
+        self.out_of_order += report.execution_id < newest[0] or report.cumulative_quantity < newest[1]
+        self._newest[order] = (max(this[0], newest[0]), max(this[1], newest[1]))
+        for kept in (self._reports, self._newest):
+            if len(kept) > REPORTS_KEPT:
+                del kept[next(iter(kept))]
+        return True
 
     def _changed(self, up: bool, reason: str) -> None:  # noqa: FBT001  # the link's callback
         safe = redact(reason.replace(self._credentials.api_key, "[redacted]"))  # the venue may repeat us

@@ -11,18 +11,28 @@ from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from quantlab.binance.line import Line
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
 from quantlab.binance.stream_shapes import Unknown
 from quantlab.binance.wsapi import UserStream
-from quantlab.clock import ManualClock
+from quantlab.clock import ManualClock, SystemClock
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountPosition
 from quantlab.errors import NotSent
+from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 
 KEY = "key-that-nobody-may-read"
@@ -264,3 +274,74 @@ async def test_an_order_and_its_cancel_at_the_paper_venue_arrive_as_reports_and_
         ("CANCELED", "q-1"),
     ]
     assert any(isinstance(event, AccountPosition) for event in user.events)
+
+
+async def test_v9_a_report_that_comes_again_is_handed_on_once(
+    venue: Venue, users: Callable[..., User]
+) -> None:
+    """V9: on the same connection, and on the next one. The same id of another symbol is another report."""
+    user = users()
+    await user.live()
+    for report in (REPORT, REPORT, REPORT | {"I": 2}, REPORT | {"s": "ETHUSDT"}):
+        await venue.say(report)
+    await user.stream.barrier()
+    venue.sockets[0].transport.abort()
+    await until(lambda: user.stream.reconnects == 1 and user.stream.live)
+    await venue.say(REPORT | {"I": 2})
+    await user.stream.barrier()
+
+    assert [(event.symbol, event.execution_id) for event in user.events] == [
+        ("BTCUSDT", 1),
+        ("BTCUSDT", 2),
+        ("ETHUSDT", 1),
+    ]
+    assert (user.stream.duplicates, user.stream.out_of_order) == (2, 0)
+
+
+async def test_v10_a_report_after_a_newer_one_is_counted_and_not_lost(
+    venue: Venue, users: Callable[..., User]
+) -> None:
+    """V10: a fill before its NEW; orders of their own do not disturb each other."""
+    user = users()
+    await user.live()
+    fill = {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "0.5", "L": "5", "z": "0.5", "Z": "2.5", "t": 9}
+    for report in (REPORT | fill | {"I": 8}, REPORT | {"I": 7}, REPORT | {"i": 2, "I": 5}):
+        await venue.say(report)
+    await user.stream.barrier()
+
+    assert [event.execution_id for event in user.events] == [8, 7, 5]
+    assert (user.stream.duplicates, user.stream.out_of_order) == (0, 1)
+
+
+async def test_an_ed25519_key_logs_the_connection_on_and_subscribes_by_the_session(
+    users: Callable[..., User],
+) -> None:
+    """And again on a new connection; the account's events come."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    async with PaperVenue(market="none") as paper:
+        name = paper.add_key(public).api_key
+        user = User(paper.ws_api, clock=SystemClock(), credentials=Credentials(name, Secret(pem)))
+        sent: list[str] = []
+        request = Line.request
+
+        async def seen(line: Line, method: str, **params: object) -> Any:
+            sent.append(method)
+            return await request(line, method, **params)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Line, "request", seen)
+            await user.live()
+            await user.stream.restart("a drill")
+            await until(lambda: user.stream.reconnects == 1)
+            async with httpx.AsyncClient(trust_env=False) as http:
+                headers = {"Authorization": f"Bearer {paper.control.secret}"}
+                body = {"name": "transfer", "account": "account-1", "asset": "USDT", "amount": "1"}
+                await http.post(f"{paper.control.url}/faults", json=body, headers=headers)
+            await until(lambda: user.events)
+        await user.stop()
+
+    assert sent == ["session.logon", "userDataStream.subscribe"] * 2
+    assert [state for state, _ in user.states] == ["live", "lost", "live"]
+    assert "balanceUpdate" in user.events[0].text
