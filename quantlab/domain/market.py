@@ -104,9 +104,13 @@ class DepthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
-    """An immutable look at our local book: best levels first, as of `event_ms`.
+    """An immutable look at our local book: best levels first, as of `as_of_ms`.
 
     `state` is synced, syncing or stale with `reason`; a reader must not trade on any but synced.
+    `event_ms` is the last diff's time, None before one; `as_of_ms` also tells of a snapshot alone when
+    it was asked for. Both are the venue's clock. `age_ms` is how old that was when it was read: a market
+    in which nothing changes grows old too, and how old is too old is the reader's to say. None where a
+    duration cannot be measured.
     """
 
     symbol: str
@@ -116,3 +120,5 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
+    as_of_ms: int | None = None
+    age_ms: int | None = None

@@ -97,7 +97,7 @@ class Link:
             on_silence=self._on_silence,
             settings=UNHURRIED if control is not None else None,
         )  # fmt: skip
-        self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=clock)
+        self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=venue_clock)
         self.user: UserStream | None = None
         if credentials is not None and settings.ws_api and listens:
             self.user = UserStream(
@@ -188,7 +188,7 @@ class Link:
             if book.view(1).state == "synced":
                 break
             await asyncio.sleep(0.02)
-        return book.view(limit)
+        return self.feed.view(symbol, limit)
 
     async def advance(self, milliseconds: int) -> int:
         """Let a paper venue on a manual clock run; returns when all it sent has been handed over."""

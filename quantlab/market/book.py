@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -26,6 +26,9 @@ from quantlab.domain.market import BookView, DepthSnapshot, DepthUpdate, Level, 
 DECIMALS = 20  # sort keys are prices in units of 1e-20
 PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 KEYS_KEPT = 1 << 16
+FEWEST_SWEPT = 2_000  # prices of a side
+ZEROS = frozenset(["0", *("0." + "0" * count for count in range(1, DECIMALS + 1))])
+"""How the venue writes that a level is gone."""
 
 
 class BookState(StrEnum):
@@ -50,9 +53,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Top(msgspec.Struct, frozen=True, kw_only=True):
-    """Best bid and ask with their quantities (base asset), as of `update_id`."""
+    """Best bid and ask with their quantities (base asset), as of `update_id` and `as_of_ms`.
+
+    `as_of_ms` is the venue's time (UTC) of the last diff, or the earliest it can be for a snapshot that
+    no diff has followed; None where nobody said when that was asked for.
+    """
 
     update_id: int
+    as_of_ms: int | None
     bid: Decimal
     bid_quantity: Decimal
     ask: Decimal
@@ -72,16 +80,21 @@ class Book:
         self.reason = "no snapshot yet"
         self.update_id = 0
         self.event_ms: int | None = None
+        self.as_of_ms: int | None = None
         self._bids = Ladder(sign=1)
         self._asks = Ladder(sign=-1)
         self._chained = False  # True once a diff has followed the snapshot
         self._top: Top | None = None
 
-    def apply_snapshot(self, snapshot: DepthSnapshot) -> Gap | None:
-        """Replace everything; the book is synced, or a `Gap` where the snapshot itself is bad."""
+    def apply_snapshot(self, snapshot: DepthSnapshot, as_of_ms: int | None = None) -> Gap | None:
+        """Replace everything; the book is synced, or a `Gap` where the snapshot itself is bad.
+
+        A snapshot bears no time: `as_of_ms` is the venue's time when it was asked for.
+        """
         self._bids.clear()
         self._asks.clear()
         self.update_id, self.event_ms, self._chained = snapshot.last_update_id, None, False
+        self.as_of_ms = as_of_ms
         self.state, self.reason = BookState.SYNCED, ""
         return self._fold(snapshot.bids, snapshot.asks)
 
@@ -104,7 +117,8 @@ class Book:
         elif previous > local or (self._chained and previous != local):
             return self._missing(local, previous)
         self._chained = True
-        self.update_id, self.event_ms = update.final_id, update.event_ms
+        self.update_id = update.final_id
+        self.event_ms = self.as_of_ms = update.event_ms
         return self._fold(update.bids, update.asks)
 
     def mark(self, state: BookState, reason: str) -> None:
@@ -118,19 +132,24 @@ class Book:
         if self._top is None and self._bids.keys and self._asks.keys:
             (bid, bid_quantity), (ask, ask_quantity) = self._bids.best(), self._asks.best()
             self._top = Top(
-                update_id=self.update_id, bid=bid, bid_quantity=bid_quantity, ask=ask,
+                update_id=self.update_id, as_of_ms=self.as_of_ms, bid=bid, bid_quantity=bid_quantity, ask=ask,
                 ask_quantity=ask_quantity,
             )  # fmt: skip
         return self._top
 
-    def view(self, limit: int = 20) -> BookView:
-        """An immutable look at the best `limit` levels of each side, with state and reason."""
+    def view(self, limit: int = 20, now_ms: int | None = None) -> BookView:
+        """An immutable look at the best `limit` levels of each side, with state and reason.
+
+        `now_ms`, the venue's time, makes it say how old it is.
+        """
+        age_ms = None if now_ms is None or self.as_of_ms is None else max(0, now_ms - self.as_of_ms)
         return BookView(
             symbol=self.symbol, update_id=self.update_id, event_ms=self.event_ms, state=self.state.value,
             reason=self.reason, bids=self._bids.levels(limit), asks=self._asks.levels(limit),
+            as_of_ms=self.as_of_ms, age_ms=age_ms,
         )  # fmt: skip
 
-    def _fold(self, bids: Iterable[WireLevel], asks: Iterable[WireLevel]) -> Gap | None:
+    def _fold(self, bids: Sequence[WireLevel], asks: Sequence[WireLevel]) -> Gap | None:
         self._top = None
         try:
             self._bids.fold(bids)
@@ -162,39 +181,44 @@ class Book:
 class Ladder:
     """One side: quantities by price text, and the prices' sort keys with the best one last.
 
-    Last, because levels come and go near the best price, and a list is cheap at its end.
+    Last, because levels come and go near the best price, and a list is cheap at its end. A level that
+    is removed stays for a while with no quantity, since most come back soon: `keys` then has prices
+    without a level, but never at its end. They are swept out before they are half of it.
     """
 
-    __slots__ = ("_quantities", "_sign", "_texts", "keys")
+    __slots__ = ("_quantities", "_sign", "_sweep_at", "_texts", "keys")
 
     def __init__(self, sign: int) -> None:
         self.keys: list[int] = []  # sorted; price times `sign`, in units of 1e-20
         self._sign = sign
         self._texts: dict[int, str] = {}  # sort key -> the price's text, as first seen
-        self._quantities: dict[str, str] = {}
+        self._quantities: dict[str, str] = {}  # by that text; empty where there is no level now
+        self._sweep_at = FEWEST_SWEPT
 
     def clear(self) -> None:
         self.keys.clear()
         self._texts.clear()
         self._quantities.clear()
+        self._sweep_at = FEWEST_SWEPT
 
-    def fold(self, levels: Iterable[WireLevel]) -> None:
+    def fold(self, levels: Sequence[WireLevel]) -> None:
         """Set each level's quantity; zero removes it. `BadLevel` stops halfway."""
-        quantities = self._quantities
+        quantities, zeros = self._quantities, ZEROS
         for price, quantity in levels:
-            try:
-                units = int(quantity.replace(".", "", 1))  # exact, and cheaper than a Decimal
-            except ValueError:
-                raise BadLevel(f"{quantity[:40]!r} at price {price[:40]!r} is no quantity") from None
-            if units < 0:
-                raise BadLevel(f"the quantity {quantity[:40]} at price {price[:40]} is negative")
-            if price in quantities:
-                if units:
-                    quantities[price] = quantity
+            if quantity in zeros:
+                if price in quantities:
+                    quantities[price] = ""
                 else:
                     self._remove(price)
+            elif not quantity.replace(".", "", 1).isdecimal():  # far cheaper than a Decimal
+                raise BadLevel(f"{quantity[:40]!r} at price {price[:40]!r} is no quantity of zero or more")
+            elif quantity[0] == "0" and not quantity.strip("0."):  # a zero written in another way
+                self._remove(price)
+            elif price in quantities:
+                quantities[price] = quantity
             else:
-                self._meet(price, quantity if units else "")
+                self._meet(price, quantity)
+        self._prune()
 
     def best(self) -> Level:
         """The best level; the side must have one."""
@@ -203,28 +227,39 @@ class Ladder:
 
     def levels(self, limit: int) -> tuple[Level, ...]:
         """The best `limit` levels, best first."""
-        prices = (self._texts[key] for key in islice(reversed(self.keys), limit))
-        return tuple((Decimal(price), Decimal(self._quantities[price])) for price in prices)
+        texts, quantities = self._texts, self._quantities
+        pairs = ((price, quantities[price]) for price in map(texts.__getitem__, reversed(self.keys)))
+        live = ((Decimal(price), Decimal(quantity)) for price, quantity in pairs if quantity)
+        return tuple(islice(live, limit))
 
     def _meet(self, price: str, quantity: str) -> None:
-        """A text we do not hold: a new price, a known price written otherwise, or nothing to remove."""
+        """A text that we do not hold: a new price, or a known one written otherwise."""
         key = self._sign * sort_key(price)
-        known = self._texts.get(key)
-        if known is not None:  # "60000.0" for "60000.00": one price, one level
-            if quantity:
-                self._quantities[known] = quantity
+        known = self._texts.setdefault(key, price)  # "60000.0" for "60000.00": one price, one level
+        if known is price:
+            keys = self.keys
+            if keys and key < keys[-1]:
+                keys.insert(bisect_left(keys, key), key)
             else:
-                self._remove(known)
-        elif quantity:
-            self.keys.insert(bisect_left(self.keys, key), key)
-            self._texts[key] = price
-            self._quantities[price] = quantity
+                keys.append(key)
+        self._quantities[known] = quantity
 
     def _remove(self, price: str) -> None:
-        key = self._sign * sort_key(price)
-        del self.keys[bisect_left(self.keys, key)]
-        del self._texts[key]
-        del self._quantities[price]
+        """No level at this price, however it is written."""
+        known = self._texts.get(self._sign * sort_key(price))
+        if known is not None:
+            self._quantities[known] = ""
+
+    def _prune(self) -> None:
+        """Let the best price be a level's; sweep out the others without one when they are many."""
+        keys, texts, quantities = self.keys, self._texts, self._quantities
+        while keys and not quantities[texts[keys[-1]]]:
+            del quantities[texts.pop(keys.pop())]
+        if len(keys) > self._sweep_at:
+            self.keys = [key for key in keys if quantities[texts[key]]]
+            self._texts = {key: texts[key] for key in self.keys}
+            self._quantities = {price: quantities[price] for price in self._texts.values()}
+            self._sweep_at = max(FEWEST_SWEPT, 2 * len(self.keys))
 
 
 @lru_cache(maxsize=KEYS_KEPT)

@@ -4,7 +4,7 @@ Lives on the wire loop. A book that lost its chain is stale in the same call tha
 reader ever meets a wrong top; it is made anew in the background, with waits that grow while it
 keeps failing. The feed forwards every event, also those that it could not use.
 
-Source: Binance spot "How to manage a local order book correctly".
+Source: Binance spot and USD-M "How to manage a local order book correctly".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from quantlab.clock import NS_PER_MS, Clock
-from quantlab.domain.market import DepthSnapshot, DepthUpdate
+from quantlab.domain.market import BookView, DepthSnapshot, DepthUpdate
 from quantlab.errors import QuantlabError, RateLimited
 from quantlab.market.book import Book, BookState
 
@@ -44,7 +44,7 @@ class Feed:
         symbols: Symbols to keep a book of; `add` and `remove` change them at run time.
         snapshot: Fetches the book of a symbol by REST, for example `client.order_book`.
         publish: Gets every event, after the books have seen it.
-        clock: Measures how long a resync took.
+        clock: The venue's time: how old a book is; and how long a resync took.
         settings: Waits between snapshots.
     """
 
@@ -79,6 +79,10 @@ class Feed:
         if type(event) is DepthUpdate:
             self._fold(event)
         self._publish(event)
+
+    def view(self, symbol: str, limit: int = 20) -> BookView:
+        """The book of `symbol` as it stands, with how old it is; `KeyError` where none is kept."""
+        return self.books[symbol].view(limit, None if self._clock.fixed else self._clock.now_ms())
 
     def add(self, symbol: str) -> Book:
         """Keep a book of `symbol` too; subscribe its diffs first. Needs the running loop."""
@@ -172,6 +176,7 @@ class Feed:
         while (tries := self._tries.get(symbol, 0)) < len(settings.waits_s):
             await asyncio.sleep(settings.waits_s[tries])
             self._tries[symbol] = tries + 1
+            asked_ms = self._clock.now_ms()
             try:
                 snapshot = await self._snapshot(symbol)
             except QuantlabError as error:
@@ -180,7 +185,7 @@ class Feed:
                     rest_s = max(rest_s, error.retry_after_s or 0.0)
                     break
             else:
-                if self._settle(book, snapshot, buffer):
+                if self._settle(book, snapshot, buffer, asked_ms):
                     took_ns = self._clock.monotonic_ns() - began_ns
                     self.last_resync_ms = None if self._clock.fixed else took_ns / NS_PER_MS
                     self._calm_from_s[symbol] = loop.time() + settings.calm_s
@@ -188,12 +193,12 @@ class Feed:
         self._tries.pop(symbol, None)
         self._rests[symbol] = loop.call_later(rest_s, self._start, symbol)
 
-    def _settle(self, book: Book, snapshot: DepthSnapshot, buffer: deque[DepthUpdate]) -> bool:
+    def _settle(self, book: Book, snapshot: DepthSnapshot, buffer: deque[DepthUpdate], asked_ms: int) -> bool:
         """Fold `snapshot` and what was buffered; False where they do not fit together.
 
         A diff that does not fit stays the first of the buffer: the next snapshot is newer.
         """
-        if book.apply_snapshot(snapshot) is not None:
+        if book.apply_snapshot(snapshot, asked_ms) is not None:
             return False
         while buffer:
             if book.apply(buffer[0]) is not None:

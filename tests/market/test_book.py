@@ -233,3 +233,56 @@ def test_a_book_equals_the_sorted_truth_whatever_the_line_does(true_book: Any, f
     assert all(total[each] for each in ("gap", "old", "folded", "drop", "double", "swap"))
     assert any(not run["gap"] for run in runs)
     assert all(run["gap"] == 0 for run in runs if not run["drop"] + run["swap"])
+
+
+def test_every_read_says_as_of_when_it_is(book: Book) -> None:
+    """A snapshot's earliest time, then the last diff's; a view also says how old that is."""
+    assert book.view(1, 5_000).age_ms is None  # nobody said when the snapshot was asked for
+
+    book.apply_snapshot(snapshot(10), as_of_ms=4_000)
+    top, view = book.top(), book.view(1, 5_000)
+    assert top is not None
+    assert (top.as_of_ms, view.as_of_ms, view.event_ms, view.age_ms) == (4_000, 4_000, None, 1_000)
+
+    book.apply(diff(11, 11, bids=[("99.0", "3")]))  # its event time is 7
+    top, view = book.top(), book.view(1, 5_000)
+    assert top is not None
+    assert (top.as_of_ms, view.as_of_ms, view.age_ms) == (7, 7, 4_993)
+    assert book.view(1, 3).age_ms == 0  # a clock that lags makes nothing younger than now
+    assert book.view(1).age_ms is None
+
+
+def test_an_old_diff_makes_no_book_younger(book: Book) -> None:
+    """What is dropped changes no time either."""
+    book.apply_snapshot(snapshot(10), as_of_ms=4_000)
+    book.apply(diff(9, 10))
+
+    assert book.as_of_ms == 4_000
+
+
+def test_levels_that_come_and_go_leave_the_book_as_if_they_had_never_been(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Deep levels, far more prices than there are levels at a time, prices in two spellings: as a dict
+    of prices, after each diff; and what is kept for prices without a level stays small.
+    """
+    monkeypatch.setattr("quantlab.market.book.FEWEST_SWEPT", 40)
+    dice, book, truth, largest = random.Random(3), Book("BTCUSDT"), {}, 0
+    book.apply_snapshot(snapshot(0, bids=[], asks=[]))
+    for number in range(1, 1_500):
+        changes = []
+        for _ in range(dice.randrange(1, 6)):
+            price = dice.randrange(1, 5_000)
+            gone = dice.choice(("0", "0.00", "0." + "0" * 25, "00.0"))
+            quantity = f"{dice.randrange(1, 99)}.5" if dice.random() < 0.3 else gone
+            changes.append((f"{price}{dice.choice(('', '.0', '.000'))}", quantity))
+            truth[price] = Decimal(quantity)
+        for price in [price for price in truth if dice.random() < 0.3]:
+            changes.append((f"{price}", "0.0"))
+            truth[price] = Decimal(0)
+        truth = {price: quantity for price, quantity in truth.items() if quantity}
+        assert book.apply(diff(number, number, bids=changes)) is None
+        assert book.view(5_000).bids == tuple(sorted(truth.items(), reverse=True))
+        largest = max(largest, len(book._bids.keys))
+
+    assert 5 < largest <= 60

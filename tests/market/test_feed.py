@@ -316,3 +316,73 @@ async def test_a_faulty_line_never_shows_a_wrong_top(
     assert hidden > 100
     assert feed.gaps > 50
     assert feed.resyncs > 50
+
+
+@pytest.mark.parametrize("futures", [False, True], ids=["spot", "futures"])
+async def test_behind_a_bad_line_the_feeds_book_is_right_or_says_that_it_is_not(
+    true_book: Any, full: bool, futures: bool
+) -> None:
+    """5 % of the diffs dropped, doubled or swapped: at every point synced means equal, and it heals."""
+    venue, dice = true_book(11, futures=futures), random.Random(11)
+    compared, stale = 0, 0
+
+    async def order_book(_symbol: str) -> DepthSnapshot:
+        taken: DepthSnapshot = venue.snapshot()
+        await asyncio.sleep(0)  # the market goes on meanwhile
+        return taken
+
+    settings = FeedSettings(waits_s=(0.0,) * 8, rest_s=0.0, calm_s=0.0)
+    feed = Feed([], snapshot=order_book, publish=lambda _: None, clock=SystemClock(), settings=settings)
+    book = feed.add(SYMBOL)
+    line: list[DepthUpdate] = []
+    for _ in range(100_000 if full else 3_000):
+        line.append(venue.diff())
+        fault = dice.choice(("drop", "double", "swap")) if dice.random() < 0.05 else ""
+        if fault == "drop":
+            line.pop()
+        elif fault == "double":
+            line.append(line[-1])
+        elif fault == "swap":
+            line.append(venue.diff())
+            line.reverse()
+        while line:
+            feed.on_event(line.pop(0))
+            if book.state is BookState.SYNCED and book.update_id in venue.states:
+                view = feed.view(SYMBOL, 1_000)
+                bids, asks = venue.states[book.update_id]
+                assert [(p * 100, q * 1000) for p, q in view.bids] == list(bids)
+                assert [(p * 100, q * 1000) for p, q in view.asks] == list(asks)
+                compared += 1
+            else:
+                stale += 1
+                assert book.top() is None
+        if dice.random() < 0.5:
+            await asyncio.sleep(0)
+    for _ in range(50):  # a good line again
+        feed.on_event(venue.diff())
+        await asyncio.sleep(0.001)
+    await feed.aclose()
+
+    assert book.state is BookState.SYNCED
+    assert book.update_id == venue.update_id
+    assert feed.gaps > 20
+    assert feed.resyncs > 20
+    assert compared > 10 * max(1, stale // 10)
+    assert stale > 20
+
+
+async def test_a_view_says_how_old_it_is_by_the_venues_clock(feeds: Callable[..., Feed], rest: Rest) -> None:
+    """Synced from a snapshot: as of when that was asked for; under a fixed clock there is no age."""
+    feed = feeds(clock=SystemClock())
+    before_ms = SystemClock().now_ms()
+    await feed.resync_all()
+    view = feed.view(SYMBOL)
+
+    assert view.as_of_ms is not None
+    assert before_ms <= view.as_of_ms <= SystemClock().now_ms()
+    assert view.age_ms is not None
+    assert 0 <= view.age_ms <= 60_000
+
+    fixed = feeds(clock=ManualClock())
+    await fixed.resync_all()
+    assert fixed.view(SYMBOL).age_ms is None

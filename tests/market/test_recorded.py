@@ -67,6 +67,42 @@ def test_a_book_from_the_recorded_diffs_equals_every_recorded_ticker(
     assert {each: ours[each] for each in shared_ids} == {each: tickers[each] for each in shared_ids}
 
 
+@pytest.mark.parametrize(("file", "points"), [(SPOT, SPOT_POINTS), (FUTURES, FUTURES_POINTS)])
+async def test_the_feed_syncs_on_the_recorded_diffs_and_equals_every_recorded_ticker(
+    shared: Path, file: str, points: int
+) -> None:
+    """Both documented procedures whole: buffered, snapshotted while diffs go on, folded; no gap."""
+    recorded = list(events(shared / "data" / file))
+    tickers = {each.update_id: Best.of(each) for each in recorded if isinstance(each, BookTicker)}
+    ours: dict[int, Best] = {}
+    asked = asyncio.Event()
+
+    async def order_book(_symbol: str) -> DepthSnapshot:
+        await asked.wait()
+        return next(each for each in recorded if isinstance(each, DepthSnapshot))
+
+    feed = Feed([], snapshot=order_book, publish=lambda _: None, clock=SystemClock())
+    book = feed.add("BTCUSDT")
+    await asyncio.sleep(0.01)
+    for number, diff in enumerate(each for each in recorded if isinstance(each, DepthUpdate)):
+        feed.on_event(diff)
+        if number == 2:
+            assert book.top() is None
+            asked.set()
+            async with asyncio.timeout(5):
+                while feed.synced == 0:
+                    await asyncio.sleep(0)
+        if (top := book.top()) is not None and top.update_id == diff.final_id:
+            assert top.as_of_ms == diff.event_ms
+            ours[top.update_id] = Best.of(top)
+    await feed.aclose()
+
+    shared_ids = ours.keys() & tickers.keys()
+    assert {each: ours[each] for each in shared_ids} == {each: tickers[each] for each in shared_ids}
+    assert points - 5 <= len(shared_ids) <= points  # the first ones were in the buffer
+    assert (feed.gaps, feed.resyncs) == (0, 1)
+
+
 async def test_the_feed_through_the_venues_streams_equals_every_recorded_ticker(
     shared: Path, full: bool
 ) -> None:
