@@ -369,6 +369,56 @@ async def test_n16_n17_n18_books_survive_what_happens_to_diffs(
     assert (listener.feed.resyncs > resyncs) == counts
 
 
+async def test_n19_a_snapshot_older_than_the_diffs_is_fetched_again(
+    venue: PaperVenue, listener: Listener
+) -> None:
+    """N19: two old ones are refused, the third fits; no book is ever made of an old one."""
+    old = await listener.client.order_book("BTCUSDT", limit=1000)
+    await listener.streams.subscribe(DEPTH)
+    await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 3)
+    asked = 0
+    fetch = listener.feed._snapshot
+
+    async def snapshot(symbol: str) -> Any:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.25)  # a diff is buffered meanwhile
+        return old if asked <= 2 else await fetch(symbol)
+
+    listener.feed._snapshot = snapshot
+    book = listener.feed.add("BTCUSDT")
+    states = set()
+    while asked <= 2 or book.view(1).state != "synced":
+        states.add((asked <= 2, book.view(1).state))
+        await asyncio.sleep(0.01)
+
+    assert asked == 3
+    assert (True, "synced") not in states
+    assert book.update_id is not None
+    assert book.update_id > old.last_update_id
+
+
+async def test_n20_a_book_that_would_cross_is_stale_and_made_anew(
+    venue: PaperVenue, listener: Listener
+) -> None:
+    """N20: a bid above every ask, in sequence; counted, never shown as right, right again from a snapshot."""
+    await listener.watch("BTCUSDT")
+    book = listener.feed.books["BTCUSDT"]
+    resyncs, last = listener.feed.resyncs, listener.of(DepthUpdate, "BTCUSDT")[-1]
+    listener.feed.on_event(
+        msgspec.structs.replace(
+            last,
+            first_id=last.final_id + 1,
+            final_id=last.final_id + 1,
+            bids=(("99999999.00", "1"),),
+            asks=(),
+        )
+    )
+    assert book.view(1).state != "synced"
+    assert listener.feed.gaps == 1
+    await until(lambda: listener.feed.resyncs > resyncs and right(listener, venue, "BTCUSDT"))
+
+
 @pytest.mark.parametrize("damage", ["half a message", "a byte on the wire"])
 async def test_n31_damage_replaces_the_connection(venue: PaperVenue, damage: str) -> None:
     """N31: nothing is guessed; the connection is made anew and the book with it."""
