@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from quantlab.binance.addresses import own_ssl_context
 from quantlab.binance.stream_shapes import Reply
-from quantlab.binance.transport import own_ssl_context
 from quantlab.binance.websocket import WebSocket, connect
 from quantlab.errors import NotSent, VenueError, VenueRejected, VenueUnavailable
 

@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from quantlab.binance.addresses import own_ssl_context
 from quantlab.binance.backoff import Backoff
 from quantlab.binance.errors import TEXT_LENGTH, redact
 from quantlab.binance.signing import Credentials, Ed25519Signer, WsValue, sign_ws_params
 from quantlab.binance.socketcodec import Frame, decode_frame, reply_of, typed
-from quantlab.binance.transport import Gate, Latch, Lost, Reply, own_ssl_context
+from quantlab.binance.transport import Gate, Latch, Lost, Reply
 from quantlab.binance.websocket import WebSocket, connect
 from quantlab.clock import Clock
 from quantlab.domain.text import printable

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from quantlab.binance.http1 import PIECE, Answer, Broken, Connection
+from quantlab.binance.timeouts import CONNECT_S
 
-CONNECT_TIMEOUT_S = 5.0
 Hook = Callable[[], None]
 
 
@@ -46,7 +46,7 @@ class Pool:
         context: ssl.SSLContext | None,
         most: int,
         largest: int,
-        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        connect_timeout_s: float = CONNECT_S,
     ) -> None:
         self.handshakes = 0
         self._host, self._port, self._context = host, port, context

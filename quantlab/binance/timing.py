@@ -36,6 +36,7 @@ class VenueClock:
         self.local = clock
         self.offset_ms: float | None = None
         self.uncertainty_ms: float | None = None
+        self._anchor_ms = 0.0  # our wall clock less the monotonic one, as it was measured by
         self._correction_ms = 0  # what `now_ms` adds: the offset less the uncertainty, rounded down
 
     @property
@@ -46,6 +47,14 @@ class VenueClock:
     def synced(self) -> bool:
         """True once an offset was measured."""
         return self.offset_ms is not None
+
+    @property
+    def jumped_ms(self) -> float:
+        """How far our wall clock was set since the last measurement; the offset is wrong by as much.
+
+        0 before the first. A machine that slept has jumped, too: its monotonic clock stood still.
+        """
+        return self._standing_ms() - self._anchor_ms if self.synced and not self.fixed else 0.0
 
     def now_ms(self) -> int:
         """The venue's time, UTC milliseconds: not ahead, behind by two uncertainties at most."""
@@ -70,5 +79,9 @@ class VenueClock:
         """
         best = min(samples, key=lambda each: each.rtt_ms)
         self.offset_ms = best.offset_ms
+        self._anchor_ms = self._standing_ms()
         self.uncertainty_ms = None if self.fixed else best.rtt_ms / 2 + RESOLUTION_MS
         self._correction_ms = math.floor(best.offset_ms - (self.uncertainty_ms or 0))
+
+    def _standing_ms(self) -> float:
+        return self.local.now_ms() - self.local.monotonic_ns() / NS_PER_MS

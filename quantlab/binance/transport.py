@@ -9,18 +9,20 @@ HTTP to loopback alone.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from quantlab.binance.addresses import checked_url, own_ssl_context
 from quantlab.binance.errors import TEXT_LENGTH, redact
-from quantlab.binance.pool import CONNECT_TIMEOUT_S, Pool, PooledTransport
-from quantlab.errors import ConfigError, EngineStopped, Halted, WrongThread
+from quantlab.binance.pool import Pool, PooledTransport
+from quantlab.binance.timeouts import Phases, Timeouts
+from quantlab.errors import EngineStopped, Halted, WrongThread
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 CONNECTIONS = 8
@@ -100,16 +102,24 @@ class Transport:
     """The HTTP side of a `BinanceClient`: one pool of connections for life.
 
     Made on first use, on the loop that uses it, and used from no other. `timeout_s` bounds a
-    whole exchange, from queueing for a connection to the last byte of the reply.
+    whole exchange, from queueing for a connection to the last byte of the reply; `timeouts`, instead,
+    each phase of it.
 
     httpx's own pool polls every idle connection on each request, and its client builds a request
     several times over; requests and responses are httpx's here, what is between them is `pool`
     (measured in tests/benchmarks/bench_rest.py).
     """
 
-    def __init__(self, rest: str, *, timeout_s: float, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        rest: str,
+        *,
+        timeout_s: float,
+        timeouts: Timeouts | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         self.base = checked_url(rest)
-        self._timeout_s = timeout_s
+        self._timeouts = (timeouts or Timeouts.within(timeout_s)).checked()
         self._ssl_context = ssl_context
         self._http: PooledTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,7 +135,7 @@ class Transport:
         latch: Latch | None = None,
         halts: int | None = None,
     ) -> Reply | Lost:
-        """Send one request and wait for its reply, `timeout_s` at most. Never sends it again.
+        """Send one request and wait for its reply, for as long as the timeouts say. Never sends it again.
 
         Args:
             verb: GET, POST, DELETE.
@@ -136,22 +146,31 @@ class Transport:
             latch: Asked at the write, for what HALT stops; None for everything else.
             halts: The latch's generation that this was decided on; a HALT since then stops it.
         """
-        http, gate = self._bound(), Gate(latch, halts)
+        http, gate, phases = self._bound(), Gate(latch, halts), Phases(self._timeouts)
+
+        def connecting() -> None:
+            gate.check()
+            phases.connecting()
+
+        def writing() -> None:
+            gate.write()
+            phases.writing()
+
         try:
             gate.check()
-            async with asyncio.timeout(self._timeout_s):
+            async with phases.begin():
                 request = httpx.Request(
                     verb,
                     f"{self.base}{path}?{query()}".rstrip("?"),
                     headers=HEADERS if headers is None else {**HEADERS, **headers},
-                    extensions={"hooks": (gate.check, gate.write)},
+                    extensions={"hooks": (connecting, writing)},
                 )
                 response = await http.handle_async_request(request)
                 body = await _bounded(response)
         except Halted as halted:
             return Lost(halted.reason, sent=False, halted=True)
         except TimeoutError:
-            return Lost(f"no answer within {self._timeout_s:g} s", sent=gate.written, timed_out=True)
+            return Lost(phases.missed, sent=gate.written, timed_out=True)
         except Exception as error:  # noqa: BLE001 - whatever broke: the caller must learn whether a byte left
             return Lost(
                 _describe(error), sent=gate.written, timed_out=isinstance(error, httpx.TimeoutException)
@@ -163,13 +182,16 @@ class Transport:
         """Connections made so far."""
         return 0 if self._http is None else self._http.pool.handshakes
 
-    async def warm(self, spare: int = 1) -> None:
-        """Have `spare` connections ready that nobody uses; what cannot be connected is left for later."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._bound().pool.warm(spare)
-        except (TimeoutError, httpx.TransportError):
-            return  # the next request says why, to the one who asks
+    async def warm(self, spare: int = 1) -> int:
+        """Have `spare` connections ready that nobody uses; how many there are.
+
+        What cannot be connected is left for later: the next request says why, to the one who asks.
+        """
+        pool = self._bound().pool
+        with contextlib.suppress(TimeoutError, httpx.TransportError):
+            async with asyncio.timeout(self._timeouts.whole_s):
+                await pool.warm(spare)
+        return pool.idle
 
     async def aclose(self) -> None:
         """Close every connection; idempotent. Nothing can be sent afterwards."""
@@ -197,40 +219,9 @@ class Transport:
             Pool(
                 parts.hostname or "", port,
                 context=context, most=CONNECTIONS, largest=LARGEST_BODY,
-                connect_timeout_s=min(CONNECT_TIMEOUT_S, self._timeout_s),
+                connect_timeout_s=self._timeouts.connect_s,
             )
         )  # fmt: skip
-
-
-def checked_url(url: str, schemes: tuple[str, str] = ("http", "https")) -> str:
-    """A venue's address without its last slash, or `ConfigError`; the first scheme is for loopback only."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    plain, secure = schemes
-    what = "REST" if secure == "https" else "WebSocket API"
-    if parts.scheme not in schemes or not host:
-        raise ConfigError(
-            f"the venue's {what} address is no {plain}(s) URL", f"give one like {secure}://api.binance.com"
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(
-            f"the {what} address of {host} carries a user, a query or a fragment",
-            "give only scheme, host and port",
-        )
-    if parts.scheme == plain and not _is_loopback(host):
-        raise ConfigError(
-            f"plain {plain} to {host} would show orders and keys", f"use {secure}://{parts.netloc}"
-        )
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _bounded(response: httpx.Response) -> bytes:
@@ -245,15 +236,6 @@ async def _bounded(response: httpx.Response) -> bytes:
     finally:
         await response.aclose()
     return b"".join(parts)
-
-
-def own_ssl_context() -> ssl.SSLContext:
-    """TLS that trusts certifi's authorities only: SSL_CERT_FILE, set by a cell, cannot redirect us."""
-    import certifi
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certifi.where())
-    return context
 
 
 def _describe(error: Exception) -> str:

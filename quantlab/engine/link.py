@@ -146,7 +146,8 @@ class Link:
         if socket is not None:  # orders go by REST until it is up, and while it is not
             self._wire.spawn(socket.run, "order socket")
         if self.can_cancel:
-            self._wire.spawn(lambda: keep_warm(self.halt_client, self.cancel_client), "halt path")
+            clients = (self.halt_client, self.cancel_client, self.client)
+            self._wire.spawn(lambda: keep_warm(*clients), "halt path")
         self._wire.spawn(lambda: keep_clock(self.client), "clock")
         if not self._clock.fixed:
             self._wire.spawn(lambda: watch_silence(self.streams, self.feed, self._clock), "market watchdog")

@@ -16,25 +16,40 @@ from quantlab.errors import QuantlabError
 from quantlab.market.feed import Feed
 
 KEEP_WARM_S = 10.0
+READY = 2  # connections: one for the next request, and one spare for who comes meanwhile
 CLOCK_SYNC_S = 60.0
+CLOCK_LOOK_S = 1.0
+CLOCK_JUMP_MS = 200.0  # of our wall clock against the monotonic one; slewing is far slower
 LISTEN_S = 0.25
 ASK_AFTER_S = 1.5  # a market that moves sends depth every 100 ms
 ANSWER_S = 2.0
 
 
-async def keep_warm(*clients: BinanceClient) -> NoReturn:
-    """Keep a connection of each client open, so that a HALT or a cancel never waits for a handshake."""
+async def keep_warm(*clients: BinanceClient, every_s: float = KEEP_WARM_S) -> NoReturn:
+    """Keep connections of each client ready, so that no order, cancel or HALT waits for a handshake.
+
+    A ping shows the one that is used next to be alive; what the venue has ended meanwhile is made anew.
+    """
     while True:
         for client in clients:
             with contextlib.suppress(QuantlabError):  # the monitor reports an unreachable venue
                 await client.ping()
-        await asyncio.sleep(KEEP_WARM_S)
+            with contextlib.suppress(QuantlabError):
+                await client.warm(READY)
+        await asyncio.sleep(every_s)
 
 
-async def keep_clock(client: BinanceClient) -> NoReturn:
-    """Measure the venue's clock each minute."""
+async def keep_clock(
+    client: BinanceClient, *, every_s: float = CLOCK_SYNC_S, look_s: float = CLOCK_LOOK_S
+) -> NoReturn:
+    """Measure the venue's clock each minute, and at once where our own was set or the machine slept."""
+    clock, loop = client.venue_clock, asyncio.get_running_loop()
+    due_s = loop.time() + every_s
     while True:
-        await asyncio.sleep(CLOCK_SYNC_S)
+        await asyncio.sleep(min(look_s, every_s))
+        if loop.time() < due_s and abs(clock.jumped_ms) < CLOCK_JUMP_MS:
+            continue
+        due_s = loop.time() + every_s
         with contextlib.suppress(QuantlabError):  # the last offset stays; the monitor shows its age
             await client.sync_clock()
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
+from quantlab.binance.addresses import checked_url
 from quantlab.binance.budget import Cost, Priority
 from quantlab.binance.client.answers import Answers
 from quantlab.binance.client.endpoints import Effect, Endpoint
@@ -23,8 +24,9 @@ from quantlab.binance.ordersocket import OrderSocket
 from quantlab.binance.retries import Retries
 from quantlab.binance.signing import Credentials, encode_query, sign_query
 from quantlab.binance.socketcodec import METHODS, SocketReply
+from quantlab.binance.timeouts import Timeouts
 from quantlab.binance.timing import VenueClock
-from quantlab.binance.transport import Latch, Lost, Reply, Transport, checked_url
+from quantlab.binance.transport import Latch, Lost, Reply, Transport
 from quantlab.clock import Clock
 from quantlab.endpoints import require_known_host
 from quantlab.errors import ConfigError, RateLimited
@@ -46,6 +48,7 @@ class Sending:
         latch: HALT, asked at the write of every order. None: nothing ever halts.
         recv_window_ms: How late, in milliseconds, the venue may still take a signed request.
         timeout_s: Bound of one exchange, in seconds, queueing for a connection included.
+        timeouts: Bounds of each phase of an exchange, instead of that one; see `Timeouts`.
         ssl_context: Instead of certifi's authorities, for a venue with an authority of its own.
         governor: Keeps within the venue's limits, for all clients that share it; its own where none
             is given.
@@ -67,6 +70,7 @@ class Sending:
         latch: Latch | None = None,
         recv_window_ms: int = RECV_WINDOW_MS,
         timeout_s: float = 10.0,
+        timeouts: Timeouts | None = None,
         ssl_context: ssl.SSLContext | None = None,
         governor: Governor | None = None,
         urgent: bool = False,
@@ -76,13 +80,15 @@ class Sending:
         if credentials is not None:
             for url in filter(None, (rest, ws_api)):
                 require_known_host(url, trusted_hosts)
+        if timeouts is not None:
+            timeout_s = timeouts.whole_s
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
         self._limits = LimitUsage()
         self._counts: dict[tuple[str, str], tuple[int, int]] = {}  # used and when, not in `_limits` yet
         self.governor = governor or Governor(self.venue_clock)
         self._urgent = urgent
         self._patience_s = timeout_s
-        self._transport = Transport(rest, timeout_s=timeout_s, ssl_context=ssl_context)
+        self._transport = Transport(rest, timeout_s=timeout_s, timeouts=timeouts, ssl_context=ssl_context)
         self._credentials = credentials
         self._latch = latch
         self._recv_window_ms = recv_window_ms
@@ -110,6 +116,13 @@ class Sending:
     @limits.setter
     def limits(self, limits: LimitUsage) -> None:
         self._limits = limits
+
+    async def warm(self, spare: int = 1) -> int:
+        """Have `spare` connections ready that no request uses; how many there are now.
+
+        A venue that cannot be reached raises nothing: the next request says so. Costs no weight.
+        """
+        return await self._transport.warm(spare)
 
     async def aclose(self) -> None:
         """Close every connection. Idempotent; on the loop that used the client."""

@@ -1,0 +1,49 @@
+"""Where a client connects: a plain address, encrypted unless it is loopback, and whose word counts there."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from urllib.parse import urlsplit
+
+from quantlab.errors import ConfigError
+
+
+def checked_url(url: str, schemes: tuple[str, str] = ("http", "https")) -> str:
+    """A venue's address without its last slash, or `ConfigError`; the first scheme is for loopback only."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    plain, secure = schemes
+    what = "REST" if secure == "https" else "WebSocket API"
+    if parts.scheme not in schemes or not host:
+        raise ConfigError(
+            f"the venue's {what} address is no {plain}(s) URL", f"give one like {secure}://api.binance.com"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(
+            f"the {what} address of {host} carries a user, a query or a fragment",
+            "give only scheme, host and port",
+        )
+    if parts.scheme == plain and not _is_loopback(host):
+        raise ConfigError(
+            f"plain {plain} to {host} would show orders and keys", f"use {secure}://{parts.netloc}"
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_ssl_context() -> ssl.SSLContext:
+    """TLS that trusts certifi's authorities only: SSL_CERT_FILE, set by a cell, cannot redirect us."""
+    import certifi
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
+    return context
