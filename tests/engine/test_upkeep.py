@@ -56,7 +56,7 @@ def client_of(venue: PaperVenue, clock: SystemClock) -> BinanceClient:
 
 def error_ms(client: BinanceClient, venue: PaperVenue) -> float:
     """How far what we take for the venue's time is ahead of it; behind is below zero."""
-    return client.venue_clock.now_ms() - venue.session.time_ms
+    return client.venue_clock.now_ms() - venue.session.clock.now_ms()
 
 
 @pytest.mark.parametrize("jump_ms", [3_600_000, -3_600_000, 4_000, -4_000])

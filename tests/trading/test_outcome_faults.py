@@ -299,7 +299,7 @@ async def test_a_refused_timestamp_mends_the_clock_and_sends_nothing_again(place
     assert (refused.value.code, sent.order.state, place.reserved(sent)) == (-1021, S.REJECTED, 0)
     assert place.at_the_venue == []
     assert place.core.client.venue_clock.offset_ms == pytest.approx(-20_000, abs=100)
-    assert place.core.client.venue_clock.now_ms() <= place.venue.session.time_ms
+    assert place.core.client.venue_clock.now_ms() <= place.venue.session.clock.now_ms()
     again = place.buy()
     assert (await again).state is S.TAKEN
     assert place.at_the_venue == [again.client_order_id]
