@@ -20,6 +20,7 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderSnapshot
 from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
+from quantlab.engine.refusals import Refusals
 from quantlab.errors import JournalLocked, UnknownSymbol
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
@@ -114,10 +115,14 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         barrier=link.user_barrier, in_turn=engine.clock.fixed,
         doubt=Doubt.within(engine.settings.recv_window_ms),
     )  # fmt: skip
+    refusals = Refusals(
+        lock_out=engine.lock_out, instruments=engine.portfolio.instruments, alarm=engine.alarms.append,
+        fetch=lambda: engine.wire.call(link.client.exchange_info, "the listing anew"),
+    )  # fmt: skip
     return Gateway(
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
         trading_state=engine.trading_state, on_alarm=engine.alarms.append, on_contradiction=engine.halt,
-        on_key_refused=engine.lock_out,
+        on_refused=refusals.on_refused,
     )  # fmt: skip

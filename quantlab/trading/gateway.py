@@ -37,7 +37,6 @@ from quantlab.trading.states import OrderEvent, OrderState
 from quantlab.wire import Wire, WireCall
 
 SECOND_NS = 1_000 * NS_PER_MS
-KEY_REFUSED = frozenset({-2014, -2015})  # no such key, or not from here, or it may not trade
 
 
 class Reference(Protocol):
@@ -68,7 +67,7 @@ class Gateway:
         trading_state: What the engine says of trading, besides the latch.
         on_alarm: Called with a sentence when something contradicts what we knew.
         on_contradiction: Called with a sentence when the venue said what cannot be true.
-        on_key_refused: Called with a sentence when the venue refused an order for its key.
+        on_refused: Called with the venue's code and words when it refused an order, definitely.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class Gateway:
         trading_state: Callable[[], str] = lambda: TradingState.ACTIVE,
         on_alarm: Callable[[str], object] | None = None,
         on_contradiction: Callable[[str], object] | None = None,
-        on_key_refused: Callable[[str], object] | None = None,
+        on_refused: Callable[[int, str], object] | None = None,
     ) -> None:
         self.rails, self.portfolio, self.orders = rails, portfolio, orders
         self._intake = Intake(
@@ -98,7 +97,7 @@ class Gateway:
         self._wire, self._sender, self._bus, self._clock = wire, sender, bus, clock
         self._journal, self._latch, self._reference = journal, latch, reference
         self._venue_now_ms = venue_now_ms or clock.now_ms
-        self._trading_state, self._on_key_refused = trading_state, on_key_refused
+        self._trading_state, self._on_refused = trading_state, on_refused
         self._prefix = clock.session_id()
         self._number = 0
         self._sent_ns: deque[int] = deque()
@@ -200,8 +199,8 @@ class Gateway:
                 order = self._intake.on_answer(message)
                 if order.state is OrderState.UNKNOWN and message.event is OrderEvent.LOST:
                     self._resolve(order)
-                if message.code in KEY_REFUSED and self._on_key_refused is not None:
-                    self._on_key_refused(f"the venue refused our key: {message.reason}")
+                if message.event is OrderEvent.REFUSED and self._on_refused is not None:
+                    self._on_refused(message.code, message.reason)
             case ExecutionReport():
                 self._intake.on_report(message)
             case AccountPosition() | AccountInfo():

@@ -66,6 +66,24 @@ async def test_a_ban_closes_everything_but_tells_when_it_ends(
     assert len(stub.requests) == 1
 
 
+async def test_when_a_429_lifts_the_cancels_go_first(
+    stub: Any, connect: Callable[..., BinanceClient], play: SimpleNamespace
+) -> None:
+    """N10: reads and cancels wait for the same second; whatever came first, the cancels leave first."""
+    stub.answer = play.in_turn(play.reply({}, 429, {"Retry-After": "1"}), play.reply([]))
+    client = connect(stub.base)
+    with pytest.raises(RateLimited):
+        await client.ping()
+    began = time.monotonic()
+    reads = [asyncio.ensure_future(client.open_orders("BTCUSDT")) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    cancels = [asyncio.ensure_future(client.cancel_all("BTCUSDT")) for _ in range(4)]
+    await asyncio.gather(*reads, *cancels)
+
+    assert time.monotonic() - began > 0.9
+    assert [each.verb for each in stub.requests] == ["GET"] + ["DELETE"] * 4 + ["GET"] * 4
+
+
 async def test_reads_leave_room_for_orders_cancels_and_a_halt(
     stub: Any, connect: Callable[..., BinanceClient], play: SimpleNamespace
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import time
 import warnings
 from types import SimpleNamespace
@@ -129,3 +130,33 @@ async def test_a_closed_client_leaves_no_task_no_socket_and_no_warning(
     assert [type(each) for each in outcomes] == [VenueUnavailable] * 2
     assert {each for each in asyncio.all_tasks() - before if each not in stub._serving} == set()
     assert [str(each.message) for each in said] == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_name_that_is_looked_up_slowly_holds_up_nobody(
+    known: bool, stub: Any, connect: Any, monkeypatch: pytest.MonkeyPatch, order: Any, permit: Any
+) -> None:
+    """N8: the resolver has a thread; the loop turns meanwhile, and a name nobody knows means not sent."""
+    look_up = socket.getaddrinfo
+
+    def slow(host: Any, *args: Any, **named: Any) -> Any:
+        if host == "localhost":
+            time.sleep(0.4)
+            if not known:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *args, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    client: BinanceClient = connect(stub.base.replace("127.0.0.1", "localhost"))
+    request = order()
+    asking = asyncio.ensure_future(client.submit_order(request, permit(request)))
+    turns = 0
+    while not asking.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+    (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+    assert turns > 10
+    assert len(stub.requests) == known
+    if not known:
+        assert type(outcome) is NotSent
+        assert "Name or service not known" in str(outcome)

@@ -31,9 +31,13 @@ from quantlab.errors import (
     Halted,
     JournalCorrupt,
     JournalUnavailable,
+    OffGrid,
     OrderDenied,
+    OrderRejected,
+    QuantlabError,
 )
 from quantlab.market.book import Book
+from quantlab.paper.faults.reading import from_text
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.trading.journal import read
@@ -547,3 +551,37 @@ async def test_an_order_without_its_line_is_not_sent(place: Place) -> None:
 
     assert not place.venue.requests
     assert place.engine.orders.open() == []
+
+
+# -- what a refusal means beyond its order
+
+
+async def test_a_refused_key_halts_and_disarms(place: Place) -> None:
+    """V19: no further order leaves, and it needs the token and a reason to go on."""
+    engine = place.engine
+    place.venue.session.faults.add(from_text("key_refused:endpoint=POST /api/v3/order,count=1"))
+    with pytest.raises(OrderRejected):
+        await engine.execute(BUY)
+    await until(lambda: engine.latch.is_set, "halted")
+
+    assert "refused our key: -2015" in engine.latch.reason
+    assert any("refused our key" in each for each in engine.alarms)
+    assert engine.session is None
+    with pytest.raises(QuantlabError):
+        await engine.execute(BUY)
+    assert len([each for each in place.venue.requests if each.method == "POST"]) <= 1
+
+
+async def test_changed_rules_are_read_anew_after_one_refusal(place: Place) -> None:
+    """V1: the tick grows; the first order is refused by the venue, the second by us, before it leaves."""
+    engine = place.engine
+    await rest(engine, "BTCUSDT")
+    place.venue.session.faults.add(from_text("filters:symbol=BTCUSDT,tick_size=10"))
+    odd = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58001"))
+    with pytest.raises(OrderRejected, match="-1013"):
+        await engine.execute(odd)
+    await until(lambda: engine.portfolio.instruments["BTCUSDT"].tick_size == 10, "the rules are known")
+    with pytest.raises(OffGrid):
+        await engine.execute(odd)
+    await rest(engine, "BTCUSDT")
+    assert any("changed the rules of BTCUSDT" in each for each in engine.alarms)

@@ -46,7 +46,7 @@ class Core:
         rest: str = "", timeout_s: float = 10.0, doubt: Doubt = Doubt(),  # noqa: B008  # frozen
     ) -> None:  # fmt: skip
         self.venue, self.journal, self.latch = venue, journal, HaltLatch()
-        self.refused_keys: list[str] = []
+        self.refusals: list[tuple[int, str]] = []
         api_key, api_secret = venue.accounts[0]
         credentials = Credentials(api_key, Secret(api_secret))
         self.wire = Wire(asyncio.get_running_loop(), self.apply)
@@ -82,7 +82,7 @@ class Core:
             journal=journal,
             latch=self.latch,
             reference=lambda _: Quote(D(60_000), CLOCK.now_ms()),
-            on_key_refused=self.refused_keys.append,
+            on_refused=lambda code, reason: self.refusals.append((code, reason)),
         )
 
     def apply(self, message: object) -> None:

@@ -209,6 +209,22 @@ async def test_a_reply_that_trickles_ends_at_the_deadline_of_the_whole(place: Pl
     assert (place.at_the_venue, place.posts) == ([sent.client_order_id], 1)
 
 
+async def test_an_order_that_arrives_long_after_we_gave_it_up_is_found(place: Place) -> None:
+    """N4, F11: a half-open path holds the bytes back; they arrive when it lives again, and the venue acts."""
+    place.fault("drop:stream=user,event=executionReport")
+    place.path.freeze()
+    sent = place.buy()
+    with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 0\.5 s"):
+        await sent
+    await asyncio.sleep(0.2)
+    assert (place.posts, place.reserved(sent)) == (0, D("0.01"))
+
+    place.path.restore()
+    await eventually(lambda: place.posts == 1)
+    await eventually(lambda: sent.order.state is S.TAKEN)
+    assert (place.at_the_venue, place.reserved(sent)) == ([sent.client_order_id], D("0.01"))
+
+
 async def test_while_the_venue_cannot_be_asked_the_order_stays_unknown(place: Place) -> None:
     """N2, N4: the link is dead for longer than any doubt lasts; resolved when it comes back."""
     place.fault("drop:stream=user,event=executionReport")
@@ -434,8 +450,8 @@ async def test_a_key_that_the_venue_refuses_is_told_to_whoever_can_lock_up(place
     with pytest.raises(OrderRejected):
         await sent
     assert (sent.order.state, place.reserved(sent)) == (S.REJECTED, 0)
-    (told,) = place.core.refused_keys
-    assert told.startswith("the venue refused our key: -2015")
+    ((code, reason),) = place.core.refusals
+    assert (code, reason.startswith("-2015 ")) == (-2015, True)
 
 
 @pytest.mark.parametrize("acted", [True, False])
