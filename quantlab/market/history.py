@@ -97,7 +97,7 @@ class Past(Rows[T]):
 
     def __init__(self, of: type[T], symbol: str, what: str, start_ms: int, end_ms: int) -> None:
         index = "trade" if what == TRADES else "open_time"
-        super().__init__(of=of, index=index, leave=("event_ms",))
+        super().__init__(of=of, index=index, leave=("event_ms", "late"))
         self.symbol, self.what, self.start_ms, self.end_ms = symbol, what, start_ms, end_ms
         self.requests = self.cached = self.missing = 0
         self.refused: tuple[str, ...] = ()
@@ -173,6 +173,11 @@ class History:
         await work.run()
         work.past.refused = tuple(work.shelf.refused[before:])
         return work.past
+
+    @property
+    def folder(self) -> Path | None:
+        """Where pages are kept; None for memory."""
+        return self._folder
 
     @property
     def source(self) -> Source:

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from quantlab.config import Settings
+from quantlab.engine import Engine
 from quantlab.engine.identity import Identity
+from quantlab.engine.source import LinkedMarket
 from quantlab.secret import Secret
 
 
@@ -41,3 +43,17 @@ def test_every_embedded_venue_is_a_new_one(home: Path) -> None:
     settings = Settings.from_environment({"QUANTLAB_HOME": str(home)})
 
     assert Identity.of(settings, 7) != Identity.of(settings, 7)
+
+
+@pytest.mark.parametrize(("venue", "folder"), [("paper", None), ("testnet", "history")])
+def test_a_past_is_kept_on_disk_by_venue_and_a_paper_venues_only_in_memory(
+    home: Path, venue: str, folder: str | None
+) -> None:
+    """A paper venue is a new market each time: its old pages would be another market's."""
+    settings = Settings.from_environment({"QUANTLAB_HOME": str(home), "QUANTLAB_VENUE": venue})
+    kept = LinkedMarket(Engine(settings)).past.folder
+
+    assert (None if kept is None else kept.parent.name) == folder
+    if kept is not None:
+        assert kept.is_relative_to(home)
+        assert kept.name == Identity.of(settings, None).instance

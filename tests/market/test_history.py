@@ -317,6 +317,7 @@ async def test_frames_have_utc_times_and_exact_amounts(ground: Ground) -> None:
     assert str(candles.index.tz) == "UTC"
     assert type(candles["close"].iloc[0]) is Decimal
     assert trades.frame().index.name == "trade"
+    assert list(trades.frame().columns) == ["symbol", "trade_id", "price", "quantity", "buyer_is_maker"]
     assert len(trades.bars(TickBars(10)).frame()) >= 1
     with pytest.raises(InvalidField, match="these are candles of 1m"):
         (await history.fetch("BTCUSDT", "1m", timedelta(minutes=5))).bars(TickBars(10))
