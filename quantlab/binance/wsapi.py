@@ -10,7 +10,7 @@ subscription (USER_STREAM)", "Log in with API key (SIGNED)", "Subscribe to User 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from decimal import Decimal
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from quantlab.binance.signing import Credentials, Ed25519Signer, WsValue, sign_w
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.text import printable
+from quantlab.endpoints import require_known_host
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 LOGON, SUBSCRIBE_SESSION = "session.logon", "userDataStream.subscribe"
@@ -48,6 +49,10 @@ class UserStream:
         recv_window_ms: How old the request may be at the venue; None takes the venue's 5000.
         settings: Waits and limits of the connection.
         uniform: Draws the waits before a reconnect.
+        trusted_hosts: As of `BinanceClient`: hosts besides loopback and Binance's own that may get the key.
+
+    Raises:
+        ConfigError: `ws_api` is at another host.
 
     Attributes:
         duplicates: Execution reports that came again and were not handed on.
@@ -66,7 +71,9 @@ class UserStream:
         recv_window_ms: int | None = None,
         settings: LinkSettings = SETTINGS,
         uniform: Callable[[float, float], float] = random.uniform,
+        trusted_hosts: Collection[str] = (),
     ) -> None:
+        require_known_host(ws_api, trusted_hosts)
         self._credentials = credentials
         self._clock = clock
         self._on_event, self._on_state = on_event, on_state

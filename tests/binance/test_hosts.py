@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
 from quantlab.endpoints import KNOWN_VENUES, PRODUCTION_HOSTS, TESTNET_HOSTS, require_known_host
 from quantlab.errors import ConfigError
@@ -33,6 +34,19 @@ def test_the_websocket_api_is_held_to_the_same_hosts(credentials: Any) -> None:
             "https://api.binance.com", clock=SystemClock(), credentials=credentials,
             ws_api="wss://ws-api.binance.com.evil/ws-api/v3",
         )  # fmt: skip
+
+
+def test_a_user_stream_is_held_to_the_same_hosts(credentials: Any) -> None:
+    def stream(url: str, *named: str) -> UserStream:
+        return UserStream(
+            url, credentials=credentials, clock=SystemClock(), on_event=lambda _: None,
+            on_state=lambda *_: None, trusted_hosts=named,
+        )  # fmt: skip
+
+    with pytest.raises(ConfigError, match="would get the key"):
+        stream("wss://ws-api.binance.com.evil/ws-api/v3")
+    stream("wss://venue.example/ws-api/v3", "venue.example")
+    stream("wss://ws-api.binance.com:443/ws-api/v3")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import logging
+import re
 import ssl
 import threading
 import traceback
@@ -113,6 +114,10 @@ async def test_an_order_whose_answer_is_lost_is_unknown_and_sent_once(
 
     assert lost.value.client_order_id == "q-1"
     assert "POST /api/v3/order" in lost.value.cause
+    assert lost.value.method == "POST /api/v3/order"
+    status, code = re.search(r"answers (\d+)", fault), re.search(r"-\d+", fault)  # as the fault's name says
+    assert lost.value.status == (int(status[1]) if status else 0)
+    assert lost.value.code == (int(code[0]) if code else 0)
     assert len(stub.requests) == 1
     stub.answer = play.taken  # and the client goes on working
     request = order("q-2")
