@@ -77,7 +77,7 @@ async def serve(messages: int) -> None:
             for start in range(0, len(flood), 1 << 18):
                 writer.write(flood[start : start + (1 << 18)])
                 await writer.drain()
-            await reader.read()
+            await reader.read(1)  # a goodbye
         writer.close()
 
     server = await asyncio.start_server(converse, "127.0.0.1", 0)
