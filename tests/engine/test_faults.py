@@ -585,3 +585,43 @@ async def test_changed_rules_are_read_anew_after_one_refusal(place: Place) -> No
         await engine.execute(odd)
     await rest(engine, "BTCUSDT")
     assert any("changed the rules of BTCUSDT" in each for each in engine.alarms)
+
+
+async def test_a_terminated_user_stream_is_subscribed_anew_and_no_order_passes_meanwhile(
+    place: Place,
+) -> None:
+    """V13: the socket lives and says nothing more; what traded meanwhile is known before the next order."""
+    engine = place.engine
+    await engine.execute(BUY)
+    place.venue.session.faults.add(from_text("user_stream_end:count=1"))
+    began = asyncio.get_running_loop().time()
+    await until(lambda: engine.trading_state() != "ACTIVE", "it is not believed")
+    with pytest.raises(OrderDenied, match="user stream is down|not reconciled"):
+        await engine.execute(BUY)
+    await until(lambda: engine.trading_state() == "ACTIVE", "reconciled")
+    assert asyncio.get_running_loop().time() - began < 5
+    await engine.execute(BUY)
+    assert engine.portfolio.positions["BTCUSDT"].quantity == Decimal("0.02")
+
+
+async def test_a_halted_symbol_takes_no_order_and_lets_cancels_pass(place: Place) -> None:
+    """V2: BREAK: the order is refused and reserves nothing; what rests can be taken out."""
+    engine = place.engine
+    await rest(engine, "BTCUSDT")
+    (resting,) = engine.orders.open("BTCUSDT")
+    place.venue.session.faults.add(from_text("status:symbol=BTCUSDT,status=BREAK"))
+    with pytest.raises(OrderRejected):
+        await rest(engine, "BTCUSDT")
+    assert [each.client_order_id for each in engine.orders.open("BTCUSDT")] == [resting.client_order_id]
+    await engine.execute(CancelOrder("BTCUSDT", resting.client_order_id))
+    await until(lambda: not engine.orders.open("BTCUSDT"), "cancelled")
+    assert not open_at(place.venue)
+
+
+async def test_a_transfer_is_in_the_balances_at_once(place: Place) -> None:
+    """V18: 1,000 USDT come in; nobody had to ask."""
+    engine = place.engine
+    await engine.execute(BUY)
+    free = engine.portfolio.balances["USDT"].free
+    place.venue.session.faults.add(from_text("transfer:account=account-1,asset=USDT,amount=1000"))
+    await until(lambda: engine.portfolio.balances["USDT"].free == free + 1_000, "it is known", 2)
