@@ -353,6 +353,8 @@ async def test_a_gap_closes_the_market_until_the_book_is_right_again(
             lost.append(message)
             return True
 
+        # a book that comes back in no time leaves nothing to look at in between
+        await there.control("faults", name="latency", endpoint="GET /api/v3/depth", ms=1_000, count=1)
         proxy.drops = one_diff
         await until(is_now(venue, "HALT"))
         assert mirror.feed.gaps == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket as sockets
@@ -99,6 +100,7 @@ async def test_a_real_clock_moves_the_market_by_itself(client_of) -> None:
         end = time.monotonic() + 10
         while (await client.get("/api/v3/trades", symbol="BTCUSDT", limit=1))[0]["id"] < first + 3:
             assert time.monotonic() < end
+            await asyncio.sleep(0.1)
 
 
 async def test_a_taken_port_is_named_with_the_remedy() -> None:
