@@ -135,7 +135,7 @@ def decode_trades(body: bytes, symbol: str) -> Rows[Trade]:
         )
         for each in decode(body, tuple[TradeReply, ...])
     ]
-    return Rows(trades, of=Trade, index="trade", leave=("event_ms",))
+    return Rows(trades, of=Trade, index="trade", leave=("event_ms", "late"))
 
 
 def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> Rows[Kline]:
@@ -158,7 +158,7 @@ def decode_klines(body: bytes, symbol: str, interval: str, now_ms: int) -> Rows[
         )
         for each in decode(body, tuple[KlineReply, ...])
     ]
-    return Rows(klines, of=Kline, index="open_time", leave=("event_ms",))
+    return Rows(klines, of=Kline, index="open_time", leave=("event_ms", "late"))
 
 
 def decode_price(body: bytes) -> Decimal:

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.client.endpoints import ENDPOINTS, METHODS, Effect
 from quantlab.binance.limitview import LimitView, view_of
 from quantlab.engine.link import Link
 from quantlab.wire import Wire, WireCall
 
-READS = (
-    "ping", "server_time", "exchange_info", "order_book", "trades", "klines", "ticker_price", "book_ticker",
-    "account", "order_status", "open_orders", "my_trades",
-)  # fmt: skip
+READS = tuple(name for name, asks in METHODS.items() if ENDPOINTS[asks].effect is Effect.READ)
 
 
 class Source(Protocol):
