@@ -563,7 +563,7 @@ def test_https_anywhere_and_http_to_loopback_are_taken(rest: str) -> None:
 async def test_tls_to_a_server_that_nobody_vouches_for_is_refused(
     connect: Make, order: Make, permit: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No fallback and no switch: only the authorities that the client was made with count.
+    """N7: no fallback and no switch: only the authorities that the client was made with count.
 
     SSL_CERT_FILE, which a cell could set, does not make a false venue a trusted one.
     """

@@ -635,7 +635,7 @@ async def test_reports_told_twice_are_passed_on_once(bench: Make, limit: Ask) ->
 
 
 async def test_an_unknown_status_alarms_and_keeps_the_order_reserved(bench: Make, limit: Ask) -> None:
-    """Shown and journaled, not a crash."""
+    """V14: Shown and journaled, not a crash."""
     b = await bench()
     order = await b.gateway.submit(limit())
     b.venue.end(order.client_order_id, "TELEPORTED")
