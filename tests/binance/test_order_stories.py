@@ -105,7 +105,7 @@ async def test_a_cancelled_leg_takes_its_list_with_it_and_is_itself_the_answer(
 async def test_a_replacement_that_fails_in_part_says_what_lives(
     trader: BinanceClient, permit: Make, around: Callable[[str], Decimal]
 ) -> None:
-    """Nothing to cancel: with STOP_ON_FAILURE nothing is done and it raises; else the new order lives."""
+    """V15. Nothing to cancel: with STOP_ON_FAILURE nothing is done and it raises; else the order lives."""
     new = limit("new", around("0.99"))
     stops = ReplaceRequest(order=new, cancel_client_order_id="never")
     with pytest.raises(OrderRejected) as refused:

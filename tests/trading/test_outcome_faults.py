@@ -14,10 +14,11 @@ import pytest
 from faultproxy import FaultProxy
 from papercore import Core, D, eventually, script
 
-from quantlab.domain.orders import Side
+from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import NotSent, OrderOutcomeUnknown, OrderRejected, RateLimited, VenueRejected
 from quantlab.paper.faults.plan import Active
 from quantlab.paper.faults.reading import from_text
+from quantlab.paper.orders import Fees, NewOrder, OrderKind, Prevention
 from quantlab.paper.venue import PaperVenue
 from quantlab.trading.journal import Journal
 from quantlab.trading.requests import limit_order, market_order
@@ -441,6 +442,49 @@ async def test_a_market_order_that_nobody_takes_is_expired_and_exactly_nothing(p
     order = await sent
     await eventually(lambda: order.state is S.EXPIRED)
     assert (order.filled, place.reserved(sent), place.core.portfolio.positions) == (0, 0, {})
+
+
+async def test_self_trade_prevention_ends_an_order_and_is_no_fill(
+    place: Place, other: Callable[..., Any]
+) -> None:
+    """V3: a program of the same account meets our order: it ends, with what had traded, and holds nothing."""
+    sent = place.buy("0.02", "59000")
+    order = await sent
+    await other(Side.SELL, "0.005", "59000")
+    async with script(place.venue, account=0) as same_account:
+        await same_account(Side.SELL, "0.01", "59000")
+    await eventually(lambda: order.state is S.EXPIRED)
+
+    (seen,) = [
+        each
+        for each in place.venue.exchange.all_orders("account-1", "BTCUSDT")
+        if each.client_order_id == sent.client_order_id
+    ]
+    assert (seen.status, seen.prevented_quantity) == ("EXPIRED_IN_MATCH", D("0.015"))
+    assert (order.filled, place.reserved(sent)) == (D("0.005"), 0)
+    assert place.core.portfolio.positions["BTCUSDT"].quantity == D("0.005")
+
+
+async def test_a_fee_in_a_third_asset_leaves_the_position_whole(
+    place: Place, other: Callable[..., Any]
+) -> None:
+    """V17: the position is what traded, to the last digit, and the fee stands by its own asset."""
+    exchange = place.venue.exchange
+    for side in (Side.SELL, Side.BUY):  # a price for the third asset
+        quote = NewOrder(
+            symbol="BNBUSDT", side=side, type=OrderKind.LIMIT, time_in_force=TimeInForce.GTC,
+            quantity=D(1), price=D(500), prevention=Prevention.NONE,
+        )  # fmt: skip
+        exchange.place("account-2", quote, 1)
+    in_bnb = Fees(maker=D("0.001"), taker=D("0.001"), discount_asset="BNB", discount=D("0.25"))
+    exchange.set_fees("account-1", "BTCUSDT", in_bnb)
+    order = await place.buy("0.01", "60000")
+    await other(Side.SELL, "0.00777", "60000")
+    await eventually(lambda: order.filled == D("0.00777"))
+
+    position = place.core.portfolio.positions["BTCUSDT"]
+    assert position.quantity == D("0.00777")
+    assert position.fees == {"BNB": D("0.00777") * 60_000 * D("0.00075") / 500}
 
 
 async def test_a_key_that_the_venue_refuses_is_told_to_whoever_can_lock_up(place: Place) -> None:
