@@ -55,6 +55,7 @@ price = int(engine.quotes.get("BTCUSDT").price * 98 // 100)
 for number in range({RESTING}):
     await ql.orders.buy("BTCUSDT", "0.001", price=price - number)
 """
+PLACED = (("POST", "/api/v3/order"), ("WS", "order.place"))
 SLEEP = "import time\ntime.sleep(3)\nprint('slept')"
 RESUME = "%ql resume the next round"
 RESUME_CELL = 7
@@ -77,8 +78,9 @@ class Venue:
         return seen
 
     def accepted(self) -> list[int]:
-        """When each order was accepted."""
-        return [each["time_ms"] for each in self.log() if each["method"] == "POST" and each["accepted"]]
+        """When each order was accepted, by whichever way it came."""
+        placed = [each for each in self.log() if (each["method"], each["path"]) in PLACED]
+        return [each["time_ms"] for each in placed if each["accepted"]]
 
     def cancels(self) -> list[int]:
         """When each cancel came that found something."""
