@@ -75,6 +75,9 @@ class Match(msgspec.Struct, eq=False):
     levels: list[tuple[int, int]] = []
 
 
+NOTHING = Match()  # of a taker that crosses nothing; everybody's, so nobody may add to it
+
+
 class Level(msgspec.Struct, eq=False):
     """The orders at one price, oldest first. `total` in lots; `dead` counts cancelled ones."""
 
@@ -120,6 +123,8 @@ class OrderBook:
         makers = self._asks if taker.side is BUY else self._bids
         keys, levels, limit = makers.keys, makers.levels, taker.price
         worst = ANY_PRICE if limit is None else makers.sign * limit
+        if not keys or keys[-1] < worst:
+            return NOTHING
         result = Match()
         while taker.remaining and keys and (key := keys[-1]) >= worst and not result.stopped:
             level = levels[key]
