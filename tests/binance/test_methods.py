@@ -324,7 +324,9 @@ def test_the_table_of_methods_is_the_client() -> None:
     """Every method that asks the venue stands in the table of methods and is called below, and no other."""
     public = {name for name, _ in inspect.getmembers(BinanceClient, inspect.iscoroutinefunction)}
 
-    assert {name for name in public if not name.startswith("_")} - {"aclose", "sync_clock"} == set(METHODS)
+    assert {name for name in public if not name.startswith("_")} - {"aclose", "sync_clock", "warm"} == set(
+        METHODS
+    )
     assert set(METHODS.values()) == set(ENDPOINTS)
     assert {call.method for call in CALLS} == set(METHODS)
 

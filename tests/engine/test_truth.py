@@ -33,7 +33,7 @@ FAULTS = (
             "error:code=-1007,probability=0.15",
             "error:code=-1006,when=before,probability=0.1",
             "lost_reply:probability=0.1",
-            "garbled_reply:probability=0.1,shape=cut",
+            "garbled_reply:probability=0.25,shape=cut",
         )
         for endpoint in ("POST /api/v3/order", "order.place")
     ),
