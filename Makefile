@@ -10,6 +10,12 @@ OLDER  := $(VENV)/kernels/6.29.5 $(VENV)/kernels/7.3.0
 # Binance's clients that the venue is tested with; python-binance and binance-connector share a package
 CLIENTS := $(patsubst tests/clients/requirements/%.txt,$(VENV)/clients/%/.installed,$(wildcard tests/clients/requirements/*.txt))
 
+# what times kernels, browsers and processes runs alone; all other folders of tests share the cores
+ALONE  := browser clients engine notebook wire
+SHARED := $(filter-out $(ALONE:%=tests/%/) tests/benchmarks/,$(wildcard tests/*/))
+SHARED_TESTS = $(PYTEST) --numprocesses 2 --dist worksteal $(SHARED)
+ALONE_TESTS  = $(PYTEST) --nbval --nbval-current-env $(ALONE:%=tests/%) $(wildcard tests/test_*.py) notebooks
+
 .PHONY: lab demo test test-long check bench clients extension browser clean
 
 lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
@@ -19,10 +25,12 @@ demo: $(STAMP)         ## run the quickstart headless and print what happened
 	$(BIN)/quantlab demo
 
 test: $(STAMP) $(OLDER) clients browser       ## all tests, at sizes that fit
-	$(PYTEST) --nbval --nbval-current-env tests notebooks
+	$(SHARED_TESTS)
+	$(ALONE_TESTS)
 
 test-long: $(STAMP) $(OLDER) clients browser  ## all tests, at the sizes that the issues state
-	$(PYTEST) --full --nbval --nbval-current-env tests notebooks
+	$(SHARED_TESTS) --full
+	$(ALONE_TESTS) --full
 
 check: $(STAMP)        ## format, lint, types, contracts, dependencies
 	$(BIN)/ruff format --check .
