@@ -48,10 +48,10 @@ def test_memory_does_not_grow_with_the_number_of_orders(full: bool) -> None:
     records = Records(closed_kept=kept, trades_kept=kept, rest_kept=min(kept, REST_KEPT))
     desk = Desk(records=records)
     rounds = orders // 11 + 5  # eleven orders each
-    for number in range(rounds * 2 // 5):
+    for number in range(rounds * 3 // 5):
         trade(desk, number)
     before = resident()
-    for number in range(rounds * 3 // 5):
+    for number in range(rounds * 2 // 5):
         trade(desk, number)
     grown = resident() - before
 
