@@ -193,7 +193,7 @@ def decode_symbol_filters(body: bytes, symbol: str) -> SymbolFilters:
     """The filters of `symbol` out of the exchange information."""
     for each in decode(body, _Info).symbols:
         if each.symbol == symbol:
-            return SymbolFilters(symbol=symbol, filters=_filters(each.filters))
+            return SymbolFilters(symbol=symbol, filters=decode_filters(each.filters))
     raise UndecodableReply("the exchange information names another symbol")
 
 
@@ -202,13 +202,14 @@ def decode_my_filters(body: bytes, symbol: str) -> SymbolFilters:
     mine = decode(body, _Mine)
     return SymbolFilters(
         symbol=symbol,
-        filters=_filters(mine.symbol_filters),
-        exchange=_filters(mine.exchange_filters),
-        assets=_filters(mine.asset_filters),
+        filters=decode_filters(mine.symbol_filters),
+        exchange=decode_filters(mine.exchange_filters),
+        assets=decode_filters(mine.asset_filters),
     )
 
 
-def _filters(entries: tuple[msgspec.Raw, ...]) -> tuple[Filter, ...]:
+def decode_filters(entries: tuple[msgspec.Raw, ...]) -> tuple[Filter, ...]:
+    """Filters of whatever scope, as they come."""
     return tuple(_filter(each) for each in entries)
 
 

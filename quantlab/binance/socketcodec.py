@@ -31,13 +31,9 @@ METHODS: Mapping[tuple[str, str], str] = {  # what the order path asks, by its R
     ("POST", "/api/v3/orderList/oco"): "orderList.place.oco",
     ("POST", "/api/v3/orderList/oto"): "orderList.place.oto",
     ("POST", "/api/v3/orderList/otoco"): "orderList.place.otoco",
-    ("POST", "/api/v3/orderList/opo"): "orderList.place.opo",
-    ("POST", "/api/v3/orderList/opoco"): "orderList.place.opoco",
     ("DELETE", "/api/v3/orderList"): "orderList.cancel",
     ("GET", "/api/v3/orderList"): "orderList.status",
     ("GET", "/api/v3/openOrderList"): "openOrderLists.status",
-    ("POST", "/api/v3/sor/order"): "sor.order.place",
-    ("POST", "/api/v3/sor/order/test"): "sor.order.test",
 }
 WHOLE = ("timestamp", "recvWindow", "limit", "pegOffsetValue", "PegOffsetValue")  # integers on the wire
 WHOLE_ENDS = ("Id", "Time", "StrategyType", "strategyType", "TrailingDelta", "trailingDelta")

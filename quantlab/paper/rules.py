@@ -37,7 +37,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     max_algo_orders: int = 5
     max_order_lists: int = 20
     max_order_amends: int = 10
-    iceberg_parts: int = 100
     max_position: Decimal = ZERO
     min_trailing_above_delta: int = 10
     max_trailing_above_delta: int = 2_000

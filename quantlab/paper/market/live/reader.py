@@ -9,49 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec import json
 
 from quantlab.binance.client.spot_market import SpotMarket
 from quantlab.binance.codec_rest import decode_exchange_info
+from quantlab.binance.filters import (
+    Filter,
+    MarketLotSize,
+    MaxNumAlgoOrders,
+    MaxNumOrderAmends,
+    MaxNumOrderLists,
+    MaxNumOrders,
+    MaxPosition,
+    MinNotional,
+    Notional,
+    PercentPrice,
+    PercentPriceBySide,
+    SymbolFilters,
+    TrailingDelta,
+    decode_filters,
+)
 from quantlab.binance.rest_shapes import Wire, amount, decode
-from quantlab.domain.instrument import ZERO, Instrument
+from quantlab.domain.instrument import Instrument
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.orders import OrderKind, Prevention
 from quantlab.paper.rules import Rules
 
 
-class _Filter(Wire):
-    filter_type: str
-    min_qty: Decimal = ZERO
-    max_qty: Decimal = ZERO
-    step_size: Decimal = ZERO
-    bid_multiplier_up: Decimal = ZERO
-    bid_multiplier_down: Decimal = ZERO
-    ask_multiplier_up: Decimal = ZERO
-    ask_multiplier_down: Decimal = ZERO
-    multiplier_up: Decimal = ZERO
-    multiplier_down: Decimal = ZERO
-    avg_price_mins: int = 0
-    apply_to_market: bool = True
-    apply_min_to_market: bool = True
-    apply_max_to_market: bool = False
-    max_num_orders: int = 0
-    max_num_algo_orders: int = 0
-    max_num_order_lists: int = 0
-    max_num_order_amends: int = 0
-    limit: int = 0
-    max_position: Decimal = ZERO
-    min_trailing_above_delta: int = 0
-    max_trailing_above_delta: int = 0
-    min_trailing_below_delta: int = 0
-    max_trailing_below_delta: int = 0
-
-
 class _Symbol(Wire):
     symbol: str
-    filters: tuple[_Filter, ...]
+    filters: tuple[msgspec.Raw, ...]
     order_types: tuple[str, ...] = ()
     default_self_trade_prevention_mode: str = Prevention.NONE
     allowed_self_trade_prevention_modes: tuple[str, ...] = ()
@@ -75,7 +65,32 @@ class _Row(msgspec.Struct, array_like=True):
     taker_quote: Decimal
 
 
-_OFF = _Filter(filter_type="")
+SIDES = (("bid", "up"), ("bid", "down"), ("ask", "up"), ("ask", "down"))
+NAMES: dict[type[Filter], dict[str, str]] = {  # of `Rules`, and what the filter calls it
+    MarketLotSize: {
+        "market_min_quantity": "min_qty", "market_max_quantity": "max_qty", "market_step_size": "step_size",
+    },
+    PercentPriceBySide: {
+        **{f"{side}_multiplier_{way}": f"{side}_multiplier_{way}" for side, way in SIDES},
+        "average_minutes": "avg_price_mins",
+    },
+    Notional: {name: name for name in ("apply_min_to_market", "apply_max_to_market")},
+    MaxNumOrders: {"max_orders": "max_num_orders"},
+    MaxNumAlgoOrders: {"max_algo_orders": "max_num_algo_orders"},
+    MaxNumOrderLists: {"max_order_lists": "max_num_order_lists"},
+    MaxNumOrderAmends: {"max_order_amends": "max_num_order_amends"},
+    MaxPosition: {"max_position": "max_position"},
+    TrailingDelta: {
+        name: name
+        for name in (
+            "min_trailing_above_delta", "max_trailing_above_delta",
+            "min_trailing_below_delta", "max_trailing_below_delta",
+        )
+    },
+}  # fmt: skip
+TYPES = {each.name: each.type for each in msgspec.structs.fields(Rules)}
+OFF = {ours: TYPES[ours](0) for names in NAMES.values() for ours in names} | {"apply_min_to_market": True}
+"""Where the upstream has no such filter: 0 bounds nothing."""
 
 
 class Reader(SpotMarket):
@@ -104,52 +119,36 @@ def decode_candles(body: bytes) -> list[Candle]:
 
 
 def _rules(instrument: Instrument, symbol: _Symbol) -> Rules:
-    filters = {each.filter_type: each for each in symbol.filters}
-    market, percent = filters.get("MARKET_LOT_SIZE", _OFF), filters.get("PERCENT_PRICE_BY_SIDE")
-    if percent is None:
-        both = filters.get("PERCENT_PRICE", _OFF)
-        up, down = both.multiplier_up, both.multiplier_down
-        percent = msgspec.structs.replace(
-            both,
-            bid_multiplier_up=up,
-            bid_multiplier_down=down,
-            ask_multiplier_up=up,
-            ask_multiplier_down=down,
-        )
-    notional, least = filters.get("NOTIONAL", _OFF), filters.get("MIN_NOTIONAL")
-    trailing = filters.get("TRAILING_DELTA", _OFF)
     kinds, modes = {each.value for each in OrderKind}, {each.value for each in Prevention}
     allowed = tuple(
         Prevention(mode) for mode in symbol.allowed_self_trade_prevention_modes if mode in modes
     ) or tuple(Prevention)
     default = symbol.default_self_trade_prevention_mode
+    bounds = _bounds(SymbolFilters(symbol=symbol.symbol, filters=decode_filters(symbol.filters)))
     return Rules(
         instrument=instrument,
-        market_min_quantity=amount(market.min_qty),
-        market_max_quantity=amount(market.max_qty),
-        market_step_size=amount(market.step_size),
-        bid_multiplier_up=amount(percent.bid_multiplier_up),
-        bid_multiplier_down=amount(percent.bid_multiplier_down),
-        ask_multiplier_up=amount(percent.ask_multiplier_up),
-        ask_multiplier_down=amount(percent.ask_multiplier_down),
-        average_minutes=percent.avg_price_mins,
-        apply_min_to_market=notional.apply_min_to_market if least is None else least.apply_to_market,
-        apply_max_to_market=notional.apply_max_to_market,
-        max_orders=filters.get("MAX_NUM_ORDERS", _OFF).max_num_orders,
-        max_algo_orders=filters.get("MAX_NUM_ALGO_ORDERS", _OFF).max_num_algo_orders,
-        max_order_lists=filters.get("MAX_NUM_ORDER_LISTS", _OFF).max_num_order_lists,
-        max_order_amends=filters.get("MAX_NUM_ORDER_AMENDS", _OFF).max_num_order_amends,
-        iceberg_parts=filters.get("ICEBERG_PARTS", _OFF).limit,
-        max_position=amount(filters.get("MAX_POSITION", _OFF).max_position),
-        min_trailing_above_delta=trailing.min_trailing_above_delta,
-        max_trailing_above_delta=trailing.max_trailing_above_delta,
-        min_trailing_below_delta=trailing.min_trailing_below_delta,
-        max_trailing_below_delta=trailing.max_trailing_below_delta,
         order_types=tuple(OrderKind(each) for each in symbol.order_types if each in kinds)
         or tuple(OrderKind),
         default_prevention=Prevention(default) if default in modes else allowed[0],
         allowed_preventions=allowed,
+        **(OFF | bounds),
     )
+
+
+def _bounds(filters: SymbolFilters) -> dict[str, Any]:
+    """What the upstream's filters bound, by the names of `Rules`; two of them have an older form."""
+    found: dict[str, Any] = {}
+    for kind, names in NAMES.items():
+        known = filters.get(kind)
+        if known is not None:
+            found |= {ours: getattr(known, theirs) for ours, theirs in names.items()}
+    both, least = filters.get(PercentPrice), filters.get(MinNotional)
+    if both is not None and filters.get(PercentPriceBySide) is None:
+        found |= {f"{side}_multiplier_{way}": getattr(both, f"multiplier_{way}") for side, way in SIDES}
+        found["average_minutes"] = both.avg_price_mins
+    if least is not None:
+        found["apply_min_to_market"] = least.apply_to_market
+    return found
 
 
 def _candle(row: _Row) -> Candle:
