@@ -73,9 +73,7 @@ def test_a_symbol_that_nobody_watched_can_be_explained_and_traded_at_once(trader
 
     assert "allowed" in explained.text, explained
     assert "FILLED" in bought.text, bought
-    (streams,) = [line for line in status.lines if "BTCUSDT" in line]
-    assert "DOGEUSDT" in streams
-    assert "ETHUSDT" in streams
+    assert "BTCUSDT, DOGEUSDT, ETHUSDT" in status.text
 
 
 def test_wait_works_in_a_synchronous_function_of_a_cell(trader: Kernel) -> None:
