@@ -66,7 +66,8 @@ class Filters:
     """
 
     __slots__ = (
-        "grid", "max_lots", "max_market_lots", "max_notional", "max_ticks", "min_lots", "min_market_lots",
+        "grid", "least_notional", "max_lots", "max_market_lots", "max_notional", "max_ticks", "min_lots",
+        "min_market_lots",
         "min_notional", "min_ticks", "rules", "step_lots", "step_market_lots", "tick_ticks",
     )  # fmt: skip
 
@@ -86,6 +87,7 @@ class Filters:
         self.max_market_lots = _highest(rules.market_max_quantity, grid.step)
         self.min_notional = _lowest(listed.min_notional, quantum)
         self.max_notional = _highest(listed.max_notional, quantum)
+        self.least_notional = _lowest(rules.least_notional, quantum)
 
     def admit(self, order: NewOrder, reference: Ratio | None) -> Ticket:
         """The order in ticks and lots, or `Refused` with the first failure.
@@ -197,6 +199,8 @@ class Filters:
     def _notional(self, units: int, price: Ratio, *, at_market: bool) -> None:
         """`units` of the quote asset at a price of one tick, times `price`."""
         worth, of = units * price[0], price[1]
+        if worth < self.least_notional * of and (self.rules.apply_to_market or not at_market):
+            _fail("MIN_NOTIONAL")
         low = worth < self.min_notional * of and (self.rules.apply_min_to_market or not at_market)
         high = worth > self.max_notional * of and (self.rules.apply_max_to_market or not at_market)
         if low or high:
@@ -207,11 +211,20 @@ class Filters:
         up, down = rules.ask_multiplier_up, rules.ask_multiplier_down
         if side is Side.BUY:
             up, down = rules.bid_multiplier_up, rules.bid_multiplier_down
-        worth, of = reference
-        for bound, sign in ((up, 1), (down, -1)):
-            share, parts = bound.as_integer_ratio()
-            if bound and sign * (ticks * of * parts - worth * share) > 0:
-                _fail("PERCENT_PRICE_BY_SIDE")
+        if _far(ticks, reference, up=up, down=down):
+            _fail("PERCENT_PRICE_BY_SIDE")
+        if _far(ticks, reference, up=rules.multiplier_up, down=rules.multiplier_down):
+            _fail("PERCENT_PRICE")
+
+
+def _far(ticks: int, reference: Ratio, *, up: Decimal, down: Decimal) -> bool:
+    """True where a price is above `up` times the reference, or below `down` times it; 0 bounds nothing."""
+    worth, of = reference
+    for bound, sign in ((up, 1), (down, -1)):
+        share, parts = bound.as_integer_ratio()
+        if bound and sign * (ticks * of * parts - worth * share) > 0:
+            return True
+    return False
 
 
 def _require_number(value: Decimal, parameter: str, precision: int) -> None:

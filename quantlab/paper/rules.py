@@ -19,7 +19,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol's filters and permissions. A bound of zero switches that part off.
 
     `instrument` holds PRICE_FILTER, LOT_SIZE and NOTIONAL. Multipliers are of the average price of
-    the last `average_minutes`; trailing deltas are in basis points.
+    the last `average_minutes`; trailing deltas are in basis points. `multiplier_up` and `_down` are
+    PERCENT_PRICE's, `least_notional` and `apply_to_market` MIN_NOTIONAL's: older filters, off here.
     """
 
     instrument: Instrument
@@ -30,7 +31,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     bid_multiplier_down: Decimal = Decimal("0.2")
     ask_multiplier_up: Decimal = Decimal(5)
     ask_multiplier_down: Decimal = Decimal("0.2")
+    multiplier_up: Decimal = ZERO
+    multiplier_down: Decimal = ZERO
     average_minutes: int = 5
+    least_notional: Decimal = ZERO
+    apply_to_market: bool = True
     apply_min_to_market: bool = True
     apply_max_to_market: bool = False
     max_orders: int = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from exchangekit import BUY, SELL, Desk, order
 
 from quantlab.paper.records import REST_KEPT, Records
@@ -42,6 +43,7 @@ def trade(desk: Desk, number: int) -> None:
     desk.exchange.drain_events()
 
 
+@pytest.mark.timeout(600)  # a million orders take two minutes
 def test_memory_does_not_grow_with_the_number_of_orders(full: bool) -> None:
     """A million orders (fewer in a hurry): once the past is as long as it may be, nothing is added."""
     orders, kept = (1_000_000, 100_000) if full else (30_000, 2_000)

@@ -99,6 +99,36 @@ def test_a_price_stays_near_the_average(side: Side, price: str, passes: bool) ->
             desk.limit("ada", side, 1, price)
 
 
+@pytest.mark.parametrize(
+    ("price", "passes"), [("130", True), ("130.01", False), ("70", True), ("69.99", False)]
+)
+@pytest.mark.parametrize("side", Side)
+def test_percent_price_is_one_bound_for_both_sides(side: Side, price: str, passes: bool) -> None:
+    """The older filter, beside the one by side."""
+    desk = ruled(multiplier_up=Decimal("1.3"), multiplier_down=Decimal("0.7"))
+    desk.trade(100, 1)
+    if passes:
+        desk.limit("ada", side, 1, price)
+    else:
+        with pytest.raises(Refused, match="Filter failure: PERCENT_PRICE$"):
+            desk.limit("ada", side, 1, price)
+
+
+@pytest.mark.parametrize("applies", [True, False])
+def test_min_notional_can_leave_market_orders_out(applies: bool) -> None:
+    """A limit order of 49.99 is always too small, a market order of 20 only where the filter applies."""
+    desk = ruled(least_notional=Decimal(50), apply_to_market=applies)
+    desk.limit("bob", SELL, 9, 100)
+    with pytest.raises(Refused, match="Filter failure: MIN_NOTIONAL$"):
+        desk.limit("ada", BUY, "0.4999", 100)
+    desk.limit("ada", BUY, "0.5", 100)
+    if applies:
+        with pytest.raises(Refused, match="Filter failure: MIN_NOTIONAL$"):
+            desk.place("ada", BUY, "MARKET", "0.2")
+    else:
+        desk.place("ada", BUY, "MARKET", "0.2")
+
+
 def test_the_average_forgets_what_is_older_than_its_minutes() -> None:
     """After five minutes without a trade only the last price is left."""
     desk = Desk()

@@ -89,6 +89,24 @@ def filters(rules: Rules) -> list[Json]:
         },
         *({"filterType": name, field: count} for name, field, count in counts if count),
     ]
+    if rules.multiplier_up or rules.multiplier_down:
+        found.append(
+            {
+                "filterType": "PERCENT_PRICE",
+                "multiplierUp": _multiplier(rules.multiplier_up),
+                "multiplierDown": _multiplier(rules.multiplier_down),
+                "avgPriceMins": rules.average_minutes,
+            }
+        )
+    if rules.least_notional:
+        found.append(
+            {
+                "filterType": "MIN_NOTIONAL",
+                "minNotional": amount(rules.least_notional),
+                "applyToMarket": rules.apply_to_market,
+                "avgPriceMins": rules.average_minutes,
+            }
+        )
     if rules.max_position:
         found.append({"filterType": "MAX_POSITION", "maxPosition": amount(rules.max_position)})
     return found
