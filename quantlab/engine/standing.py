@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from quantlab.trading.decision import TradingState
+from quantlab.trading.causes import Causes, TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.reconcile import Reconciled
 from quantlab.wire import WireCall
 
+STREAM, ACCOUNT = "user stream", "reconciliation"  # the causes that are ours
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before the next try; the last one again and again
 
 
@@ -27,6 +28,7 @@ class Standing:
         live: Is the user stream up at this moment?
         why: Why it went down, in the words of the connection.
         alarm: Told each failure in a sentence.
+        causes: Where our causes stand beside those of others.
     """
 
     def __init__(
@@ -37,21 +39,18 @@ class Standing:
         live: Callable[[], bool],
         why: Callable[[], str],
         alarm: Callable[[str], object],
+        causes: Causes | None = None,
     ) -> None:
         self._gateway, self._symbols, self._live, self._alarm = gateway, symbols, live, alarm
-        self._why = why
+        self._why, self.causes = why, Causes() if causes is None else causes
         self._known = False
         self._number = self._tries = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def trading_state(self) -> str:
-        """ACTIVE, or HALTED with the reason: what the rails are told besides the latch."""
-        if not self._live():
-            why = self._why()
-            return f"{TradingState.HALTED}: the user stream is down{': ' + why if why else ''}"
-        if not self._known:
-            return f"{TradingState.HALTED}: the account is not reconciled with the venue yet"
-        return TradingState.ACTIVE
+        """What the rails are told besides the latch: ACTIVE, or the state and why; see `Causes`."""
+        self._look()
+        return self.causes.describe()
 
     def lost(self) -> None:
         """The user stream went away: what happens from now on we do not hear.
@@ -73,6 +72,20 @@ class Standing:
         """Ask no more."""
         self._number += 1
         self._stop()
+
+    def _look(self) -> None:
+        """Our two causes as of now: is the stream there, and do we agree with the venue?"""
+        if self._live():
+            self.causes.clear(STREAM)
+        else:
+            why = self._why()
+            text = f"the user stream is down{': ' + why if why else ''}"
+            self.causes.set(STREAM, TradingState.HALTED, text)
+        if self._known or STREAM in {each.owner for each in self.causes.reasons()}:
+            self.causes.clear(ACCOUNT)  # without the stream, that is the reason
+        else:
+            text = "the account is not reconciled with the venue yet"
+            self.causes.set(ACCOUNT, TradingState.HALTED, text)
 
     def _ask(self) -> WireCall[Reconciled]:
         self._number += 1

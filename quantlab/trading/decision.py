@@ -7,7 +7,6 @@ raises `Unknown`, so that no rail can compute with a hole. No rule lives here.
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +16,7 @@ from quantlab.domain.limits import Limits, Verdict
 from quantlab.domain.orders import OrderRequest, Side
 from quantlab.frames import frame
 from quantlab.trading.amounts import ZERO, add, times
+from quantlab.trading.causes import TradingState as TradingState  # the engine reads both here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +25,82 @@ ONE = Decimal(1)
 COLUMNS = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
 
 
-class TradingState(StrEnum):
-    """ACTIVE lets orders pass; HALTED none (cancels always pass)."""
+class BookView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the market showed of one symbol (quote asset); None is not known.
 
-    ACTIVE = "ACTIVE"
-    HALTED = "HALTED"
+    `low` and `high` are the reference price's own over the last minute, `average` the venue's over the
+    minutes that its PERCENT_PRICE filter names. Filled by the engine's quotes.
+    """
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    average: Decimal | None = None
+
+
+class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """Our orders in the order's symbol that work or are in flight. Filled by the portfolio.
+
+    `best_bid` is the highest price of our own buys, `best_ask` the lowest of our sells (None: there is
+    none). `algo` counts the orders that wait for a trigger.
+    """
+
+    open: int = 0
+    algo: int = 0
+    iceberg: int = 0
+    lists: int = 0
+    best_bid: Decimal | None = None
+    best_ask: Decimal | None = None
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """The account beyond the order's symbol. Filled by the portfolio; None is not known, and denies.
+
+    `free_base` and `free_quote` are as the venue last said; `promised_base` and `promised_quote` what
+    orders will lock that those balances do not show yet. `held_base` is free and locked together.
+    `gross_elsewhere` (sum of worst cases) and `net_elsewhere` (signed) are what all other symbols are
+    worth, `open_notional` what all open and flying orders are worth, the order's symbol included; these
+    and the equities are in the account's currency, of which one unit of the quote asset is `rate`.
+    """
+
+    free_base: Decimal | None = None
+    free_quote: Decimal | None = None
+    promised_base: Decimal = ZERO
+    promised_quote: Decimal = ZERO
+    held_base: Decimal | None = None
+    open: int | None = None
+    algo: int = 0
+    iceberg: int = 0
+    lists: int = 0
+    open_notional: Decimal | None = None
+    gross_elsewhere: Decimal | None = None
+    net_elsewhere: Decimal | None = None
+    equity: Decimal | None = None
+    peak_equity: Decimal | None = None
+    day_start_equity: Decimal | None = None
+    rate: Decimal | None = ONE
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was done lately. Filled by `trading.pace.Tempo`, which the gateway keeps.
+
+    `amends` and `cancels`: in the last second. `identical`: equal orders within the limit's window.
+    `repeats`: orders of this symbol and side since the last re-arm, within the limit's window. `rerun_of`:
+    the client id under which an earlier run of the same cell sent this very order; empty: none.
+    `cooldown_ms`: how long the symbol still rests. `answers` and `errors`: the venue's, in the last
+    minute. `budget_left`: orders that its limits let us send now, what is kept for cancels left out.
+    """
+
+    amends: int = 0
+    cancels: int = 0
+    identical: int = 0
+    repeats: int = 0
+    rerun_of: str = ""
+    cooldown_ms: int = 0
+    answers: int = 0
+    errors: int = 0
+    budget_left: int | None = None
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +109,9 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     `position`, `buying` and `selling` are in the base asset; `buying` and `selling` count every
     order that is working or in flight with all it may still trade. `buying_quote` and
     `selling_quote` (quote asset) are the same for orders by quote quantity. The price's age is
-    judged by the venue's event time. None means not known, and denies.
+    judged by the venue's event time. `health` is a `HealthState`, `health_age_ms` how old that answer is.
+    `reduce_only`: whoever asks promises that the order only brings the position nearer to zero.
+    `now_ms` (UTC) ends overrides. None means not known, and denies; so does a view that is missing.
     """
 
     instrument: Instrument | None
@@ -51,6 +124,14 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     selling_quote: Decimal | None = ZERO
     orders_last_second: int | None = 0
     trading_state: str = TradingState.ACTIVE
+    health: str | None = None
+    health_age_ms: int | None = None
+    now_ms: int | None = None
+    reduce_only: bool = False
+    book: BookView | None = None
+    own: OwnOrders | None = None
+    account: AccountView | None = None
+    pace: Pace | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
