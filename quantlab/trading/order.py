@@ -11,6 +11,7 @@ from quantlab.trading.amounts import ZERO, ratio
 from quantlab.trading.states import LIVE, OrderState
 
 SIDES = frozenset(side.value for side in Side)
+TELL_QUANTITY = frozenset({"REPLACED", "STATUS"})  # an amendment, and what a query answered
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -65,6 +66,17 @@ def contradiction(report: ExecutionReport, order: Order | None) -> str:
     if order.quantity is not None and report.cumulative_quantity > order.quantity:
         return f"{name}: the venue reports more traded than was ordered"
     return ""
+
+
+def amended(report: ExecutionReport, quantity: Decimal | None) -> Decimal | None:
+    """The smaller quantity that an amendment left of an order of `quantity`; None where nothing changed.
+
+    An order is only ever made smaller, so that late and repeated reports of it change nothing.
+    """
+    if quantity is None or report.execution_type not in TELL_QUANTITY:
+        return None
+    left = report.quantity
+    return left if left > 0 and report.cumulative_quantity <= left < quantity else None
 
 
 def name_of(order: Order) -> str:

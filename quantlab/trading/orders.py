@@ -14,7 +14,7 @@ import msgspec
 
 from quantlab.domain.orders import NO_ORDER_ID, ExecutionReport, OrderRequest
 from quantlab.frames import frame
-from quantlab.trading.order import Order, contradiction, name_of
+from quantlab.trading.order import Order, amended, contradiction, name_of
 from quantlab.trading.states import (
     FINAL_EVENTS,
     REPORTED,
@@ -114,9 +114,12 @@ class Orders:
             return Change(order=order, changed=True, alarm=alarm)
         self._name(order, report.order_id)
         event = STATUS_EVENTS.get(report.status, E.STRANGE)
+        cut = amended(report, order.quantity)
+        if cut is not None:
+            order.quantity = cut
         if _stale(order, report, event):
-            return Change(order=order, changed=False)
-        grown = self._take_amounts(order, report)
+            return Change(order=order, changed=cut is not None)
+        grown = self._take_amounts(order, report) or cut is not None
         reason = report.reject_reason if event is E.REJECT else ""
         if event is E.STRANGE:
             reason = f"unknown status {report.status!r}"

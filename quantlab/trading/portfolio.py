@@ -18,6 +18,7 @@ from quantlab.domain.position import AccountInfo, AccountPosition, Balance, Fill
 from quantlab.trading.amounts import ZERO, add, subtract, times
 from quantlab.trading.decision import Exposure, TradingState
 from quantlab.trading.ledger import Balances, Fills, Holding, Positions
+from quantlab.trading.order import amended
 from quantlab.trading.reservations import Reservation
 from quantlab.trading.states import FINAL_STATUSES
 
@@ -43,12 +44,18 @@ class Portfolio:
         self._holdings: dict[str, Holding] = {}
         self._reservations: dict[str, Reservation] = {}
         self._under_way: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}  # (symbol, side): base, quote
+        self._pairs: dict[str, list[Reservation]] = {}
+        self._counted: dict[str, tuple[Decimal, Decimal]] = {}  # what a pair stands for in those sums
         self._trades: set[tuple[str, int]] = set()
         self._reconciled: dict[str, int] = {}
         self._balance_ms: dict[str, int] = {}
 
-    def reserve(self, request: OrderRequest) -> None:
-        """Count an order of ours, from before it is sent, with all it may trade."""
+    def reserve(self, request: OrderRequest, *, pair: str = "") -> None:
+        """Count an order of ours, from before it is sent, with all it may trade.
+
+        Two orders of one `pair`, of one symbol and side, count as the larger of what they may still
+        trade: the venue ends the one when the other begins to.
+        """
         if request.client_order_id in self._reservations:
             raise ValueError(f"order {request.client_order_id!r} is reserved already")
         self.sequence += 1
@@ -59,6 +66,7 @@ class Portfolio:
                 side=request.side.value,
                 quantity=request.quantity,
                 quote_quantity=request.quote_quantity,
+                pair=pair,
             ),
         )
 
@@ -168,13 +176,15 @@ class Portfolio:
             news = True
         else:
             grown = report.cumulative_quantity > reservation.cumulative
-            news = grown or reservation.live != live
+            cut = amended(report, reservation.quantity)
+            news = grown or reservation.live != live or cut is not None
         if fill is None and not news:
             return Moved()
         self.sequence += 1
         self._change(
             reservation,
             live=live,
+            quantity=amended(report, reservation.quantity),
             cumulative=max(reservation.cumulative, report.cumulative_quantity),
             cumulative_quote=max(reservation.cumulative_quote, report.cumulative_quote),
             fill=fill,
@@ -220,6 +230,8 @@ class Portfolio:
 
     def _keep(self, client_order_id: str, reservation: Reservation) -> None:
         self._reservations[client_order_id] = reservation
+        if reservation.pair:
+            self._pairs.setdefault(reservation.pair, []).append(reservation)
         self._count(reservation, ZERO, ZERO)
 
     def _change(
@@ -227,12 +239,15 @@ class Portfolio:
         reservation: Reservation,
         *,
         live: bool,
+        quantity: Decimal | None = None,
         cumulative: Decimal | None = None,
         cumulative_quote: Decimal | None = None,
         fill: Fill | None = None,
     ) -> None:
         base, quote = reservation.base, reservation.quote
         reservation.live = live
+        if quantity is not None:
+            reservation.quantity = quantity
         if cumulative is not None and cumulative_quote is not None:
             reservation.cumulative, reservation.cumulative_quote = cumulative, cumulative_quote
         if fill is not None:
@@ -242,9 +257,14 @@ class Portfolio:
 
     def _count(self, reservation: Reservation, base_before: Decimal, quote_before: Decimal) -> None:
         """Carry one reservation's change into the running sums of its symbol and side."""
-        key = (reservation.symbol, reservation.side)
+        key, after = (reservation.symbol, reservation.side), (reservation.base, reservation.quote)
+        if reservation.pair:
+            both = self._pairs[reservation.pair]
+            base_before, quote_before = self._counted.get(reservation.pair, (ZERO, ZERO))
+            after = max(each.base for each in both), max(each.quote for each in both)
+            self._counted[reservation.pair] = after
         base, quote = self._under_way.get(key, (ZERO, ZERO))
         self._under_way[key] = (
-            add(base, subtract(reservation.base, base_before)),
-            add(quote, subtract(reservation.quote, quote_before)),
+            add(base, subtract(after[0], base_before)),
+            add(quote, subtract(after[1], quote_before)),
         )

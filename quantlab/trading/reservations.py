@@ -15,7 +15,8 @@ class Reservation(msgspec.Struct, kw_only=True):
     `booked` and `booked_quote` are the fills we have booked, `cumulative` and `cumulative_quote`
     what the venue says was traded: after the end of an order, a fill that is still missing keeps
     its part reserved until it is booked. `earlier` (base) was traded before we heard of the order:
-    it counts as booked, and is in no position.
+    it counts as booked, and is in no position. `pair` is a name that it shares with one other
+    order, of which only one ever trades: of those two the larger rest is counted, not both.
     """
 
     symbol: str
@@ -28,6 +29,7 @@ class Reservation(msgspec.Struct, kw_only=True):
     cumulative: Decimal = ZERO
     cumulative_quote: Decimal = ZERO
     live: bool = True
+    pair: str = ""
 
     @property
     def missing(self) -> Decimal:
