@@ -57,6 +57,36 @@ class HaltChange(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
 
 
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing in which our books and the venue's differed when it was asked.
+
+    `kind` is what it is: UNHEARD_FILL, UNHEARD_CHANGE, UNHEARD_ORDER (something the user stream never
+    told), BALANCE, UNKNOWN_ORDER (it lives here and the venue does not know it), MISSING_FILLS (an
+    order is over and its trades are not in the venue's list), OTHER_VENUE (the venue does not know
+    our trades: it was put up anew). `repaired` says whether our books are the venue's again.
+    """
+
+    kind: str
+    symbol: str  # an asset for BALANCE
+    subject: str
+    ours: str
+    venues: str
+    repaired: bool
+
+    def describe(self) -> str:
+        """One line for people."""
+        end = "" if self.repaired else "; not repaired"
+        return f"{self.subject}: here {self.ours}, at the venue {self.venues}{end}"
+
+
+class ReconcileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Reconciliation found differences (`clean` False), or none any more after it had (`clean` True)."""
+
+    clean: bool
+    differences: tuple[Difference, ...]
+    time_ms: int
+
+
 TRADE: Topic[Trade] = Topic("market.trade.{symbol}", Trade)
 BOOK_TICKER: Topic[BookTicker] = Topic("market.book_ticker.{symbol}", BookTicker)
 DEPTH: Topic[DepthUpdate] = Topic("market.depth.{symbol}", DepthUpdate)
@@ -67,10 +97,11 @@ FILL: Topic[Fill] = Topic("fill.{symbol}", Fill, lane="order")
 POSITION: Topic[Position] = Topic("position.{symbol}", Position, lane="order")
 BALANCE: Topic[Balance] = Topic("balance.{asset}", Balance, lane="order")
 RISK_BREACH: Topic[RiskBreach] = Topic("risk.breach", RiskBreach, lane="order")
+RISK_RECONCILE: Topic[ReconcileChange] = Topic("risk.reconcile", ReconcileChange, lane="order")
 RISK_HALT: Topic[HaltChange] = Topic("risk.halt", HaltChange, lane="halt")
 VENUE_HEALTH: Topic[VenueHealth] = Topic("venue.health", VenueHealth)
 
 CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
     TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,
-    RISK_BREACH, RISK_HALT, VENUE_HEALTH, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
+    RISK_BREACH, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
 )  # fmt: skip

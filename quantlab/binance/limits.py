@@ -59,6 +59,11 @@ class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
         """How much of one limit is used, or None where the venue has not said."""
         return next((row.used for row in self.rows if (row.kind, row.window) == (kind, window)), None)
 
+    def share(self, kind: str, window: str) -> float:
+        """How much of one limit is used, from 0 to 1; 0 where the venue has not said."""
+        row = next((row for row in self.rows if (row.kind, row.window) == (kind, window)), None)
+        return row.used / row.limit if row is not None and row.limit else 0.0
+
     def with_headers(self, headers: Iterable[tuple[str, str]], as_of_ms: int) -> LimitUsage:
         """This snapshot after one reply's headers; headers that are no limits are ignored.
 

@@ -58,6 +58,7 @@ class Link:
         latch: HALT.
         listens: False for a kernel that may only look: no user stream.
         problem: What is wrong with the venue's own process; empty while nothing is.
+        mismatch: In what our books and the venue's differ; empty while in nothing.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Link:
         latch: HaltLatch,
         listens: bool = True,
         problem: Callable[[], str] = lambda: "",
+        mismatch: Callable[[], str] = lambda: "",
     ) -> None:
         credentials = None
         if settings.api_key and settings.api_secret is not None:
@@ -104,7 +106,7 @@ class Link:
                 settings.ws_api, credentials=credentials, clock=venue_clock,
                 on_event=wire.post_order, on_state=self._on_user_state, recv_window_ms=window_ms,
             )  # fmt: skip
-        self.monitor = self._monitor(settings, venue_clock, wire, problem)
+        self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch)
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self._user_live = asyncio.Event()
@@ -112,7 +114,12 @@ class Link:
         self.user_reason = ""  # why the user stream is down
 
     def _monitor(
-        self, settings: Settings, clock: VenueClock, wire: Wire, problem: Callable[[], str]
+        self,
+        settings: Settings,
+        clock: VenueClock,
+        wire: Wire,
+        problem: Callable[[], str],
+        mismatch: Callable[[], str],
     ) -> Monitor:
         user = self.user
         return Monitor(
@@ -128,6 +135,7 @@ class Link:
                 kernel_lag=lambda: wire.home_lag_ms,
                 wire_lag=lambda: wire.wire_lag_ms,
                 problem=problem,
+                mismatch=mismatch,
             ),
             ping=self.client.ping,
             emit=wire.post_order,

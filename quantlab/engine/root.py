@@ -31,13 +31,13 @@ from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
 from quantlab.engine.source import LinkedMarket
-from quantlab.engine.standing import Standing
+from quantlab.engine.standing import Rhythm, Standing
 from quantlab.engine.status import status_rows
 from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueError, VenueUnavailable
 from quantlab.health.monitor import Monitor
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.secret import Secret
-from quantlab.topics import CATALOGUE
+from quantlab.topics import CATALOGUE, RISK_RECONCILE, ReconcileChange
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.orders import Orders
@@ -90,6 +90,7 @@ class Engine:
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
         self.session: Session | None = None
         self.alarms: deque[str] = deque(maxlen=ALARMS)
+        self.rhythm = Rhythm()
         self._venue: EmbeddedVenue | None = None
         self._link: Link | None = None
         self._gateway: Gateway | None = None
@@ -148,7 +149,7 @@ class Engine:
             control = None
         self._link = link = Link(
             settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch,
-            listens=not self.read_only, problem=self.venue_problem,
+            listens=not self.read_only, problem=self.venue_problem, mismatch=lambda: self.mismatch,
         )  # fmt: skip
         self.halting.link = link
         self.wire.spawn(link.hold, "connections")
@@ -181,6 +182,10 @@ class Engine:
             live=lambda: user is not None and user.live,
             why=lambda: link.user_reason,
             alarm=self.alarms.append,
+            told=self._reconciled,
+            clock=self.clock,
+            spent=lambda: self.client_limits.share("REQUEST_WEIGHT", "1M"),
+            rhythm=self.rhythm,
         )
         gateway.recover(self._left)
         with contextlib.suppress(VenueError):  # it goes on asking; no order passes before it was answered
@@ -391,6 +396,15 @@ class Engine:
         if self._link is None:
             raise EngineStopped(f"the engine is {self.state}: await ql.health.until_ok() first")
         return self._link
+
+    @property
+    def mismatch(self) -> str:
+        """In what our books and the venue's differed when it was last asked; empty while in nothing."""
+        return "" if self._standing is None else self._standing.mismatch
+
+    def _reconciled(self, change: ReconcileChange) -> None:
+        self.bus.publish(RISK_RECONCILE, change)
+        self.glances.renew()
 
     def _order_lane_lost(self, lost: SubscriberFailed) -> None:
         self.halt(f"{lost.name} lost order events: {lost.reason}")

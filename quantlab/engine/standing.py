@@ -1,7 +1,9 @@
 """Do we know where we stand with the venue? Until we do, no order passes.
 
 After each (re)connection of the user stream the account is reconciled; what happened while it
-was away is unknown until that succeeded. It is tried again until it does. Main thread only.
+was away is unknown until that succeeded. It is tried again until it does. From then on it is asked
+every few seconds whether the books still agree: a report that was lost is found in time, and a
+difference stops new risk until a look finds none. Main thread only.
 """
 
 from __future__ import annotations
@@ -9,14 +11,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+import msgspec
+
+from quantlab.clock import NS_PER_MS, Clock
+from quantlab.topics import ReconcileChange
 from quantlab.trading.causes import Causes, TradingState
 from quantlab.trading.gateway import Gateway
+from quantlab.trading.patrol import Look
 from quantlab.trading.reconcile import Reconciled
 from quantlab.wire import WireCall
 
-STREAM, ACCOUNT = "user stream", "reconciliation"  # the causes that are ours
+STREAM, ACCOUNT, BOOKS = "user stream", "reconciliation", "books"  # the causes that are ours
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before the next try; the last one again and again
+BUSY_SHARE = 0.5  # of the venue's request weight: from there on a look waits for the next one
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+    """How often it is asked whether the books agree, in seconds.
+
+    `every_s` between looks: what the stream lost is found within ten seconds. Each `whole`th look is
+    a whole reconciliation, whatever the cheap one would say. `again_s` after a difference, to see
+    that it is gone. `trust_s` without an answer, and there is no new risk.
+    """
+
+    every_s: float = 9.0
+    again_s: float = 1.0
+    whole: int = 6
+    trust_s: float = 60.0
 
 
 class Standing:
@@ -28,7 +51,15 @@ class Standing:
         live: Is the user stream up at this moment?
         why: Why it went down, in the words of the connection.
         alarm: Told each failure in a sentence.
+        told: Told when a difference is found, and when none is any more.
+        clock: Ours; under a fixed one nothing is asked unasked.
+        spent: How much of the venue's request weight is used, from 0 to 1.
+        rhythm: How often the books are compared.
         causes: Where our causes stand beside those of others.
+
+    Attributes:
+        mismatch: What differed when the venue was last asked; empty while nothing does.
+        looks, reconciliations: How many were answered.
     """
 
     def __init__(
@@ -39,17 +70,25 @@ class Standing:
         live: Callable[[], bool],
         why: Callable[[], str],
         alarm: Callable[[str], object],
+        told: Callable[[ReconcileChange], object],
+        clock: Clock,
+        spent: Callable[[], float] = lambda: 0.0,
+        rhythm: Rhythm = Rhythm(),  # noqa: B008  # frozen
         causes: Causes | None = None,
     ) -> None:
         self._gateway, self._symbols, self._live, self._alarm = gateway, symbols, live, alarm
-        self._why, self.causes = why, Causes() if causes is None else causes
+        self._why, self._told, self._clock, self._spent, self._rhythm = why, told, clock, spent, rhythm
+        self.causes = Causes() if causes is None else causes
+        self.mismatch = ""
+        self.looks = self.reconciliations = 0
         self._known = False
-        self._number = self._tries = 0
+        self._number = self._tries = self._cheap = 0
+        self._agreed_ns = clock.monotonic_ns()
         self._timer: asyncio.TimerHandle | None = None
 
     def trading_state(self) -> str:
         """What the rails are told besides the latch: ACTIVE, or the state and why; see `Causes`."""
-        self._look()
+        self._say_causes()
         return self.causes.describe()
 
     def lost(self) -> None:
@@ -57,7 +96,6 @@ class Standing:
 
         An answer that is still on its way is from before, and counts no more.
         """
-        self._number += 1
         self._stop()
         self._known = False
 
@@ -66,47 +104,149 @@ class Standing:
         self._stop()
         self._known = False
         self._tries = 0
-        return self._ask()
+        return self._ask(self._learned)
 
     def close(self) -> None:
         """Ask no more."""
-        self._number += 1
         self._stop()
 
-    def _look(self) -> None:
-        """Our two causes as of now: is the stream there, and do we agree with the venue?"""
-        if self._live():
-            self.causes.clear(STREAM)
+    def _say_causes(self) -> None:
+        """Our causes as of now: is the stream there, do we know the account, do the books agree?"""
+        live, causes = self._live(), self.causes
+        if live:
+            causes.clear(STREAM)
         else:
             why = self._why()
             text = f"the user stream is down{': ' + why if why else ''}"
-            self.causes.set(STREAM, TradingState.HALTED, text)
-        if self._known or STREAM in {each.owner for each in self.causes.reasons()}:
-            self.causes.clear(ACCOUNT)  # without the stream, that is the reason
+            causes.set(STREAM, TradingState.HALTED, text)
+        if self._known or not live:  # without the stream, that is the reason
+            causes.clear(ACCOUNT)
         else:
-            text = "the account is not reconciled with the venue yet"
-            self.causes.set(ACCOUNT, TradingState.HALTED, text)
+            causes.set(ACCOUNT, TradingState.HALTED, "the account is not reconciled with the venue yet")
+        if doubt := self.mismatch or self._silence():
+            causes.set(BOOKS, TradingState.REDUCING, doubt)
+        else:
+            causes.clear(BOOKS)
 
-    def _ask(self) -> WireCall[Reconciled]:
-        self._number += 1
+    def _silence(self) -> str:
+        """For how long nobody could compare the books, in a sentence; empty while that is no doubt."""
+        silent_s = (self._clock.monotonic_ns() - self._agreed_ns) / (1_000 * NS_PER_MS)
+        if silent_s <= self._rhythm.trust_s or self._clock.fixed or not self._known:
+            return ""
+        return f"the books were not compared with the venue's for {silent_s:.0f} s"
+
+    # -- after a reconnection
+
+    def _ask(self, then: Callable[[], None]) -> WireCall[Reconciled]:
         call = self._gateway.reconcile(self._symbols)
-        call.add_done_callback(partial(self._answered, self._number))
+        self._follow(call, then, self._unanswered)
         return call
 
-    def _answered(self, number: int, call: WireCall[Reconciled]) -> None:
+    def _learned(self) -> None:
+        """What happened while nobody listened is no difference; what cannot be made right is."""
+        self._known = True
+        self._compared(routine=False)
+
+    def _unanswered(self, error: Exception) -> None:
+        self._alarm(f"reconciliation failed, no order passes until it succeeds: {error}")
+        pause_s = PAUSES_S[min(self._tries, len(PAUSES_S) - 1)]
+        self._tries += 1
+        self._in(pause_s, partial(self._ask, self._learned))
+
+    # -- from then on
+
+    def _look(self) -> None:
+        """The next look: a cheap one, or a whole reconciliation where it is time for one."""
+        if self._spent() > BUSY_SHARE:
+            self._in(self._rhythm.every_s, self._look)
+            return
+        self._cheap += 1
+        if self.mismatch or self._cheap >= self._rhythm.whole:
+            self._reconcile_again()
+            return
+        call = self._gateway.look(self._symbols)
+        self._follow(call, partial(self._looked, call), self._failed)
+
+    def _looked(self, call: WireCall[Look]) -> None:
+        self.looks += 1
+        if self._gateway.suspicion(call.result()):
+            self._reconcile_again()
+        else:
+            self._agree()
+            self._in(self._rhythm.every_s, self._look)
+
+    def _reconcile_again(self) -> None:
+        self._cheap = 0
+        self._follow(
+            self._gateway.reconcile(self._symbols), partial(self._compared, routine=True), self._failed
+        )
+
+    def _compared(self, *, routine: bool) -> None:
+        """A whole reconciliation was applied: what it found, and when to look again."""
+        self.reconciliations += 1
+        found = self._gateway.take_differences()
+        if not routine:
+            found = tuple(each for each in found if not each.repaired)
+        lasting = any(not each.repaired for each in found) and bool(self.mismatch)
+        if found:
+            text = "; ".join(each.describe() for each in found[:3])
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            mismatch = f"the venue's books differ: {text}{more}"
+            if mismatch != self.mismatch:
+                self.mismatch = mismatch
+                self._told(ReconcileChange(clean=False, differences=found, time_ms=self._clock.now_ms()))
+        else:
+            self._agree()
+        again = bool(found) and not lasting
+        self._in(self._rhythm.again_s if again else self._rhythm.every_s, self._look)
+
+    def _agree(self) -> None:
+        self._tries = 0
+        self._agreed_ns = self._clock.monotonic_ns()
+        if self.mismatch:
+            self.mismatch = ""
+            self._told(ReconcileChange(clean=True, differences=(), time_ms=self._clock.now_ms()))
+
+    def _failed(self, error: Exception) -> None:
+        """A look that was not answered says nothing; too many of them do (`Rhythm.trust_s`)."""
+        if not self._tries:
+            self._alarm(f"the books were not compared with the venue's: {error}")
+        self._tries += 1
+        self._in(self._rhythm.every_s, self._look)
+
+    # -- how
+
+    def _follow(
+        self, call: WireCall[Any], then: Callable[[], None], otherwise: Callable[[Exception], None]
+    ) -> None:
+        self._number += 1
+        call.add_done_callback(partial(self._answered, self._number, then, otherwise))
+
+    def _answered(
+        self,
+        number: int,
+        then: Callable[[], None],
+        otherwise: Callable[[Exception], None],
+        call: WireCall[Any],
+    ) -> None:
         if number != self._number:
             return  # an older question: a newer one is under way
         try:
             call.result()
         except Exception as error:  # noqa: BLE001  # whatever it is: we do not know where we stand
-            self._alarm(f"reconciliation failed, no order passes until it succeeds: {error}")
-            pause_s = PAUSES_S[min(self._tries, len(PAUSES_S) - 1)]
-            self._tries += 1
-            self._timer = asyncio.get_running_loop().call_later(pause_s, self._ask)
+            otherwise(error)
         else:
-            self._known = True
+            then()
+
+    def _in(self, pause_s: float, do: Callable[[], object]) -> None:
+        self._stop()
+        if self._clock.fixed and self._known:
+            return  # equal runs ask equally often: only after a reconnection
+        self._timer = asyncio.get_running_loop().call_later(pause_s, do)
 
     def _stop(self) -> None:
+        """No answer to what was asked before counts, and nothing is asked later."""
+        self._number += 1
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

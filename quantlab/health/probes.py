@@ -46,6 +46,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     itself) where no credentials ask for a user stream. `books` returns (synced, total), `clock`
     (offset_ms, uncertainty_ms) of the venue's clock. Lags are in milliseconds, None if unknown.
     `problem` says what is wrong with the venue itself, where we know better than by asking it.
+    `mismatch` says in what our books and the venue's differ.
     """
 
     streams: Callable[[], StreamState | None]
@@ -57,6 +58,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     kernel_lag: Callable[[], float | None] = lambda: None
     wire_lag: Callable[[], float | None] = lambda: None
     problem: Callable[[], str] = lambda: ""
+    mismatch: Callable[[], str] = lambda: ""
 
 
 class Pinger:
@@ -168,6 +170,7 @@ class Prober:
             rtt_typical_ms=pinger.typical_ms,
             reconnects=reconnects,
             gaps=ask("gaps", sources.gaps, 0),
+            mismatch=ask("mismatch", sources.mismatch, ""),
             stopped=stopped,
             missing=missing,
             failures=tuple(failures),

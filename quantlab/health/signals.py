@@ -54,6 +54,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     wire_lag_ms: float | None = None
     reconnects: int = 0
     gaps: int = 0
+    mismatch: str = ""
     stopped: bool = False
     missing: dict[str, str] = {}
     failures: tuple[str, ...] = ()
@@ -143,9 +144,15 @@ def _readiness(sample: Sample) -> list[Finding]:
     if sample.user_stream is False:
         text = "The user stream is down: fills and cancels are not seen."
         found.append(Finding("USER_STREAM_DOWN", text, Weight.CRITICAL))
+    if sample.mismatch:
+        found.append(Finding("RECONCILE_MISMATCH", f"{_sentence(sample.mismatch)}.", Weight.CRITICAL))
     if sample.clock_offset_ms is None:
         found.append(Finding("NO_CLOCK", "The venue's clock has not been measured.", Weight.CRITICAL))
     return found
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _values(sample: Sample, limits: Thresholds, factor: float) -> list[Finding]:

@@ -20,13 +20,14 @@ from quantlab.domain.limits import Permit
 from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderSnapshot
 from quantlab.domain.position import AccountInfo, AccountPosition
 from quantlab.errors import Halted, OrderDenied
-from quantlab.topics import RISK_BREACH, RiskBreach
+from quantlab.topics import RISK_BREACH, Difference, RiskBreach
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.decision import Decision, Exposure, TradingState
 from quantlab.trading.grid import require_tradable
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
+from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
 from quantlab.trading.reconcile import Reconciled, believed
@@ -172,6 +173,19 @@ class Gateway:
         """
         known = believed(self.orders, self.portfolio, symbols)
         return self._wire.call(lambda: self._sender.reconcile(known), "reconcile")
+
+    def look(self, symbols: tuple[str, ...] = ()) -> WireCall[Look]:
+        """Ask the venue cheaply whether anything there looks other than here; see `suspicion`."""
+        wanted = asked(self.orders, symbols)
+        return self._wire.call(lambda: self._sender.look(wanted), "look")
+
+    def suspicion(self, seen: Look) -> str:
+        """What of a look does not fit our books, in a sentence; empty where all of it does."""
+        return suspicion(seen, self.orders, self.portfolio)
+
+    def take_differences(self) -> tuple[Difference, ...]:
+        """What reconciliations found since this was last asked; see `Intake`."""
+        return self._intake.take_differences()
 
     def recover(self, left: Recovered) -> None:
         """Take over what earlier sessions left: positions, used ids; unanswered orders are unknown."""

@@ -15,13 +15,20 @@ import msgspec
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock
-from quantlab.domain.decimals import plain
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountInfo, AccountPosition
-from quantlab.topics import BALANCE, EXECUTION, FILL, ORDER, POSITION, OrderUpdate
+from quantlab.topics import BALANCE, EXECUTION, FILL, ORDER, POSITION, Difference, OrderUpdate
 from quantlab.trading.amounts import ZERO
 from quantlab.trading.answers import Lines, OrderAnswer
-from quantlab.trading.order import Order, name_of
+from quantlab.trading.differences import (
+    implied,
+    missing_fills,
+    of_balance,
+    of_order,
+    other_venue,
+    unknown_order,
+)
+from quantlab.trading.order import Order
 from quantlab.trading.orders import Change, Orders
 from quantlab.trading.portfolio import Moved, Portfolio
 from quantlab.trading.reconcile import Reconciled
@@ -59,32 +66,40 @@ class Intake:
         self._orders, self._portfolio, self._bus = orders, portfolio, bus
         self._journal, self._clock, self._on_alarm = journal, clock, on_alarm
         self._on_contradiction = on_contradiction
+        self._differences: list[Difference] = []
+        self._lasting: frozenset[str] = frozenset()
         self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
 
-    def on_report(self, report: ExecutionReport) -> None:
+    def on_report(self, report: ExecutionReport) -> Difference | None:
         """Fold an execution report in; one that says nothing new is not passed on.
 
-        One that cannot be true changes nothing: what the order reserved stays reserved.
+        One that cannot be true changes nothing: what the order reserved stays reserved. What it told
+        that we did not know comes back; from the stream that is no difference, it is the news.
         """
         if problem := self._orders.contradiction(report):
             self._contradicted(problem)
-            return
+            return None
+        before = self._orders.state_of(report)
         change = self._orders.apply(report)
         if report.client_order_id != change.order.client_order_id:
             report = msgspec.structs.replace(report, client_order_id=change.order.client_order_id)
         moved = self._portfolio.apply(report, live=change.order.live)
         self.alarm(change.alarm)
         if not change.changed and not moved.changed:
-            return
+            return None
         self._journal.append_nowait("execution", msgspec.structs.asdict(report))
         self._bus.publish(EXECUTION, report)
         self._publish_change(change, moved)
         self._settle()
+        return of_order(before, change.order, moved.fill)
 
-    def on_account(self, account: AccountPosition | AccountInfo) -> None:
-        """Fold the account's balances in."""
-        for balance in self._portfolio.apply(account).balances:
+    def on_account(self, account: AccountPosition | AccountInfo) -> list[Difference]:
+        """Fold the account's balances in; what was another one here comes back."""
+        before = dict(self._portfolio.balances)
+        changed = self._portfolio.apply(account).balances
+        for balance in changed:
             self._bus.publish(BALANCE, balance)
+        return [of_balance(before.get(each.asset), each) for each in changed]
 
     def is_settled(self, client_order_id: str, cumulative_quantity: Decimal) -> bool:
         """True once fills of `cumulative_quantity` (base) were applied, or the order is over and whole."""
@@ -121,29 +136,74 @@ class Intake:
         return change.order
 
     def on_reconciled(self, found: Reconciled) -> None:
-        """Fold in what the venue said we have."""
-        if found.account is not None:
-            self.on_account(found.account)
+        """Fold in what the venue said we have; in what it differed is kept for `take_differences`."""
+        differences = [] if found.account is None else self.on_account(found.account)
+        foreign = self._of_another_venue(found)
+        differences += foreign
+        strange, others = {each.symbol for each in foreign}, {each.describe() for each in foreign}
+        if strange:  # its trades are none of the account that we know
+            found = msgspec.structs.replace(
+                found,
+                trades=tuple(each for each in found.trades if each.symbol not in strange),
+                marks={symbol: mark for symbol, mark in found.marks.items() if symbol not in strange},
+            )
         for report in reports(found, self._orders, booked=self._portfolio.has_booked):
-            self.on_report(report)
-        for symbol, trade_id in found.marks.items():
+            if (difference := self.on_report(report)) is not None and not implied(difference, differences):
+                differences.append(difference)
+        self._mark(found)
+        differences += self._unproven(found)
+        lasting = [each.describe() for each in differences if not each.repaired]
+        for sentence in lasting:
+            if sentence not in self._lasting:  # told once, however often it is found
+                self._contradicted(sentence) if sentence in others else self.alarm(sentence)
+        if found.account is not None:
+            self._lasting = frozenset(lasting)
+            self._differences += differences
+
+    def take_differences(self) -> tuple[Difference, ...]:
+        """What whole reconciliations found since this was last asked, oldest first."""
+        taken, self._differences = tuple(self._differences), []
+        return taken
+
+    def _of_another_venue(self, found: Reconciled) -> list[Difference]:
+        """Trades of ours that the venue does not know any more, or has as others."""
+        result = []
+        for symbol, trade in found.seen.items():
+            mark = self._portfolio.reconciled_to(symbol)
+            if mark is None or (trade is not None and trade.trade_id != mark):
+                continue  # a newer reconciliation has moved on meanwhile
+            difference = other_venue(symbol, mark, self._portfolio.fill_of(symbol, mark), trade)
+            if difference is not None:
+                result.append(difference)
+        return result
+
+    def _mark(self, found: Reconciled) -> None:
+        """Remember how far the account's trades are booked; the journal where the next session goes on."""
+        moved = {
+            symbol: mark
+            for symbol, mark in found.marks.items()
+            if mark != self._portfolio.reconciled_to(symbol)
+        }
+        for symbol, trade_id in moved.items():
             self._portfolio.mark_reconciled(symbol, trade_id)
-        if found.marks:  # where the next session goes on asking
-            self._journal.append_nowait("reconciled", {"marks": dict(found.marks)})
+        if moved:
+            self._journal.append_nowait("reconciled", {"marks": moved})
+
+    def _unproven(self, found: Reconciled) -> list[Difference]:
+        """What the answers do not settle: orders the venue does not know, fills that it does not list."""
+        result = []
         for _, client_order_id in found.absent:
             order = self._orders.get(client_order_id)
             if order is not None and order.state in {OrderState.TAKEN, OrderState.PARTIALLY_FILLED}:
-                self.alarm(f"order {client_order_id} is {order.state} here, and the venue does not know it")
-        over = [each for each in found.orders if each.status in FINAL_STATUSES]
-        for snapshot in over:
-            self._alarm_if_fills_lack(self._orders.by_venue_id(snapshot.symbol, snapshot.order_id))
-
-    def _alarm_if_fills_lack(self, order: Order | None) -> None:
-        """An order that is over, and of which the venue's own list has fewer trades than it says."""
-        missing = self._portfolio.missing(order.client_order_id) if order is not None else ZERO
-        if order is not None and not order.live and missing:
-            lack = f"fills of {plain(missing)} were not found; they stay reserved"
-            self.alarm(f"{name_of(order)} is over, and {lack}")
+                result.append(unknown_order(order))
+        for snapshot in found.orders:
+            if snapshot.status not in FINAL_STATUSES:
+                continue
+            order = self._orders.by_venue_id(snapshot.symbol, snapshot.order_id)
+            missing = self._portfolio.missing(order.client_order_id) if order is not None else ZERO
+            if order is not None and not order.live and missing:
+                result.append(missing_fills(order, missing))
+        return result
 
     def _publish_change(self, change: Change, moved: Moved) -> None:
         if change.changed:

@@ -50,6 +50,8 @@ class Orders:
     def __init__(self) -> None:
         self._by_client_id: dict[str, Order] = {}
         self._by_venue_id: dict[tuple[str, int], Order] = {}
+        self._live: dict[str, Order] = {}  # those that may still trade, oldest first
+        self.symbols: set[str] = set()  # of every order
         self._earlier: set[str] = set()
 
     def add(
@@ -70,7 +72,7 @@ class Orders:
             reason=reason,
             time_ms=time_ms,
         )
-        self._by_client_id[order.client_order_id] = order
+        self._keep(order)
         return order
 
     def remember(self, client_order_ids: Iterable[str]) -> None:
@@ -102,6 +104,11 @@ class Orders:
         """
         return contradiction(report, self._find(report))
 
+    def state_of(self, report: ExecutionReport) -> OrderState | None:
+        """Where the order stands that a report speaks of; None where we have not heard of it."""
+        order = self._find(report)
+        return None if order is None else order.state
+
     def apply(self, report: ExecutionReport) -> Change:
         """Fold a report in: idempotent, in any order, monotone by cumulative quantity."""
         order = self._find(report)
@@ -111,6 +118,7 @@ class Orders:
             order.state = REPORTED[event]
             alarm = "" if event is not E.STRANGE else f"{name_of(order)}: unknown status {report.status!r}"
             self._take_amounts(order, report)
+            self._place(order)
             return Change(order=order, changed=True, alarm=alarm)
         self._name(order, report.order_id)
         event = STATUS_EVENTS.get(report.status, E.STRANGE)
@@ -135,7 +143,7 @@ class Orders:
 
     def open(self, symbol: str | None = None) -> list[Order]:
         """Orders that may still trade, oldest first."""
-        return [each for each in self if each.live and symbol in (None, each.symbol)]
+        return [each for each in self._live.values() if symbol in (None, each.symbol)]
 
     def __iter__(self) -> Iterator[Order]:
         return iter(self._by_client_id.values())
@@ -180,9 +188,21 @@ class Orders:
             external=client_order_id not in self._earlier,
             time_ms=report.transact_ms,
         )
-        self._by_client_id[client_order_id] = order
+        self._keep(order)
         self._name(order, report.order_id)
         return order
+
+    def _keep(self, order: Order) -> None:
+        self._by_client_id[order.client_order_id] = order
+        self.symbols.add(order.symbol)
+        self._place(order)
+
+    def _place(self, order: Order) -> None:
+        """Among those that may still trade, or not: asking for them costs no look at all the others."""
+        if order.live:
+            self._live.setdefault(order.client_order_id, order)
+        else:
+            self._live.pop(order.client_order_id, None)
 
     def _name(self, order: Order, order_id: int) -> None:
         if order_id >= 0 and order.order_id == NO_ORDER_ID:
@@ -198,8 +218,7 @@ class Orders:
         order.filled, order.filled_quote = report.cumulative_quantity, report.cumulative_quote
         return True
 
-    @staticmethod
-    def _step(order: Order, event: OrderEvent, reason: str, time_ms: int) -> Change:
+    def _step(self, order: Order, event: OrderEvent, reason: str, time_ms: int) -> Change:
         after = TRANSITIONS[order.state].get(event)
         if after is None:
             alarm = f"{name_of(order)}: {event} cannot follow {order.state}; kept {order.state}"
@@ -211,6 +230,7 @@ class Orders:
         alarm = f"{name_of(order)}: was {order.state}, the venue reports {event}" if revived else ""
         if changed:
             order.state, order.reason, order.time_ms = after, reason, time_ms
+            self._place(order)
         return Change(order=order, changed=changed, alarm=alarm)
 
 

@@ -46,7 +46,8 @@ class Portfolio:
         self._under_way: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}  # (symbol, side): base, quote
         self._pairs: dict[str, list[Reservation]] = {}
         self._counted: dict[str, tuple[Decimal, Decimal]] = {}  # what a pair stands for in those sums
-        self._trades: set[tuple[str, int]] = set()
+        self._trades: dict[tuple[str, int], Fill] = {}
+        self._lacking: set[str] = set()  # orders of which the venue traded more than we have booked
         self._reconciled: dict[str, int] = {}
         self._balance_ms: dict[str, int] = {}
 
@@ -136,6 +137,19 @@ class Portfolio:
         return self._reconciled.get(symbol)
 
     @property
+    def lacking(self) -> frozenset[str]:
+        """The orders of which the venue traded more than we have booked, by client id."""
+        return frozenset(self._lacking)
+
+    def balance_ms(self, asset: str) -> int | None:
+        """The venue's time of what we know of a balance; None before it was ever told."""
+        return self._balance_ms.get(asset)
+
+    def fill_of(self, symbol: str, trade_id: int) -> Fill | None:
+        """The fill that a trade was booked as."""
+        return self._trades.get((symbol, trade_id))
+
+    @property
     def reconciled_symbols(self) -> frozenset[str]:
         """The symbols whose trades reconciliation follows."""
         return frozenset(self._reconciled)
@@ -189,6 +203,7 @@ class Portfolio:
             cumulative_quote=max(reservation.cumulative_quote, report.cumulative_quote),
             fill=fill,
         )
+        (self._lacking.add if reservation.missing else self._lacking.discard)(report.client_order_id)
         return Moved(fill=fill, position=self._book(fill) if fill else None, changed=True)
 
     def _new_fill(self, report: ExecutionReport) -> Fill | None:
@@ -215,7 +230,7 @@ class Portfolio:
         holding = self._holdings.setdefault(fill.symbol, Holding())
         holding.book(fill)
         self.fills.append(fill)
-        self._trades.add((fill.symbol, fill.trade_id))
+        self._trades[fill.symbol, fill.trade_id] = fill
         self.positions[fill.symbol] = position = holding.position(fill.symbol)
         return position
 

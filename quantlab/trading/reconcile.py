@@ -79,24 +79,27 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue said. `absent` are believed orders it does not know; `marks` go to the portfolio."""
+    """What the venue said. `absent` are believed orders it does not know; `marks` go to the portfolio.
+
+    `seen` has, for each symbol that was followed before, the trade up to which it was: None where
+    the venue does not know that trade any more, and so is another one than it was.
+    """
 
     account: AccountInfo | None = None
     orders: tuple[OrderSnapshot, ...] = ()
     trades: tuple[AccountTrade, ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
     marks: Mapping[str, int] = {}
+    seen: Mapping[str, AccountTrade | None] = {}
 
 
 def believed(orders: Orders, portfolio: Portfolio, symbols: Iterable[str]) -> Known:
     """What we believe at this moment; `symbols` are followed besides those with orders or trades."""
-    watched = {*symbols, *portfolio.reconciled_symbols, *portfolio.positions, *(one.symbol for one in orders)}
+    watched = {*symbols, *portfolio.reconciled_symbols, *portfolio.positions, *orders.symbols}
+    lacking = [orders.get(each) for each in sorted(portfolio.lacking)]
+    over = [each for each in lacking if each is not None and not each.live]
     return Known(
-        orders=tuple(
-            _believed(order, portfolio)
-            for order in orders
-            if order.live or portfolio.missing(order.client_order_id)
-        ),
+        orders=tuple(_believed(order, portfolio) for order in (*orders.open(), *over)),
         reconciled_to={symbol: portfolio.reconciled_to(symbol) for symbol in sorted(watched)},
     )
 
@@ -113,8 +116,12 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
     stands = [(each, await _ask(client, each, open_orders)) for each in known.orders]
     found = [snapshot for _, snapshot in stands if snapshot is not None]
     trades: dict[tuple[str, int], AccountTrade] = {}
+    seen: dict[str, AccountTrade | None] = {}
     for symbol, after in marks.items():
-        for trade in await trades_after(client, symbol, after):
+        known_trade, new = await _from_mark(client, symbol, after)
+        if after >= 0 and known.reconciled_to.get(symbol) is not None:
+            seen[symbol] = known_trade
+        for trade in new:
             trades[symbol, trade.trade_id] = trade
             marks[symbol] = max(marks[symbol], trade.trade_id)
     for order, snapshot in stands:
@@ -127,6 +134,7 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
         trades=tuple(trades.values()),
         absent=tuple((each.symbol, each.client_order_id) for each, snapshot in stands if snapshot is None),
         marks=marks,
+        seen=seen,
     )
 
 
@@ -157,6 +165,18 @@ async def trades_after(
 async def trades_of(client: OrderClient, symbol: str, order_id: int) -> list[AccountTrade]:
     """All trades of one order of ours, oldest first."""
     return await trades_after(client, symbol, -1, order_id)
+
+
+async def _from_mark(
+    client: OrderClient, symbol: str, mark: int
+) -> tuple[AccountTrade | None, list[AccountTrade]]:
+    """The trade `mark` as the venue has it now, and all that came after it."""
+    if mark < 0:
+        return None, await trades_after(client, symbol, mark)
+    trades = await trades_after(client, symbol, mark - 1)
+    if trades and trades[0].trade_id == mark:
+        return trades[0], trades[1:]
+    return None, trades
 
 
 async def _begin(client: OrderClient, known: Known) -> tuple[dict[str, int], list[OrderSnapshot]]:

@@ -30,6 +30,7 @@ from quantlab.errors import (
     VenueRejected,
 )
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
+from quantlab.trading.patrol import Asked, Look, look
 from quantlab.trading.reconcile import Known, OrderClient, Reconciled, gather
 from quantlab.trading.resolver import Doubt, Resolver
 from quantlab.trading.states import OrderEvent
@@ -131,10 +132,26 @@ class OrderSender:
         await self._resolver.resolve(symbol, client_order_id)
 
     async def reconcile(self, known: Known) -> Reconciled:
-        """Ask the venue for all of it and post the answer home; it is applied when this returns there."""
+        """Ask the venue for all of it and post the answer home; it is applied when this returns there.
+
+        What the user stream was sent before goes home before it: what is new in the answer then was
+        never told.
+        """
         found = await gather(self._client, known)
+        await self._wait_for_reports()
         self._post(found)
         return found
+
+    async def look(self, asked: Asked) -> Look:
+        """Ask for balances and open orders; the stream's news go home before the answer.
+
+        Raises:
+            TimeoutError: The user stream does not answer, so that nothing can be compared.
+        """
+        seen = await look(self._client, asked)
+        if self._barrier is not None:
+            await asyncio.wait_for(self._barrier(), self._barrier_s)
+        return seen
 
     async def cancel(self, symbol: str, client_order_id: str, order_id: int | None = None) -> OrderSnapshot:
         """Cancel one order; passes when halted and when the journal fails.
