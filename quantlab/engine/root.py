@@ -40,6 +40,7 @@ from quantlab.secret import Secret
 from quantlab.topics import CATALOGUE, RISK_RECONCILE, ReconcileChange
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.gateway import Gateway
+from quantlab.trading.kept import Kept
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
@@ -123,6 +124,7 @@ class Engine:
         identity = Identity.of(settings, self._venue.pid if self._venue else None)
         self.journal, self._left = open_journal(self, identity)
         self.read_only = self.journal.problem  # a fresh journal has none
+        self.kept = Kept(self.journal, self._left.kept)
         self.halting = Halting(
             self.latch, self.wire, self.journal, self.clock, settings.home, everywhere=bool(self.read_only)
         )

@@ -13,6 +13,7 @@ import msgspec
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import ExecutionReport, OrderRequest
 from quantlab.trading.chain import Line
+from quantlab.trading.kept import KIND, KeptLine
 from quantlab.trading.states import OrderEvent
 
 SETTLED = frozenset({OrderEvent.ACK.value, OrderEvent.REFUSED.value, OrderEvent.NOT_SENT.value})
@@ -24,7 +25,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     `traded` are the executions that were reported, oldest first: what we hold began with them.
     `marks` are, by symbol, the trade ids up to which reconciliation had seen all of our trades.
     `halted` is the reason of a HALT that nobody lifted; empty where there is none. `limits` are
-    those last set, None where nobody changed them.
+    those last set, None where nobody changed them. `kept` is what `kept.Kept` kept, by name.
     """
 
     client_order_ids: frozenset[str]
@@ -33,6 +34,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     marks: Mapping[str, int] = {}
     halted: str = ""
     limits: Limits | None = None
+    kept: Mapping[str, Any] = {}
 
 
 def recovered(lines: Iterable[Line]) -> Recovered:
@@ -43,6 +45,7 @@ def recovered(lines: Iterable[Line]) -> Recovered:
     marks: dict[str, int] = {}
     halted = ""
     limits: Limits | None = None
+    kept: dict[str, Any] = {}
     for line in lines:
         if line.kind == "intent":
             request = msgspec.json.decode(line.data, type=Intent).order
@@ -64,6 +67,9 @@ def recovered(lines: Iterable[Line]) -> Recovered:
             halted = ""
         elif line.kind == "limits.set":
             limits = msgspec.json.decode(line.data, type=Limits)
+        elif line.kind == KIND:
+            state = msgspec.json.decode(line.data, type=KeptLine)
+            kept[state.key] = state.value
     return Recovered(
         client_order_ids=frozenset(used),
         unfinished=tuple(open_.values()),
@@ -71,6 +77,7 @@ def recovered(lines: Iterable[Line]) -> Recovered:
         marks=marks,
         halted=halted,
         limits=limits,
+        kept={key: value for key, value in kept.items() if value is not None},
     )
 
 
