@@ -113,6 +113,10 @@ class ReplaceRequest(msgspec.Struct, frozen=True, kw_only=True):
     restriction: CancelRestriction | None = None
     cancel_only_over_limit: bool = False
 
+    @property
+    def symbol(self) -> str:
+        return self.order.symbol
+
     def canonical(self) -> bytes:
         """The one text of this request; a permit is bound to its digest."""
         parts = {

@@ -17,18 +17,20 @@ from quantlab.control.desk import Desk
 from quantlab.control.effects import Effects
 from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.limits import Limits
-from quantlab.domain.orders import OrderRequest, OrderSnapshot
+from quantlab.domain.order_lists import AnyRequest
+from quantlab.domain.orders import OrderSnapshot
 from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
 from quantlab.engine.refusals import Refusals
 from quantlab.errors import JournalLocked, UnknownSymbol
+from quantlab.trading.flatten import Flattening
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
 from quantlab.trading.nojournal import NoJournal
 from quantlab.trading.recovery import Recovered, recovered
 from quantlab.trading.resolver import Doubt
 from quantlab.trading.sender import OrderSender
-from quantlab.trading.sent import SentOrder
+from quantlab.trading.sent import Sent
 from quantlab.wire import WireCall
 
 if TYPE_CHECKING:
@@ -36,13 +38,16 @@ if TYPE_CHECKING:
 
 
 class Carrier:
-    """What the desk may have carried out: the gateway's three actions, while it takes orders."""
+    """What the desk may have carried out: the gateway's actions, while it takes orders."""
 
     def __init__(self, gateway: Callable[[], Gateway]) -> None:
         self._gateway = gateway
 
-    def submit(self, request: OrderRequest) -> SentOrder:
-        return self._gateway().submit(request)
+    def submit(self, request: AnyRequest, *, strategy: str = "", reduce_only: bool = False) -> Sent:
+        return self._gateway().submit(request, strategy=strategy, reduce_only=reduce_only)
+
+    def flatten(self, symbol: str | None, *, strategy: str = "") -> Flattening:
+        return self._gateway().flatten(symbol, strategy=strategy)
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
         return self._gateway().cancel(symbol, client_order_id)
@@ -113,7 +118,7 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         client=link.client, cancel_client=link.cancel_client, journal=engine.journal, latch=engine.latch,
         limits_version=lambda: engine.rails.limits.version, post=engine.wire.post_order,
         barrier=link.user_barrier, in_turn=engine.clock.fixed,
-        doubt=Doubt.within(engine.settings.recv_window_ms),
+        doubt=Doubt.within(engine.settings.recv_window_ms), monotonic_ns=engine.clock.monotonic_ns,
     )  # fmt: skip
     refusals = Refusals(
         lock_out=engine.lock_out, instruments=engine.portfolio.instruments, alarm=engine.alarms.append,

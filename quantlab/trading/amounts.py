@@ -10,10 +10,23 @@ from decimal import Decimal
 
 from quantlab.domain.decimals import EXACT, TRAPS, add, subtract, times
 
-__all__ = ["EXACT", "ZERO", "add", "middle", "ratio", "ratio_up", "share", "subtract", "times"]
+__all__ = [
+    "EXACT",
+    "ONE",
+    "ZERO",
+    "add",
+    "floor_ratio",
+    "middle",
+    "ratio",
+    "ratio_up",
+    "share",
+    "subtract",
+    "times",
+]
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 HALF = Decimal("0.5")
+DOWN = decimal.Context(prec=28, rounding=decimal.ROUND_DOWN, traps=TRAPS[1:])
 UP = decimal.Context(prec=10, rounding=decimal.ROUND_UP, traps=TRAPS[1:])
 NEAREST = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
 WIDE = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
@@ -23,6 +36,11 @@ FINEST = Decimal("1e-20")  # a cost basis keeps 20 decimals
 def ratio_up(part: Decimal, whole: Decimal) -> Decimal:
     """part / whole with 10 digits, rounded away from zero: a usage never looks smaller than it is."""
     return UP.divide(part, whole)
+
+
+def floor_ratio(part: Decimal, whole: Decimal) -> Decimal:
+    """part / whole with 28 digits, rounded towards zero: what a limit lets out, never more."""
+    return DOWN.divide(part, whole)
 
 
 def ratio(part: Decimal, whole: Decimal) -> Decimal:

@@ -1,53 +1,42 @@
 """The gateway: the one way by which an order leaves, and where all that comes back arrives.
 
-Lives on the main thread. Decision, reservation and hand-over are one step without an await; a
-denied order leaves no byte. State changes only by what the venue reported, and a reservation is
-released only by an end that is proven, never by an acknowledgement, a timeout or a request.
+Lives on the main thread. `Gateway.submit` is the only code that can cause an order. Decision,
+reservation and hand-over are one step without an await; a denied order leaves no byte. State changes
+only by what the venue reported, and a reservation is released only by an end that is proven, never by
+an acknowledgement, a timeout or a request.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
-
-import msgspec
 
 from quantlab.bus import Bus
-from quantlab.clock import NS_PER_MS, Clock
-from quantlab.domain.limits import Permit
-from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderSnapshot
+from quantlab.clock import Clock
+from quantlab.domain.limits import Limits, Permit
+from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
+from quantlab.domain.orders import ExecutionReport, OrderSnapshot
 from quantlab.domain.position import AccountInfo, AccountPosition
-from quantlab.errors import Halted, OrderDenied
-from quantlab.topics import RISK_BREACH, Difference, RiskBreach
+from quantlab.errors import UnknownSymbol
+from quantlab.topics import Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
-from quantlab.trading.decision import Decision, Exposure, TradingState
-from quantlab.trading.grid import require_tradable
+from quantlab.trading.asking import Asking, Reference
+from quantlab.trading.decision import Decision, TradingState
+from quantlab.trading.denials import Denials
+from quantlab.trading.flatten import Flattening
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
 from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.preparing import Preparing
 from quantlab.trading.rails import Rails
 from quantlab.trading.reconcile import Reconciled, believed
 from quantlab.trading.recovery import Recovered
 from quantlab.trading.sender import OrderSender
-from quantlab.trading.sent import SentOrder
+from quantlab.trading.sent import Sent, SentList, SentOrder
 from quantlab.trading.states import OrderEvent, OrderState
 from quantlab.wire import Wire, WireCall
-
-SECOND_NS = 1_000 * NS_PER_MS
-
-
-class Reference(Protocol):
-    """A market price (quote asset) and the newest event time behind it (UTC ms, the venue's)."""
-
-    @property
-    def price(self) -> Decimal: ...
-
-    @property
-    def event_ms(self) -> int: ...
 
 
 class Gateway:
@@ -95,63 +84,82 @@ class Gateway:
             orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock,
             on_alarm=on_alarm, on_contradiction=on_contradiction,
         )  # fmt: skip
-        self._wire, self._sender, self._bus, self._clock = wire, sender, bus, clock
-        self._journal, self._latch, self._reference = journal, latch, reference
-        self._venue_now_ms = venue_now_ms or clock.now_ms
-        self._trading_state, self._on_refused = trading_state, on_refused
-        self._prefix = clock.session_id()
-        self._number = 0
-        self._sent_ns: deque[int] = deque()
+        self._asking = Asking(
+            portfolio=portfolio, orders=orders, clock=clock, latch=latch, reference=reference,
+            venue_now_ms=venue_now_ms or clock.now_ms, trading_state=trading_state,
+        )  # fmt: skip
+        self._preparing = Preparing(
+            portfolio=portfolio, orders=orders, asking=self._asking, session=clock.session_id()
+        )
+        self._denials = Denials(
+            orders=orders, journal=journal, bus=bus, clock=clock, latch=latch,
+            publish=self._intake.publish_order,
+        )  # fmt: skip
+        self._wire, self._sender, self._clock, self._latch = wire, sender, clock, latch
+        self._on_refused = on_refused
 
     @property
     def alarms(self) -> tuple[str, ...]:
         """What contradicted our knowledge so far, oldest first; the last 1,000."""
         return tuple(self._intake.alarms)
 
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.rails.limits
+
     # -- out
 
-    def prepare(self, request: OrderRequest) -> OrderRequest:
-        """The request with an id of its own, on the instrument's grid.
-
-        Raises:
-            UnknownSymbol: The venue lists no such symbol.
-            OffGrid: Price or quantity is no multiple of the step; names the function that rounds.
-            InvalidField: An amount is out of the instrument's bounds, or fields contradict.
-        """
-        require_tradable(request, self.portfolio.instruments)
-        return msgspec.structs.replace(request, client_order_id=self._next_id())
-
-    def explain(self, request: OrderRequest) -> Decision:
-        """Every rail's answer to this order now; nothing is sent or reserved."""
+    def explain(self, request: AnyRequest, *, reduce_only: bool = False) -> Decision:
+        """Every rail's answer to this request now; nothing is sent or reserved."""
         self._wire.require_home()
-        return self.rails.explain(request, self._exposure(request))
+        return self.rails.explain_together(request, self._asking.parts(request, reduce_only=reduce_only))
 
-    def submit(self, request: OrderRequest) -> SentOrder:
-        """Decide, reserve and hand over one order, all or nothing.
+    def submit(self, request: AnyRequest, *, strategy: str = "", reduce_only: bool = False) -> Sent:
+        """Decide, reserve and hand over one request, all or nothing: there is no other way out.
+
+        Args:
+            request: An order, a list, a replacement, or an amendment; its ids are given here.
+            strategy: Who sends it; it stands in the ids. Empty: somebody by hand.
+            reduce_only: Deny it where it could trade more than the position; the venue has no such order.
 
         Raises:
-            InvalidField: See `prepare`.
+            InvalidField: Off the grid, out of bounds, or it contradicts itself; see `Preparing`.
             OrderDenied: A rail denied (`Halted` while the latch is set); every verdict is in it.
             EngineStopped, WrongThread: See `Wire.call`.
         """
         self._wire.require_home()
-        request = self.prepare(request)
+        request = self._preparing.prepare(request, strategy)
         with self._wire.masked():
             halts = self._latch.generation  # before the state: a HALT between the two voids the permit
-            exposure = self._exposure(request)
-            decision, permit = self.rails.decide(
+            parts = self._asking.parts(request, reduce_only=reduce_only)
+            decision, permit = self.rails.decide_together(
                 request,
-                exposure,
+                parts,
                 now_ns=self._clock.monotonic_ns(),
                 state_sequence=self.portfolio.sequence,
                 halts=halts,
             )
             sent = self._hand_over(request, permit) if permit else None
             if sent is None:
-                self._note_denial(request, decision)
+                self._denials.note(request, decision)
         if sent is None:
-            raise self._denial(decision)
+            raise self._denials.error(decision)
         return sent
+
+    def flatten(self, symbol: str | None = None, *, strategy: str = "") -> Flattening:
+        """Cancel what is open and trade the position to zero, of `symbol` or of every symbol.
+
+        A trade like any other: each order of it goes through `submit`, and may be denied.
+
+        Raises:
+            UnknownSymbol: The venue lists no such symbol.
+        """
+        self._wire.require_home()
+        if symbol is not None and symbol not in self.portfolio.instruments:
+            raise UnknownSymbol(symbol, tuple(self.portfolio.instruments))
+        symbols = self.portfolio.positions if symbol is None else (symbol,)
+        return Flattening(self, tuple(symbols), price_of=self._asking.price_of, strategy=strategy)
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
         """Ask the venue to cancel one order; needs no permit and passes when halted."""
@@ -235,63 +243,29 @@ class Gateway:
 
     # -- how
 
-    def _next_id(self) -> str:
-        while True:
-            self._number += 1
-            client_order_id = f"{self._prefix}-{self._number}"
-            if not self.orders.knows(client_order_id):
-                return client_order_id
-
-    def _exposure(self, request: OrderRequest) -> Exposure:
-        now_ns = self._clock.monotonic_ns()
-        while self._sent_ns and now_ns - self._sent_ns[0] >= SECOND_NS:
-            self._sent_ns.popleft()
-        reference = self._reference(request.symbol)
-        return self.portfolio.exposure_for(
-            request,
-            reference_price=reference.price if reference else None,
-            price_age_ms=self._venue_now_ms() - reference.event_ms if reference else None,
-            orders_last_second=len(self._sent_ns),
-            trading_state=f"{TradingState.HALTED}: {self._latch.reason}"
-            if self._latch.is_set
-            else self._trading_state(),
-        )
-
-    def _hand_over(self, request: OrderRequest, permit: Permit) -> SentOrder:
-        order = self.orders.add(request, time_ms=self._clock.now_ms())
-        self.portfolio.reserve(request)
+    def _hand_over(self, request: AnyRequest, permit: Permit) -> Sent:
+        new, now_ms = orders_of(request), self._clock.now_ms()
+        orders = [self.orders.add(each, time_ms=now_ms) for each in new]
+        listed = request if isinstance(request, OrderListRequest) else None
+        for number, each in enumerate(new):
+            paired = listed is not None and number in listed.kind.pair
+            self.portfolio.reserve(each, pair=listed.list_client_order_id if listed and paired else "")
         try:
             call = self._wire.call(lambda: self._sender.send(request, permit), request.describe())
         except BaseException:
-            self._intake.on_answer(
-                OrderAnswer(client_order_id=request.client_order_id, event=OrderEvent.NOT_SENT)
-            )
+            for each in new:
+                self._intake.on_answer(
+                    OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)
+                )
             raise
-        self._sent_ns.append(self._clock.monotonic_ns())
-        self._intake.publish_order(order)
-        return SentOrder(call, order)
-
-    def _note_denial(self, request: OrderRequest, decision: Decision) -> None:
-        now_ms = self._clock.now_ms()
-        reason = "; ".join(each.describe() for each in decision.breaches)
-        order = self.orders.add(request, state=OrderState.DENIED, reason=reason, time_ms=now_ms)
-        self._journal.append_nowait(
-            "denied", {"order": request, "limits_version": decision.limits_version, "reason": reason}
-        )
-        self._intake.publish_order(order)
-        self._bus.publish(
-            RISK_BREACH,
-            RiskBreach(
-                symbol=request.symbol, order=decision.order, verdicts=decision.verdicts, time_ms=now_ms
-            ),
-        )
-
-    def _denial(self, decision: Decision) -> OrderDenied:
-        denied = OrderDenied(decision.breaches, decision.verdicts)
-        if self._latch.is_set:
-            denied = Halted(self._latch.reason)
-            denied.breaches, denied.verdicts = decision.breaches, decision.verdicts
-        return denied
+        self._asking.sent(len(new))
+        for order in orders:
+            self._intake.publish_order(order)
+        if listed is not None:
+            return SentList(call, orders, listed.list_client_order_id)
+        if isinstance(request, AmendRequest):
+            orders = [self._asking.of_ours(request.client_order_id)]
+        return SentOrder(call, orders[0])
 
     def _resolve(self, order: Order) -> None:
         symbol, client_order_id = order.symbol, order.client_order_id

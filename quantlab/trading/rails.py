@@ -8,7 +8,7 @@ module that makes a `Permit`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +16,7 @@ import msgspec
 
 from quantlab.domain.decimals import plain
 from quantlab.domain.limits import PERMIT_LIFE_NS, Limits, Permit, Verdict
+from quantlab.domain.order_lists import AmendRequest, AnyRequest
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.frames import frame
 from quantlab.trading.amounts import ZERO, add, ratio_up, subtract, times
@@ -31,6 +32,7 @@ from quantlab.trading.decision import (
     reference_of,
     value_of,
 )
+from quantlab.trading.together import Part, merged
 from quantlab.trading.verdicts import at_most, within_grid, yes_no
 
 if TYPE_CHECKING:
@@ -172,14 +174,19 @@ RAILS: tuple[Rail, ...] = (
     price_age, price_collar, order_rate, max_order_notional, max_position,
 )  # fmt: skip
 
+AMEND_RAILS: tuple[Rail, ...] = (symbol_status, quantity_grid, venue_notional)
+"""What an order that is made smaller passes: it takes nothing, so that no limit of ours may keep it large."""
 
-def decide(request: OrderRequest, exposure: Exposure, limits: Limits) -> Decision:
+
+def decide(
+    request: OrderRequest, exposure: Exposure, limits: Limits, rails: Sequence[Rail] | None = None
+) -> Decision:
     """Ask every rail, in the order of `RAILS`; one breach denies the order.
 
     Every rail is asked even after a breach, so that the answer explains itself whole. This is
     the check and the explanation: there is no second function.
     """
-    verdicts = tuple(_ask(rail, request, exposure, limits) for rail in RAILS)
+    verdicts = tuple(_ask(rail, request, exposure, limits) for rail in rails or RAILS)
     return Decision(order=_described(request), limits_version=limits.version, verdicts=verdicts)
 
 
@@ -213,6 +220,12 @@ class Rails:
         """What `decide` would answer; no permit, nothing reserved."""
         return decide(request, exposure, self._limits)
 
+    def explain_together(self, request: AnyRequest, parts: Sequence[Part]) -> Decision:
+        """What `decide_together` would answer; no permit, nothing reserved."""
+        rails = AMEND_RAILS if isinstance(request, AmendRequest) else None
+        decisions = [decide(order, exposure, self._limits, rails) for order, exposure in parts]
+        return decisions[0] if isinstance(request, OrderRequest) else merged(_described(request), decisions)
+
     def decide(
         self,
         request: OrderRequest,
@@ -222,15 +235,29 @@ class Rails:
         state_sequence: int,
         halts: int | None = None,
     ) -> tuple[Decision, Permit | None]:
-        """The decision, and the one-shot permit where every rail allowed.
+        """As `decide_together`, for one order."""
+        return self.decide_together(
+            request, (Part(request, exposure),), now_ns=now_ns, state_sequence=state_sequence, halts=halts
+        )
+
+    def decide_together(
+        self,
+        request: AnyRequest,
+        parts: Sequence[Part],
+        *,
+        now_ns: int,
+        state_sequence: int,
+        halts: int | None = None,
+    ) -> tuple[Decision, Permit | None]:
+        """The decision, and the one-shot permit for all of it where every rail allowed every order.
 
         Args:
-            request: The order exactly as it will be sent.
-            exposure: The state it is decided on, numbered `state_sequence`.
+            request: Exactly as it will be sent.
+            parts: Each of its orders with the state it is decided on, numbered `state_sequence`.
             now_ns: The monotonic clock; the permit lives one second from here.
             halts: The HALT latch's generation, read before the state; see `Permit`.
         """
-        self.last = decision = decide(request, exposure, self._limits)
+        self.last = decision = self.explain_together(request, parts)
         if not decision.allowed:
             return decision, None
         permit = Permit(
@@ -266,7 +293,7 @@ def _ask(rail: Rail, request: OrderRequest, exposure: Exposure, limits: Limits) 
         return Verdict(rail=name, allowed=False, reason=f"UNKNOWN_{type(error).__name__.upper()}")
 
 
-def _described(request: OrderRequest) -> str:
+def _described(request: AnyRequest) -> str:
     try:
         return request.describe()
     except (ArithmeticError, AttributeError, TypeError, ValueError):

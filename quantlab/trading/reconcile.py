@@ -13,11 +13,11 @@ from typing import Protocol
 
 import msgspec
 
-from quantlab.domain.limits import Permit
-from quantlab.domain.orders import NO_ORDER_ID, AccountTrade, OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.orders import NO_ORDER_ID, AccountTrade, OrderSnapshot
 from quantlab.domain.position import AccountInfo
 from quantlab.errors import UndecodableReply, VenueRejected
 from quantlab.trading.amounts import ZERO, subtract
+from quantlab.trading.dispatch import PlacingClient
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
@@ -26,10 +26,8 @@ NO_SUCH_ORDER = -2013
 TRADES_PAGE = 500
 
 
-class OrderClient(Protocol):
-    """What we need of a venue's client; see `binance.client`. Only `submit_order` needs a permit."""
-
-    async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck: ...
+class OrderClient(PlacingClient, Protocol):
+    """What we need of a venue's client; see `binance.client`. What places orders stands in `dispatch`."""
 
     async def cancel_order(
         self, symbol: str, *, client_order_id: str, order_id: int | None = None

@@ -48,9 +48,9 @@ def recovered(lines: Iterable[Line]) -> Recovered:
     kept: dict[str, Any] = {}
     for line in lines:
         if line.kind == "intent":
-            request = msgspec.json.decode(line.data, type=Intent).order
-            used.add(request.client_order_id)
-            open_[request.client_order_id] = request
+            for request in msgspec.json.decode(line.data, type=Intent).all:
+                used.add(request.client_order_id)
+                open_[request.client_order_id] = request
         elif line.kind == "outcome":
             outcome = msgspec.json.decode(line.data, type=dict[str, Any])
             if outcome.get("event") in SETTLED:
@@ -88,6 +88,11 @@ class Marks(msgspec.Struct, frozen=True):
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """The part of an "intent" line that names the order."""
+    """The part of an "intent" line that names the order, or the orders of a list."""
 
-    order: OrderRequest
+    order: OrderRequest | None = None
+    orders: tuple[OrderRequest, ...] = ()
+
+    @property
+    def all(self) -> tuple[OrderRequest, ...]:
+        return self.orders if self.order is None else (self.order,)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
 
 from quantlab.domain.limits import Permit
-from quantlab.domain.orders import OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.order_lists import AnyRequest, orders_of
+from quantlab.domain.orders import OrderSnapshot
 from quantlab.errors import (
     ConfigError,
     EngineStopped,
@@ -30,6 +32,7 @@ from quantlab.errors import (
     VenueRejected,
 )
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
+from quantlab.trading.dispatch import Placed, line_of, place
 from quantlab.trading.patrol import Asked, Look, look
 from quantlab.trading.reconcile import Known, OrderClient, Reconciled, gather
 from quantlab.trading.resolver import Doubt, Resolver
@@ -55,6 +58,7 @@ class OrderSender:
             example `UserStream.barrier`): an order that traded at once answers after its fills.
         barrier_s: How long that may take; then the answer comes without.
         doubt: How an unknown outcome is resolved.
+        monotonic_ns: The clock of permits.
         in_turn: Send each order and cancel when the one before was answered, so that the venue
             gets them in the order they were given (deterministic runs); slower.
     """
@@ -71,8 +75,10 @@ class OrderSender:
         barrier: Callable[[], Awaitable[object]] | None = None,
         barrier_s: float = 1.0,
         doubt: Doubt = Doubt(),  # noqa: B008  # frozen
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         in_turn: bool = False,
     ) -> None:
+        self._monotonic_ns = monotonic_ns
         self._client, self._cancel_client = client, cancel_client or client
         self._journal, self._latch, self._post = journal, latch, post
         self._limits_version = limits_version
@@ -83,8 +89,8 @@ class OrderSender:
             asyncio.Lock() if in_turn else contextlib.nullcontext()
         )
 
-    async def send(self, request: OrderRequest, permit: Permit) -> OrderAck:
-        """Write the line, send the order once, and post what came of it.
+    async def send(self, request: AnyRequest, permit: Permit) -> None:
+        """Write the line, send the request once, and post what came of each of its orders.
 
         Raises:
             Halted: HALT was set since the decision; lifted or not, no byte left.
@@ -93,39 +99,41 @@ class OrderSender:
             OrderRejected, RateLimited: The venue refused, definitely.
             OrderOutcomeUnknown: Sent and not answered; it is being resolved.
         """
-        self._under_way.begin(request.client_order_id)  # before any wait: a cancel may come right behind
+        for each in orders_of(request):  # before any wait: a cancel may come right behind
+            self._under_way.begin(each.client_order_id)
         async with self._turn:
-            ack = await self._send(request, permit)
-            if ack.executed_quantity:
+            placed = await self._send(request, permit)
+            if placed.traded:
                 await self._wait_for_reports()
-        return ack
+        if placed.refusal is not None:
+            raise placed.refusal
 
-    async def _send(self, request: OrderRequest, permit: Permit) -> OrderAck:
-        client_order_id = request.client_order_id
-        answer = OrderAnswer(client_order_id=client_order_id, event=OrderEvent.NOT_SENT, reason="cancelled")
+    async def _send(self, request: AnyRequest, permit: Permit) -> Placed:
+        names = [each.client_order_id for each in orders_of(request)]
+        answers = _all(names, OrderEvent.NOT_SENT, "cancelled")
         try:
             self._require_current(permit)
-            await self._journal.append("intent", _intent(request, permit))
+            kind, line = line_of(request)
+            await self._journal.append(kind, {**line, **_of(permit)})
             self._require_current(permit)
-            answer = msgspec.structs.replace(answer, event=OrderEvent.LOST, reason="no answer")
-            ack = await self._client.submit_order(request, permit)
-            answer = msgspec.structs.replace(answer, event=OrderEvent.ACK, reason="", order_id=ack.order_id)
+            answers = _all(names, OrderEvent.LOST, "no answer")
+            placed = await place(self._client, request, permit, self._monotonic_ns())
+            answers = placed.answers
         except NOTHING_LEFT as error:
-            answer = msgspec.structs.replace(answer, event=OrderEvent.NOT_SENT, reason=str(error))
+            answers = _all(names, OrderEvent.NOT_SENT, str(error))
             raise
         except VenueRejected as error:
-            answer = msgspec.structs.replace(
-                answer, event=OrderEvent.REFUSED, reason=f"{error.code} {error.message}", code=error.code
-            )
+            answers = _all(names, OrderEvent.REFUSED, f"{error.code} {error.message}", error.code)
             raise
         except Exception as error:
-            answer = msgspec.structs.replace(
-                answer, reason=str(error)
-            )  # NOT_SENT before the send, LOST after
+            answers = tuple(  # NOT_SENT before the send, LOST after
+                msgspec.structs.replace(each, reason=str(error)) for each in answers
+            )
             raise
         finally:
-            self._report(answer)
-        return ack
+            for answer in answers:
+                self._report(answer)
+        return placed
 
     async def resolve(self, symbol: str, client_order_id: str) -> None:
         """Ask for an unknown order until its fate is certain, and post it; see `Resolver`."""
@@ -226,10 +234,14 @@ class OrderSender:
         self._under_way.end(answer.client_order_id)
 
 
-def _intent(request: OrderRequest, permit: Permit) -> dict[str, Any]:
+def _of(permit: Permit) -> dict[str, Any]:
+    """What the line says of the permit: of which request, limits and state it is."""
     return {
-        "order": request,
         "digest": permit.digest,
         "limits_version": permit.limits_version,
         "state_sequence": permit.state_sequence,
     }
+
+
+def _all(names: Sequence[str], event: OrderEvent, reason: str, code: int = 0) -> tuple[OrderAnswer, ...]:
+    return tuple(OrderAnswer(client_order_id=name, event=event, reason=reason, code=code) for name in names)

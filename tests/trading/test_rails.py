@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import quantlab
-from quantlab.binance.client.endpoints import ENDPOINTS, METHODS, Effect
+from quantlab.binance.client.endpoints import ENDPOINTS, Effect
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.limits import PERMIT_LIFE_NS, Limits
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side, TimeInForce
@@ -329,19 +329,6 @@ def test_only_the_rails_make_permits() -> None:
         return getattr(node.func, "id", getattr(node.func, "attr", ""))
 
     assert calls("Permit", called) == {"trading/rails.py"}
-
-
-@pytest.mark.parametrize("name", [name for name, asked in METHODS.items() if asked in EXPOSING])
-def test_only_the_sender_asks_a_client_to_create_exposure(name: str) -> None:
-    """One place in the package calls `submit_order`, and none yet the other methods that take a permit.
-
-    The methods for one type of order are the client's own way to `submit_order`.
-    """
-    callers = calls(name, lambda node: getattr(node.func, "attr", ""))
-
-    assert callers - {"binance/client/spot_orders.py"} == (
-        {"trading/sender.py"} if name == "submit_order" else set()
-    )
 
 
 @pytest.mark.parametrize(

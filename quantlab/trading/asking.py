@@ -1,0 +1,148 @@
+"""What a request is decided on: the state of now, for each order that it may place.
+
+Main thread only. Reads what others keep and changes nothing, but for the count of orders sent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from quantlab.clock import NS_PER_MS, Clock
+from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, ReplaceRequest
+from quantlab.domain.orders import OrderRequest, OrderType, Side
+from quantlab.errors import InvalidField
+from quantlab.trading.amounts import ZERO
+from quantlab.trading.answers import Latch
+from quantlab.trading.decision import Exposure, TradingState
+from quantlab.trading.order import Order
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.together import Part, part_of_replacement, parts_of_list
+
+SECOND_NS = 1_000 * NS_PER_MS
+
+
+class Reference(Protocol):
+    """A market price (quote asset) and the newest event time behind it (UTC ms, the venue's)."""
+
+    @property
+    def price(self) -> Decimal: ...
+
+    @property
+    def event_ms(self) -> int: ...
+
+
+class Asking:
+    """Gives each order of a request with its `Exposure`.
+
+    Args:
+        portfolio: What is held and reserved.
+        orders: Every order.
+        clock: Monotonic time, for the rate.
+        latch: The HALT latch.
+        reference: The market's price of a symbol, None where there is none.
+        venue_now_ms: The venue's time (UTC ms), for the age of a price.
+        trading_state: What the engine says of trading, besides the latch.
+    """
+
+    def __init__(
+        self,
+        *,
+        portfolio: Portfolio,
+        orders: Orders,
+        clock: Clock,
+        latch: Latch,
+        reference: Callable[[str], Reference | None],
+        venue_now_ms: Callable[[], int],
+        trading_state: Callable[[], str],
+    ) -> None:
+        self._portfolio, self._orders, self._clock, self._latch = portfolio, orders, clock, latch
+        self._reference, self._venue_now_ms, self._trading_state = reference, venue_now_ms, trading_state
+        self._sent_ns: deque[int] = deque()
+
+    def sent(self, count: int) -> None:
+        """So many orders were handed over just now."""
+        self._sent_ns.extend([self._clock.monotonic_ns()] * count)
+
+    def parts(self, request: AnyRequest, *, reduce_only: bool = False) -> tuple[Part, ...]:
+        """Each order that `request` may place and the state it is decided on; of an amendment what it leaves.
+
+        Args:
+            request: As it will be sent.
+            reduce_only: Whoever asks wants it to bring the position nearer to zero and nothing else.
+        """
+        match request:
+            case OrderListRequest():
+                parts = parts_of_list(request, [self._exposure(each) for each in request.orders])
+            case ReplaceRequest():
+                parts = (self._replacement(request),)
+            case AmendRequest():
+                left = self._amended(request)
+                parts = (Part(left, self._exposure(left)),)
+            case _:
+                parts = (Part(request, self._exposure(request)),)
+        if not reduce_only:
+            return parts
+        return tuple(Part(order, msgspec.structs.replace(seen, reduce_only=True)) for order, seen in parts)
+
+    def price_of(self, symbol: str) -> Decimal | None:
+        """The market's price of `symbol` in the quote asset; None where there is none."""
+        reference = self._reference(symbol)
+        return reference.price if reference else None
+
+    def of_ours(self, client_order_id: str, order_id: int | None = None, symbol: str = "") -> Order:
+        """The open order that a replacement or an amendment names.
+
+        Raises:
+            InvalidField: There is none of that id, or it is over.
+        """
+        order = self._orders.get(client_order_id)
+        if order is None and order_id is not None:
+            order = self._orders.by_venue_id(symbol, order_id)
+        name = client_order_id or str(order_id)
+        if order is None:
+            raise InvalidField(
+                "client_order_id", f"{name[:40]!r} is no order of ours", "see ql.orders for the ids"
+            )
+        if not order.live:
+            remedy = "it can be neither replaced nor amended any more"
+            raise InvalidField("client_order_id", f"{name[:40]} is {order.state}", remedy)
+        return order
+
+    def _replacement(self, request: ReplaceRequest) -> Part:
+        old = self.of_ours(request.cancel_client_order_id, request.cancel_order_id, request.order.symbol)
+        reserved = self._portfolio.reserved(old.client_order_id)
+        rest = reserved.base if reserved and old.symbol == request.order.symbol else ZERO
+        exposure = self._exposure(request.order)
+        return part_of_replacement(request, exposure, side=old.side, rest=rest, price=old.price)
+
+    def _amended(self, request: AmendRequest) -> OrderRequest:
+        order = self.of_ours(request.client_order_id, request.order_id, request.symbol)
+        return OrderRequest(
+            symbol=order.symbol,
+            side=Side(order.side),
+            type=OrderType(order.type),
+            quantity=request.new_quantity,
+            price=order.price,
+            client_order_id=order.client_order_id,
+        )
+
+    def _exposure(self, request: OrderRequest) -> Exposure:
+        now_ns = self._clock.monotonic_ns()
+        while self._sent_ns and now_ns - self._sent_ns[0] >= SECOND_NS:
+            self._sent_ns.popleft()
+        reference = self._reference(request.symbol)
+        return self._portfolio.exposure_for(
+            request,
+            reference_price=reference.price if reference else None,
+            price_age_ms=self._venue_now_ms() - reference.event_ms if reference else None,
+            orders_last_second=len(self._sent_ns),
+            trading_state=f"{TradingState.HALTED}: {self._latch.reason}"
+            if self._latch.is_set
+            else self._trading_state(),
+        )
