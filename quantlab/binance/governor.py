@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable
 
 from quantlab.binance.budget import Budget, Cost, Priority, Refusal
-from quantlab.binance.limits import HEADER, KINDS, RateLimit
+from quantlab.binance.limits import RateLimit
 from quantlab.clock import Clock
 
 TOO_MANY = -1003
@@ -90,32 +90,16 @@ class Governor:
     def learn(self, rules: Iterable[RateLimit]) -> None:
         self.budget.learn(rules)
 
-    def hear(self, ticket: Ticket, status: int, headers: Iterable[tuple[str, str]]) -> None:
+    def hear(
+        self, ticket: Ticket, status: int, counts: Iterable[tuple[str, str, int]], retry_after_s: int | None
+    ) -> None:
         """What one answer says of the limits: used so far, and how long to keep silent."""
         now_ms = self._clock.now_ms()
-        retry_after_s: float | None = None
-        for name, text in headers:
-            if name.lower() == "retry-after" and text.isdecimal():
-                retry_after_s = int(text)
-            found = HEADER.fullmatch(name)
-            if found is not None and text.isdecimal():
-                kind, window = KINDS[found[1].lower()], found[2] + found[3].upper()
-                self.budget.told(kind, window, int(text), sent_ms=ticket.sent_ms, now_ms=now_ms)
+        for kind, window, used in counts:
+            self.budget.told(kind, window, used, sent_ms=ticket.sent_ms, now_ms=now_ms)
         if status in (418, 429):
             wait_s = BACK_OFF_S if retry_after_s is None else retry_after_s
             self.budget.close(now_ms + round(wait_s * 1_000), f"the venue answered HTTP {status}")
-
-    def hear_counts(
-        self, ticket: Ticket, status: int, counts: Iterable[tuple[RateLimit, int]], retry_after_s: int | None
-    ) -> None:
-        """As `hear`, for an answer of the WebSocket API: it names the rules beside what is used."""
-        now_ms = self._clock.now_ms()
-        for rule, used in counts:
-            self.budget.learn((rule,))
-            self.budget.told(rule.kind, rule.window, used, sent_ms=ticket.sent_ms, now_ms=now_ms)
-        if status in (418, 429):
-            wait_s = BACK_OFF_S if retry_after_s is None else retry_after_s
-            self.budget.close(now_ms + round(wait_s * 1_000), f"the venue answered {status}")
 
     def _give_up(self, future: asyncio.Future[Ticket], cost: Cost) -> None:
         """The caller has gone: nobody may be let go in its name, and what was let go is given back."""

@@ -64,23 +64,8 @@ class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
         row = next((row for row in self.rows if (row.kind, row.window) == (kind, window)), None)
         return row.used / row.limit if row is not None and row.limit else 0.0
 
-    def with_headers(self, headers: Iterable[tuple[str, str]], as_of_ms: int) -> LimitUsage:
-        """This snapshot after one reply's headers; headers that are no limits are ignored.
-
-        Source: Binance spot REST API, "IP Limits" and "Unfilled Order Count".
-        """
-        counts = []
-        for name, text in headers:
-            found = HEADER.fullmatch(name)
-            if found is not None and text.isdecimal():
-                counts.append((KINDS[found[1].lower()], found[2] + found[3].upper(), int(text)))
-        return self.with_counts(counts, as_of_ms)
-
     def with_counts(self, counts: Iterable[tuple[str, str, int]], as_of_ms: int) -> LimitUsage:
-        """This snapshot after one reply's counts: kind, window and what is used of it.
-
-        Source: Binance spot WebSocket API, "Rate limits", `rateLimits`.
-        """
+        """This snapshot after one reply's counts: kind, window and what is used of it."""
         rows = {(row.kind, row.window): row for row in self.rows}
         for kind, window, used in counts:
             rows[kind, window] = Usage(
@@ -88,17 +73,22 @@ class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
             )
         return LimitUsage(rows=tuple(rows.values()), limits=self.limits)
 
-    def with_limits(self, limits: tuple[RateLimit, ...]) -> LimitUsage:
-        """This snapshot once `exchange_info` has told the limits."""
-        known = LimitUsage(limits=limits)
-        rows = tuple(
-            msgspec.structs.replace(row, limit=known._limit(row.kind, row.window)) for row in self.rows
-        )
-        return LimitUsage(rows=rows, limits=limits)
-
     def frame(self) -> pd.DataFrame:
         """One line per limit: kind, window, used, limit, as_of (UTC)."""
         return frame(self.rows, columns=COLUMNS)
 
     def _limit(self, kind: str, window: str) -> int | None:
         return next((each.limit for each in self.limits if (each.kind, each.window) == (kind, window)), None)
+
+
+def counts_in(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """Kind, window and what is used of it, out of one reply's headers; others are ignored.
+
+    Source: Binance spot REST API, "IP Limits" and "Unfilled Order Count".
+    """
+    counts = []
+    for name, text in headers:
+        found = HEADER.fullmatch(name)
+        if found is not None and text.isdecimal():
+            counts.append((KINDS[found[1].lower()], found[2] + found[3].upper(), int(text)))
+    return counts

@@ -121,8 +121,8 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         doubt=Doubt.within(engine.settings.recv_window_ms), monotonic_ns=engine.clock.monotonic_ns,
     )  # fmt: skip
     refusals = Refusals(
-        lock_out=engine.lock_out, instruments=engine.portfolio.instruments, alarm=engine.alarms.append,
-        fetch=lambda: engine.wire.call(link.client.exchange_info, "the listing anew"),
+        lock_out=engine.lock_out, alarm=engine.alarms.append,
+        fetch=lambda: engine.wire.call(link.rules.refresh, "the rules anew"),
     )  # fmt: skip
     return Gateway(
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,

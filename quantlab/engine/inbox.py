@@ -18,8 +18,10 @@ from quantlab.engine.glance import Glances
 from quantlab.engine.halting import HaltNews
 from quantlab.engine.link import UserStreamState
 from quantlab.engine.quotes import Quotes
+from quantlab.engine.rules import TradingRules, adopt
 from quantlab.topics import BOOK_TICKER, DEPTH, KLINE, RISK_HALT, TRADE, VENUE_HEALTH
 from quantlab.trading.gateway import Gateway
+from quantlab.trading.portfolio import Portfolio
 from quantlab.wire import WireFailure
 
 MARKET: dict[type, Topic[Any]] = {Trade: TRADE, BookTicker: BOOK_TICKER, DepthUpdate: DEPTH, Kline: KLINE}
@@ -38,6 +40,7 @@ class Owner(Protocol):
     bus: Bus
     quotes: Quotes
     health: Health
+    portfolio: Portfolio
     alarms: deque[str]
     glances: Glances
 
@@ -77,6 +80,8 @@ class Inbox:
             case UserStreamState(live, _):
                 owner.user_stream(live=live)
                 owner.glances.renew()
+            case TradingRules():
+                adopt(message, owner.portfolio.instruments, owner.alarms.append)
             case Flush():
                 if not message.done.done():
                     message.done.set_result(None)

@@ -25,6 +25,7 @@ from quantlab.binance.wsapi import UserStream
 from quantlab.clock import Clock
 from quantlab.config import Settings
 from quantlab.domain.market import BookTicker, BookView, DepthSnapshot
+from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
 from quantlab.errors import EngineError, QuantlabError, VenueUnavailable
 from quantlab.health.monitor import Monitor
@@ -37,6 +38,7 @@ STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
 BARRIER_S = 0.9
 DOUBT_S = 4.0
 USER_STREAM_S = 5.0
+RULES = RulesPace()
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
 
@@ -106,6 +108,10 @@ class Link:
                 settings.ws_api, credentials=credentials, clock=venue_clock,
                 on_event=wire.post_order, on_state=self._on_user_state, recv_window_ms=window_ms,
             )  # fmt: skip
+        self.rules = RulesKeeper(
+            self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order, pace=RULES
+        )
+        self._rules_kept = False
         self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch)
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
@@ -160,6 +166,9 @@ class Link:
         if not self._clock.fixed:
             self._wire.spawn(lambda: watch_silence(self.streams, self.feed, self._clock), "market watchdog")
         info, _ = await asyncio.gather(self.client.exchange_info(), self.watch(*symbols))
+        if self.user is not None and not self._clock.fixed:  # a deterministic venue changes no rule by itself
+            self._rules_kept = True
+            self._wire.spawn(self.rules.run, "trading rules")
         if self.user is not None:
             try:
                 async with asyncio.timeout(USER_STREAM_S):
@@ -188,6 +197,11 @@ class Link:
         await self.streams.subscribe(*(f"{symbol.lower()}@{kind}" for symbol in new for kind in STREAMS))
         for symbol in new:
             self.feed.add(symbol)
+        if self._rules_kept:  # nobody has asked for theirs since we began
+            try:
+                await self.rules.refresh()
+            except QuantlabError as error:
+                self.rules.lost(tuple(new), f"rules not read: {error}")
 
     async def book(self, symbol: str, limit: int) -> BookView:
         """Our own book of `symbol` as it stands now, watched from now on if it was not."""

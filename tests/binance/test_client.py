@@ -475,3 +475,31 @@ def test_looking_symbol_by_symbol_is_done_only_where_the_venue_takes_less_for_it
 ) -> None:
     """The documented weights: 6 for one symbol's open orders, 80 for all of them."""
     assert cheaper_one_by_one(["BTCUSDT"] * symbols) is cheaper
+
+
+async def test_a_look_at_the_limits_from_another_thread_loses_no_count(
+    venue: PaperVenue, trader: BinanceClient
+) -> None:
+    """The wire writes while the notebook looks, without a pause: every count is there afterwards."""
+    over, looks = threading.Event(), 0
+
+    def look() -> None:
+        nonlocal looks
+        while not over.is_set():
+            looks += trader.limits.used("REQUEST_WEIGHT", "1M") is not None
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        await trader.ping()  # the venue's clock stands still: the window stays
+        before = trader.limits.used("REQUEST_WEIGHT", "1M") or 0
+        for number in range(1, 101):
+            await trader.ping()
+            assert trader.limits.used("REQUEST_WEIGHT", "1M") == before + number
+    finally:
+        over.set()
+        watcher.join()
+        sys.setswitchinterval(interval_s)
+    assert looks > 100

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quantlab.binance import codec_orders, codec_rest, encode_orders
 from quantlab.binance.codec_rest import Account, OrderBook
-from quantlab.binance.limits import LimitUsage, RateLimit
+from quantlab.binance.limits import LimitUsage, RateLimit, counts_in
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.market import BookTicker, Kline, Trade
 from quantlab.domain.orders import (
@@ -457,18 +457,19 @@ def test_error_bodies_give_code_and_message_or_say_what_came() -> None:
 
 def test_limit_headers_become_a_snapshot_and_a_table() -> None:
     """Letter case and unknown headers do not matter; a limit is None until it is known."""
-    usage = LimitUsage().with_headers(
+    counts = counts_in(
         [("x-mbx-used-weight", "9"), ("X-MBX-USED-WEIGHT-1M", "7"), ("x-mbx-order-count-10s", "2"),
-         ("x-mbx-used-weight-1m", "nonsense"), ("date", "today")],
-        NOW_MS,
+         ("x-mbx-used-weight-1m", "nonsense"), ("date", "today")]
     )  # fmt: skip
+    usage = LimitUsage().with_counts(counts, NOW_MS)
     assert (usage.used("REQUEST_WEIGHT", "1M"), usage.used("ORDERS", "10S"), usage.used("ORDERS", "1D")) == (
         7, 2, None,
     )  # fmt: skip
     assert [row.headroom for row in usage.rows] == [None, None]
 
-    known = usage.with_limits((RateLimit(kind="REQUEST_WEIGHT", window="1M", limit=6000),))
-    later = known.with_headers([("x-mbx-used-weight-1m", "8")], NOW_MS + 5)
+    rule = RateLimit(kind="REQUEST_WEIGHT", window="1M", limit=6000)
+    known = LimitUsage(limits=(rule,)).with_counts(counts, NOW_MS)
+    later = known.with_counts(counts_in([("x-mbx-used-weight-1m", "8")]), NOW_MS + 5)
 
     assert [(row.kind, row.used, row.limit, row.headroom) for row in later.rows] == [
         ("REQUEST_WEIGHT", 8, 6000, 5992),

@@ -111,7 +111,7 @@ def test_silence_is_kept_to_the_second() -> None:
         governor = Governor(LoopClock())
         governor.learn(RULES)
         ticket = await governor.enter(Cost(), Priority.READ, 1.0)
-        governor.hear(ticket, 429, [("Retry-After", "3")])
+        governor.hear(ticket, 429, (), 3)
         governor.leave(ticket, Cost())
         went: list[str] = []
 
@@ -155,7 +155,7 @@ class CountingVenue:
         self.met: Counter[str] = Counter()
         self.used: Counter[tuple[str, int]] = Counter()
 
-    def answer(self, cost: Cost, now_ms: int) -> tuple[int, list[tuple[str, str]]]:
+    def answer(self, cost: Cost, now_ms: int) -> tuple[int, list[tuple[str, str, int]], int | None]:
         for kind, length_ms, limit, amount in (
             ("weight", 60_000, 100, cost.weight), ("orders", 10_000, 10, cost.orders),
         ):  # fmt: skip
@@ -163,10 +163,10 @@ class CountingVenue:
             self.used[key] += amount
             if self.used[key] > limit:
                 self.met["over"] += 1
-                return 429, [("Retry-After", "1")]
+                return 429, [], 1
         self.met["answered"] += 1
         weight = self.used["weight", now_ms // 60_000]
-        return 200, [("X-MBX-USED-WEIGHT-1M", str(weight))]
+        return 200, [("REQUEST_WEIGHT", "1M", weight)], None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -186,9 +186,9 @@ def test_ten_minutes_of_storm_never_go_over_a_limit(seed: int) -> None:
                 await asyncio.sleep(min(5.0, refused.retry_after_s))
                 continue
             await asyncio.sleep(chance.uniform(0, 0.02))
-            status, headers = venue.answer(cost, LoopClock().now_ms())
+            status, counts, retry_after_s = venue.answer(cost, LoopClock().now_ms())
             await asyncio.sleep(chance.uniform(0, 0.2))
-            governor.hear(ticket, status, headers)
+            governor.hear(ticket, status, counts, retry_after_s)
             governor.leave(ticket, cost)
 
     async def storm() -> None:

@@ -59,7 +59,7 @@ def test_a_ban_is_shown_until_it_ends() -> None:
 
 def test_what_the_venue_counts_without_having_told_a_limit_is_shown_too() -> None:
     """Before exchangeInfo there are headers alone; the frame has whole numbers, times, and gaps."""
-    usage = LimitUsage().with_headers([("x-mbx-used-weight-1m", "7")], NOON_MS)
+    usage = LimitUsage().with_counts([("REQUEST_WEIGHT", "1M", 7)], NOON_MS)
     view = view_of(usage, Budget(), NOON_MS)
     table = view.frame()
 

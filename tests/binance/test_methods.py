@@ -111,6 +111,12 @@ CALLS = [
     Call("server_time", 1, check=lambda answer, scene: answer > 1_600_000_000_000),
     Call("exchange_info", 20, check=lambda answer, scene: "BTCUSDT" in answer.instruments),
     Call(
+        "exchange_info",
+        20,
+        lambda scene: SYMBOLS,
+        check=lambda answer, scene: set(answer.instruments) == set(SYMBOLS),
+    ),
+    Call(
         "exchange_filter",
         20,
         market(),

@@ -202,8 +202,8 @@ async def test_trades_since_a_time_are_found_over_empty_days_and_full_pages(
             await trader.my_trades_since("BTCUSDT", **both)
 
 
-async def test_filters_are_asked_for_once_an_hour(venue: PaperVenue, trader: BinanceClient) -> None:
-    """The second call within the hour asks nothing; `fresh` and the next hour do."""
+async def test_filters_are_asked_for_once_a_minute(venue: PaperVenue, trader: BinanceClient) -> None:
+    """V1: the second call within the minute asks nothing; `fresh` and the next minute do."""
 
     def used() -> int:
         return trader.limits.used("REQUEST_WEIGHT", "1M") or 0
@@ -214,6 +214,10 @@ async def test_filters_are_asked_for_once_an_hour(venue: PaperVenue, trader: Bin
     assert used() == before
     assert await trader.exchange_filter("BTCUSDT", fresh=True) == first
     assert used() == before + 20
+    asked_ns, answer = trader._filters["BTCUSDT"]
+    trader._filters["BTCUSDT"] = asked_ns - 60_000_000_000, answer  # a minute goes by
+    assert await trader.exchange_filter("BTCUSDT") == first
+    assert used() == before + 40
     with pytest.raises(VenueRejected) as unknown:
         await trader.exchange_filter("NOPE")
     assert unknown.value.code == -1121

@@ -11,12 +11,16 @@ from aiohttp import web
 
 
 class Fault(NamedTuple):
-    """For requests of `method` whose path and query contain `part`: a status, or a delay, then the truth."""
+    """For requests of `method` whose path and query contain `part`: a status, or a delay, then the truth.
+
+    `edit`: these bytes of the truth are others.
+    """
 
     method: str
     part: str
     status: int = 0
     delay_s: float = 0.0
+    edit: tuple[bytes, bytes] = (b"", b"")
 
 
 class Faulty:
@@ -61,4 +65,7 @@ class Faulty:
             self.waiting -= 1
         headers = {name: request.headers[name] for name in ("X-MBX-APIKEY",) if name in request.headers}
         answer = await self._client.request(request.method, request.path_qs, headers=headers)
-        return web.Response(body=answer.content, status=answer.status_code, content_type="application/json")
+        content = answer.content
+        if fault is not None and fault.edit[0]:
+            content = content.replace(*fault.edit)
+        return web.Response(body=content, status=answer.status_code, content_type="application/json")

@@ -25,6 +25,7 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.market import BookView
 from quantlab.domain.position import Position
 from quantlab.engine import Engine
+from quantlab.engine.rules import RulesPace
 from quantlab.errors import (
     EngineError,
     EngineStopped,
@@ -604,8 +605,84 @@ async def test_a_terminated_user_stream_is_subscribed_anew_and_no_order_passes_m
     assert engine.portfolio.positions["BTCUSDT"].quantity == Decimal("0.02")
 
 
-async def test_a_halted_symbol_takes_no_order_and_lets_cancels_pass(place: Place) -> None:
-    """V2: BREAK: the order is refused and reserves nothing; what rests can be taken out."""
+def posts(place: Place) -> int:
+    """Orders that have left us."""
+    return sum(each.startswith("POST /api/v3/order?") for each in place.faulty.seen)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute of rules in a second."""
+    pace = RulesPace(every_s=0.1, again_s=0.05, answer_s=0.4, old_s=1.0)
+    monkeypatch.setattr("quantlab.engine.link.RULES", pace)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_rules_that_change_are_known_before_an_order_meets_them(place: Place) -> None:
+    """V1: the tick grows midday; nobody was refused, and the next odd order stops here."""
+    engine = place.engine
+    place.venue.session.faults.add(from_text("filters:symbol=BTCUSDT,tick_size=10"))
+    await until(lambda: engine.portfolio.instruments["BTCUSDT"].tick_size == 10, "the rules are known")
+    with pytest.raises(OffGrid):
+        await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58001")))
+    assert posts(place) == 0
+    await rest(engine, "BTCUSDT")
+    assert any("changed the rules of BTCUSDT" in each for each in engine.alarms)
+    asked = [each for each in place.faulty.seen if "/exchangeInfo?" in each]
+    assert asked
+    assert all("BTCUSDT" in each and "DOGEUSDT" not in each for each in asked)  # only what is watched
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("way", ["refused", "silent"])
+async def test_no_order_is_decided_on_rules_older_than_a_minute(place: Place, way: str) -> None:
+    """V1: the venue does not say them any more: a minute later no order passes; then they are back."""
+    engine = place.engine
+    begin_s = asyncio.get_running_loop().time()
+    gone = {"status": 503} if way == "refused" else {"delay_s": 5.0}
+    place.faulty.faults = [Fault("GET", "/api/v3/exchangeInfo", **gone)]
+    await until(lambda: engine.portfolio.instruments["BTCUSDT"].status == "UNKNOWN", "nobody knows")
+    assert asyncio.get_running_loop().time() - begin_s < 1.0 + 0.5  # old_s, and the machine's own time
+    with pytest.raises(OrderDenied, match="BTCUSDT is UNKNOWN"):
+        await engine.execute(BUY)
+    assert posts(place) == 0
+    assert any("no order in BTCUSDT, ETHUSDT: rules last read" in each for each in engine.alarms)
+    place.faulty.faults = []
+    await until(lambda: engine.portfolio.instruments["BTCUSDT"].status == "TRADING", "known again", 20)
+    await engine.execute(BUY)
+    assert any("known again" in each for each in engine.alarms)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_symbol_that_does_not_trade_is_refused_before_a_byte_is_sent(place: Place) -> None:
+    """V2: HALT, BREAK, END_OF_DAY, CANCEL_ONLY and a word nobody knows: refused here; cancels pass."""
+    engine, faults = place.engine, place.venue.session.faults
+
+    async def refused(status: str) -> None:
+        await until(lambda: engine.portfolio.instruments["BTCUSDT"].status == status, status)
+        before = posts(place)
+        with pytest.raises(OrderDenied, match=f"BTCUSDT is {status}"):
+            await rest(engine, "BTCUSDT")
+        assert posts(place) == before
+
+    for status in ("HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY"):
+        await rest(engine, "BTCUSDT")
+        (resting,) = engine.orders.open("BTCUSDT")
+        fault = faults.add(from_text(f"status:symbol=BTCUSDT,status={status}"))
+        await refused(status)
+        await engine.execute(CancelOrder("BTCUSDT", resting.client_order_id))
+        await until(lambda: not engine.orders.open("BTCUSDT"), "cancelled")
+        assert not open_at(place.venue)
+        faults.remove(fault.number)
+        await until(lambda: engine.portfolio.instruments["BTCUSDT"].status == "TRADING", "it trades")
+    place.faulty.faults = [Fault("GET", "/api/v3/exchangeInfo", edit=(b"TRADING", b"POST_ONLY_SOON"))]
+    await refused("POST_ONLY_SOON")
+    place.faulty.faults = [Fault("GET", "/api/v3/exchangeInfo", edit=(b'"BTCUSDT"', b'"BTCNEW"'))]
+    await refused("NOT_LISTED")
+
+
+async def test_a_symbol_that_has_just_halted_is_refused_by_the_venue_and_then_by_us(place: Place) -> None:
+    """V2: between two looks at the rules the venue refuses; that is when they are read anew."""
     engine = place.engine
     await rest(engine, "BTCUSDT")
     (resting,) = engine.orders.open("BTCUSDT")
@@ -613,6 +690,9 @@ async def test_a_halted_symbol_takes_no_order_and_lets_cancels_pass(place: Place
     with pytest.raises(OrderRejected):
         await rest(engine, "BTCUSDT")
     assert [each.client_order_id for each in engine.orders.open("BTCUSDT")] == [resting.client_order_id]
+    await until(lambda: engine.portfolio.instruments["BTCUSDT"].status == "BREAK", "the rules are known")
+    with pytest.raises(OrderDenied, match="BTCUSDT is BREAK"):
+        await rest(engine, "BTCUSDT")
     await engine.execute(CancelOrder("BTCUSDT", resting.client_order_id))
     await until(lambda: not engine.orders.open("BTCUSDT"), "cancelled")
     assert not open_at(place.venue)

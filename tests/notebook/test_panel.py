@@ -166,14 +166,11 @@ LIMITS = (
 
 
 def used(kind: str, window: str, amount: int, as_of_ms: int) -> LimitUsage:
-    header = {"REQUEST_WEIGHT": "used-weight", "ORDERS": "order-count"}[kind]
-    return (
-        LimitUsage().with_limits(LIMITS).with_headers([(f"x-mbx-{header}-{window}", str(amount))], as_of_ms)
-    )
+    return LimitUsage(limits=LIMITS).with_counts([(kind, window, amount)], as_of_ms)
 
 
 def test_a_limit_is_shown_with_what_the_venue_said_in_this_window() -> None:
-    table = pages.client_limits(used("REQUEST_WEIGHT", "1m", 21, NOW + 1_000), now_ms=NOW + 59_999)
+    table = pages.client_limits(used("REQUEST_WEIGHT", "1M", 21, NOW + 1_000), now_ms=NOW + 59_999)
 
     assert table.rows[0] == (
         "REQUEST_WEIGHT", "1M", "6000", "21", "5979", "21 at 2026-01-01 00:00:01.000 UTC",
@@ -182,7 +179,7 @@ def test_a_limit_is_shown_with_what_the_venue_said_in_this_window() -> None:
 
 def test_what_the_venue_never_said_or_said_of_an_earlier_window_is_not_measured() -> None:
     """The old number stands beside its time, never as the usage of now."""
-    table = pages.client_limits(used("REQUEST_WEIGHT", "1m", 21, NOW + 1_000), now_ms=NOW + 60_000)
+    table = pages.client_limits(used("REQUEST_WEIGHT", "1M", 21, NOW + 1_000), now_ms=NOW + 60_000)
 
     assert table.rows[0][3:5] == ("not measured", "-")
     assert table.rows[0][5] == "21 at 2026-01-01 00:00:01.000 UTC"

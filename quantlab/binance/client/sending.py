@@ -19,7 +19,7 @@ from quantlab.binance.client.answers import Answers
 from quantlab.binance.client.endpoints import Effect, Endpoint
 from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
-from quantlab.binance.limits import LimitUsage
+from quantlab.binance.limits import LimitUsage, RateLimit, counts_in
 from quantlab.binance.ordersocket import OrderSocket
 from quantlab.binance.retries import Retries
 from quantlab.binance.signing import Credentials, encode_query, sign_query
@@ -83,8 +83,8 @@ class Sending:
         if timeouts is not None:
             timeout_s = timeouts.whole_s
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
-        self._limits = LimitUsage()
-        self._counts: dict[tuple[str, str], tuple[int, int]] = {}  # used and when, not in `_limits` yet
+        self._rules: tuple[RateLimit, ...] = ()
+        self._counts: dict[tuple[str, str], tuple[int, int]] = {}  # by kind and window: used, and when
         self.governor = governor or Governor(self.venue_clock)
         self._urgent = urgent
         self._patience_s = timeout_s
@@ -107,15 +107,11 @@ class Sending:
 
     @property
     def limits(self) -> LimitUsage:
-        """What the venue last said we have used; made when it is asked for, not with each answer."""
-        counts, self._counts = self._counts, {}
-        for (kind, window), (used, as_of_ms) in tuple(counts.items()):  # the wire may still write to it
-            self._limits = self._limits.with_counts(((kind, window, used),), as_of_ms)
-        return self._limits
-
-    @limits.setter
-    def limits(self, limits: LimitUsage) -> None:
-        self._limits = limits
+        """What the venue last said we have used; from any thread, and made when it is asked for."""
+        limits = LimitUsage(limits=self._rules)
+        for (kind, window), (used, as_of_ms) in self._counts.copy().items():
+            limits = limits.with_counts(((kind, window, used),), as_of_ms)
+        return limits
 
     async def warm(self, spare: int = 1) -> int:
         """Have `spare` connections ready that no request uses; how many there are now.
@@ -157,15 +153,21 @@ class Sending:
                 charged = NOTHING
         finally:
             self.governor.leave(ticket, charged)
-        now_ms = self.venue_clock.now_ms()
-        if isinstance(outcome, SocketReply):  # after our own count: the venue's is the better one
-            self.governor.hear_counts(ticket, outcome.status, outcome.counts, outcome.retry_after_s)
-            for rule, used in outcome.counts:
-                self._counts[rule.kind, rule.window] = used, now_ms
-        elif isinstance(outcome, Reply):
-            self.governor.hear(ticket, outcome.status, outcome.headers)
-            self.limits = self.limits.with_headers(outcome.headers, now_ms)
+        if isinstance(outcome, Reply):  # after our own count: the venue's is the better one
+            self._hear(ticket, outcome)
         return outcome
+
+    def _hear(self, ticket: Ticket, reply: Reply) -> None:
+        """Take over what an answer says of the limits; one of the WebSocket API names the rules, too."""
+        if isinstance(reply, SocketReply):
+            self.governor.learn(rule for rule, _ in reply.counts)
+            counts = [(rule.kind, rule.window, used) for rule, used in reply.counts]
+        else:
+            counts = counts_in(reply.headers)
+        self.governor.hear(ticket, reply.status, counts, reply.retry_after_s)
+        now_ms = self.venue_clock.now_ms()
+        for kind, window, used in counts:
+            self._counts[kind, window] = used, now_ms
 
     async def _admitted(self, endpoint: Endpoint, cost: Cost) -> Ticket:
         """Leave to send: a read waits for it as long as a time-out, a measurement or an order not at all."""

@@ -14,7 +14,7 @@ from quantlab.frames import Rows
 
 DAY_MS = 86_400_000
 PAGE = 1_000
-FILTERS_LIVE_NS = 3_600_000_000_000  # an hour: filters change seldom, and never without notice
+FILTERS_LIVE_NS = 60_000_000_000  # a minute: a venue changes them while it runs
 
 
 class SpotAccount(RestCalls):
@@ -27,7 +27,7 @@ class SpotAccount(RestCalls):
     """
 
     async def exchange_filter(self, symbol: str, *, fresh: bool = False) -> SymbolFilters:
-        """The filters that every order in `symbol` meets, each with its type; kept for an hour. Weight: 20.
+        """The filters that every order in `symbol` meets, each with its type; kept for a minute. Weight: 20.
 
         Nothing is asked, and nothing is paid, while the last answer is younger; `fresh` asks anyway.
 

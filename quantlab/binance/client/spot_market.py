@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import overload
 
+import msgspec
+
 from quantlab.binance import codec_rest as codec
 from quantlab.binance.client.base import RestCalls
 from quantlab.binance.codec_rest import ExchangeInfo, OrderBook
@@ -45,20 +47,22 @@ class SpotMarket(RestCalls):
         """
         return await self._read("server_time", {}, codec.decode_time)
 
-    async def exchange_info(self) -> ExchangeInfo:
-        """Every symbol with its grid and bounds, and the rate limits. Weight: 20.
+    async def exchange_info(self, *symbols: str) -> ExchangeInfo:
+        """Every symbol with its grid and bounds, or those named; and the rate limits. Weight: 20.
 
-        The reply is large (2 MB on the real venue): ask once and keep it. `limits` knows the
-        limits afterwards.
+        The whole reply is large (2 MB on the real venue): ask once and keep it, and name the symbols
+        whose rules have to stay young. `limits` knows the limits afterwards.
 
         Raises:
+            VenueRejected: One of the symbols is unknown (-1121); then none is answered.
             VenueUnavailable: No answer, or a 5XX.
             UndecodableReply: A symbol or a filter is not as documented; nothing is taken over.
 
         Source: Binance spot REST API, "Exchange information", and "Filters".
         """
-        info = await self._read("exchange_info", {}, codec.decode_exchange_info)
-        self.limits = self.limits.with_limits(info.rate_limits)
+        named = {"symbols": msgspec.json.encode(symbols).decode()} if symbols else {}
+        info = await self._read("exchange_info", named, codec.decode_exchange_info)
+        self._rules = info.rate_limits
         self.governor.learn(info.rate_limits)
         return info
 
