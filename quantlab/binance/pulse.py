@@ -19,14 +19,15 @@ class Pulse:
         count: Events so far.
         silent: It has said nothing for too long.
         longest_s: Its longest pause of late.
-        last_s: When it was last seen to speak; None before.
+        last_s: When it was last seen to speak, or had a new beginning; None before.
+        awaited: It has not spoken since its new beginning.
     """
 
-    __slots__ = ("_looked_at", "_looked_s", "count", "last_s", "longest_s", "silent")
+    __slots__ = ("_looked_at", "_looked_s", "awaited", "count", "last_s", "longest_s", "silent")
 
     def __init__(self) -> None:
         self.count = 0
-        self.silent = False
+        self.silent = self.awaited = False
         self.longest_s = 0.0
         self.last_s: float | None = None
         self._looked_at = 0
@@ -40,7 +41,7 @@ class Pulse:
         if self.count != self._looked_at:
             if self.last_s is not None:
                 self.longest_s = max(self.longest_s, now_s - self.last_s)
-            self._looked_at, self.last_s, self.silent = self.count, now_s, False
+            self._looked_at, self.last_s, self.silent, self.awaited = self.count, now_s, False, False
             return False
         if self.silent or self.last_s is None or self.count < HEARD:
             return False
@@ -51,3 +52,15 @@ class Pulse:
         """Our own pause of `pause_s` (a blocked loop, a reconnect) says nothing about the stream."""
         if self.last_s is not None:
             self.last_s += pause_s
+
+    def begin(self, now_s: float, *, paused: bool) -> None:
+        """A new connection brings it from now on.
+
+        `paused`: it was silent on one that lived. That may have been a pause of its own, so it is given more
+        time, once: what is silent on the next connection, too, must not be believed for longer each time.
+        """
+        if self.last_s is None:
+            return
+        if paused and not self.awaited:
+            self.longest_s = max(self.longest_s, now_s - self.last_s)
+        self.last_s, self.silent, self.awaited = now_s, False, True

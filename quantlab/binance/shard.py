@@ -18,7 +18,7 @@ import msgspec
 from quantlab.binance.codec_stream import PREFIX, decode_market, decode_named
 from quantlab.binance.line import LinkSettings
 from quantlab.binance.link import Ask, Link
-from quantlab.binance.pulse import Pulse
+from quantlab.binance.silence import Silence
 from quantlab.binance.stream_shapes import Reply, ServerShutdown
 from quantlab.clock import NS_PER_MS, Clock
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
@@ -26,7 +26,6 @@ from quantlab.errors import NotSent, UndecodableReply, VenueRejected, VenueUnava
 
 NAMES_PER_MESSAGE = 200
 LOOK_S, LOOK_MS = 0.25, 250
-CHANGE_EVERY_S = 60.0  # for silent streams a new connection is made no more often
 TIMED = (Trade, DepthUpdate, Kline)
 
 
@@ -65,13 +64,12 @@ class Shard:
         self._on_event, self._on_state, self._on_silence = on_event, on_state, on_silence
         self._active: set[str] = set()  # acknowledged on this connection
         self._commands = asyncio.Lock()
-        self._pulses: dict[bytes, Pulse] = {}
+        self._silence = Silence(settings.silent_after_s)
+        self._pulses = self._silence.pulses
         self._blocked_ms = 0  # how long our loop stood before this read, where that makes data late
         self._read_ns = self._read_ms = 0  # when the bytes at hand came
         self._late_after_ms = settings.late_after_ms
         self._looked_ns: int | None = None
-        self._changed_s = -CHANGE_EVERY_S
-        self._fallen: list[str] = []  # since the last new connection
         self.link = Link(
             url,
             on_frame=self._frame,
@@ -93,7 +91,7 @@ class Shard:
     @property
     def silent(self) -> tuple[str, ...]:
         """Streams that have spoken regularly and say nothing any more."""
-        return tuple(name.decode() for name, pulse in self._pulses.items() if pulse.silent)
+        return self._silence.silent
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -124,7 +122,7 @@ class Shard:
         """Want these streams no more; return when the venue said so, or there is no connection."""
         for name in names:
             self.wanted.pop(name, None)
-            self._pulses.pop(name.encode(), None)
+        self._silence.forget(names)
         async with self._commands:
             active = [name for name in names if name in self._active]
             self._active.difference_update(active)
@@ -196,36 +194,23 @@ class Shard:
             self._look(now_s, pause_s)
 
     def _look(self, now_s: float, pause_s: float) -> None:
-        fallen = []
-        for name, pulse in self._pulses.items():
-            if pause_s > LOOK_S:  # we were blocked: what came meanwhile is being read only now
-                pulse.excuse(pause_s)
-            if pulse.tick(now_s, self._settings.silent_after_s):
-                fallen.append(name.decode())
-        if not fallen:
-            return
-        known = [pulse for pulse in self._pulses.values() if pulse.last_s is not None]
-        what = (
-            "every stream"
-            if all(pulse.silent for pulse in known)
-            else f"{len(fallen)} of {len(known)} streams"
-        )
-        reason = f"{what} fell silent, {fallen[0]} among them"
-        self._fallen += fallen
-        self._on_silence(tuple(fallen), reason)
-        if now_s - self._changed_s >= CHANGE_EVERY_S:
-            self._changed_s = now_s
+        fallen = self._silence.look(now_s, pause_s if pause_s > LOOK_S else 0.0)
+        if fallen is not None:
+            self._on_silence(fallen.names, fallen.reason)
+        reason = self._silence.change(now_s)
+        if reason:
             self.link.renew(reason, at_once=True)
 
     def _renewed(self) -> None:
-        fallen, self._fallen = tuple(self._fallen), []
+        fallen = self._silence.renewed(asyncio.get_running_loop().time())
         if fallen:
             self._on_silence(fallen, "")
 
     def _changed(self, up: bool, reason: str) -> None:  # noqa: FBT001  # the link's callback
-        if not up:
+        if up:
+            self._silence.connected(asyncio.get_running_loop().time())
+        else:
             self._active.clear()
-            self._pulses, self._fallen = {}, []
         self._on_state(up, reason)
 
     async def _resume(self, ask: Ask) -> None:
@@ -250,8 +235,7 @@ class Shard:
             batch = list(names[start : start + NAMES_PER_MESSAGE])
             await ask("SUBSCRIBE", params=batch)
             self._active.update(batch)
-            for name in batch:
-                self._pulses.setdefault(name.encode(), Pulse())
+            self._silence.watch(batch)
 
 
 def identity(raw: bytes) -> Hashable | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from types import SimpleNamespace

@@ -322,6 +322,46 @@ async def test_n24_one_silent_stream_is_noticed_beside_others_that_speak(
     assert missed(listener, "ETHUSDT")[0] == 0
 
 
+async def test_n24_a_new_connection_that_is_silent_from_its_first_moment_is_no_cure(
+    venue: PaperVenue, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N24: what fell silent, and stays so: its book is stale again, and the next one is tried."""
+    monkeypatch.setattr("quantlab.binance.silence.CHANGE_EVERY_S", 1.0)
+    await listener.watch("BTCUSDT", "ETHUSDT")
+    await until(lambda: all(len(listener.of(DepthUpdate, each)) > 25 for each in ("BTCUSDT", "ETHUSDT")))
+    await control(venue, name="drop", stream="btcusdt@depth*")
+
+    def told() -> list[bool]:
+        return [bool(reason) for names, reason in listener.silences if DEPTH in names]
+
+    await until(lambda: told()[:3] == [True, False, True], 15)
+    assert listener.feed.books["BTCUSDT"].view(1).state == "stale"
+    assert listener.streams.silent == (DEPTH,)
+    await until(lambda: listener.streams.rotations >= 2)
+    await mend(venue)
+    await until(lambda: right(listener, venue, "BTCUSDT") and not listener.streams.silent)
+    assert missed(listener, "ETHUSDT")[0] == 0
+
+
+async def test_n24_after_a_lost_connection_a_silent_stream_is_known_by_what_it_was(venue: PaperVenue) -> None:
+    """N24: it spoke ten times a second before, and not once on the connection that came after."""
+    async with through_a_proxy(venue) as (listener, proxy):
+        await listener.watch("BTCUSDT")
+        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
+        await control(venue, name="drop", stream="btcusdt@depth*")
+        proxy.reset()
+        await until(
+            lambda: [state for state, _ in listener.states] == ["connected", "disconnected", "connected"]
+        )
+        heard = len(listener.of(DepthUpdate, "BTCUSDT"))
+        await until(lambda: listener.silences)
+        assert listener.silences[0][0] == (DEPTH,)
+        assert listener.feed.books["BTCUSDT"].view(1).state != "synced"
+        assert len(listener.of(DepthUpdate, "BTCUSDT")) == heard
+        await mend(venue)
+        await until(lambda: right(listener, venue, "BTCUSDT"))
+
+
 async def test_n25_swallowed_pings_end_the_connection(venue: PaperVenue) -> None:
     """N25: our own keepalive closes it (scaled; 20 s and 15 s by default), where no data could tell."""
     assert LinkSettings().ping_interval_s + LinkSettings().ping_timeout_s <= 40

@@ -554,6 +554,29 @@ async def test_an_order_without_its_line_is_not_sent(place: Place) -> None:
     assert place.engine.orders.open() == []
 
 
+# -- what is not said
+
+
+async def test_a_silent_stream_makes_its_book_stale_and_a_new_connection_alone_no_right_one(
+    place: Place,
+) -> None:
+    """N24: diffs of one symbol stop; nobody is shown its book as right until they come again."""
+    link = place.engine.linked()
+    books = link.feed.books
+    pulses = link.streams._shards[0]._pulses
+    await until(lambda: pulses[b"btcusdt@depth@100ms"].count > 25, "a pace to judge by")
+    await until(lambda: all(book.view(1).state == "synced" for book in books.values()), "synced")
+    fault = place.venue.session.faults.add(from_text("drop:stream=btcusdt@depth*"))
+    await until(lambda: books["BTCUSDT"].view(1).state == "stale", "it is not believed")
+    assert "fell silent" in books["BTCUSDT"].view(1).reason
+    assert books["ETHUSDT"].view(1).state == "synced"
+    await until(lambda: place.engine.health.snapshot.state != "OK", "ql.health says so")
+    await until(lambda: link.streams.rotations == 1, "a new connection")
+    await until(lambda: books["BTCUSDT"].view(1).state == "stale", "which brings no diffs either")
+    place.venue.session.faults.remove(fault.number)
+    await until(lambda: books["BTCUSDT"].view(1).state == "synced", "right again")
+
+
 # -- what a refusal means beyond its order
 
 
