@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import itertools
-from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import NoReturn, SupportsIndex
@@ -18,11 +17,9 @@ import msgspec
 
 from quantlab.clock import NS_PER_MS, Clock
 from quantlab.control import commands
-from quantlab.control.commands import CancelAll, CancelOrder, Command, Resume, SetLimits, SubmitOrder
+from quantlab.control.commands import Command
 from quantlab.control.tokens import Budget, Challenge
 from quantlab.domain.decimals import plain, positive
-from quantlab.domain.limits import Limits
-from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import CapabilityRefused, InvalidField
 from quantlab.secret import Secret
 
@@ -30,7 +27,6 @@ EVERY_SYMBOL = "*"
 IDLE_MS = 15 * 60_000
 HARD_MS = 8 * 3_600_000
 MAX_COUNTER = 2**63
-ZERO, ONE = Decimal(0), Decimal(1)
 NO_ADMIN = "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
 AGAIN = "%ql arm again grants a new budget"
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])  # two numbers of 40 digits, multiplied
@@ -223,60 +219,6 @@ class Capability(_Keyed):
     def hard_left_ms(self, clock: Clock) -> int:
         """The same if it is used all the time."""
         return self.grant.hard_ms - _since(self._armed, clock)
-
-
-def scope_of(command: Command, limits: Limits) -> Scope:
-    """The scope that a command needs; to loosen any limit takes ADMIN."""
-    match command:
-        case SubmitOrder():
-            return Scope.TRADE
-        case CancelOrder() | CancelAll():
-            return Scope.CANCEL
-        case Resume():
-            return Scope.RESUME
-        case SetLimits():
-            loosens = any(value > getattr(limits, name) for name, value in command.changes().items())
-            return Scope.ADMIN if loosens else Scope.LIMITS
-        case _:
-            raise InvalidField("command", "it needs no capability", "send it without a proof")
-
-
-def symbol_of(command: Command) -> str | None:
-    """The symbol that a command touches; None is every symbol."""
-    if isinstance(command, SubmitOrder):
-        return command.request.symbol
-    return command.symbol if isinstance(command, CancelOrder | CancelAll) else None
-
-
-def worth_of(
-    request: OrderRequest, reference_price: Callable[[str], Decimal | None], collar: Decimal = ZERO
-) -> Decimal | None:
-    """What an order is worth in the quote asset, exactly; None where no price is known.
-
-    A limit sell below the market trades at the market, and is worth that; a market buy counts at
-    the upper end of `collar` (a fraction), as the rails count it.
-
-    Raises:
-        InvalidField: An amount is missing, not exact, or not above zero; or no budget can weigh the order.
-    """
-    if request.type not in (OrderType.LIMIT, OrderType.MARKET) or request.extras:
-        raise InvalidField(
-            "type", f"no budget can weigh {request.describe()}", "give a LIMIT or MARKET order"
-        )
-    if request.quantity is None:
-        return positive(request.quote_quantity, "quote_quantity")
-    quantity = positive(request.quantity, "quantity")
-    market = reference_price(request.symbol)
-    if market is not None and not (market.is_finite() and market > 0):
-        market = None
-    if request.type is OrderType.LIMIT:
-        limit = positive(request.price, "price")
-        dearest = max(limit, market) if market is not None and request.side is Side.SELL else limit
-        return EXACT.multiply(quantity, dearest)
-    if market is None:
-        return None
-    dearest = EXACT.multiply(market, EXACT.add(ONE, collar)) if request.side is Side.BUY else market
-    return EXACT.multiply(quantity, dearest)
 
 
 def _since(moment: tuple[int, int], clock: Clock) -> int:

@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from quantlab.domain.decimals import exact
+from quantlab.domain.order_lists import AmendRequest, OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import InvalidField
 
@@ -19,12 +20,58 @@ MAX_BYTES = 4_096
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, tag_field="command", tag="submit_order"):
-    """Send one order."""
+    """Send one order.
+
+    `reduce_only`: deny it where it could trade more than the position. Spot venues have no such order: our
+    rails see to it, when it is sent. `strategy`: who sends it; empty: somebody by hand.
+    """
 
     request: OrderRequest
+    reduce_only: bool = False
+    strategy: str = ""
+
+    def describe(self) -> str:
+        return f"{self.request.describe()}{' reduce-only' if self.reduce_only else ''}"
+
+
+class SubmitList(msgspec.Struct, frozen=True, tag_field="command", tag="submit_list"):
+    """Send one list of orders: a pair, or orders that follow another one."""
+
+    request: OrderListRequest
+    strategy: str = ""
 
     def describe(self) -> str:
         return self.request.describe()
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, tag_field="command", tag="replace_order"):
+    """Cancel one order of ours and send another one, in one request."""
+
+    request: ReplaceRequest
+    reduce_only: bool = False
+    strategy: str = ""
+
+    def describe(self) -> str:
+        return self.request.describe()
+
+
+class AmendOrder(msgspec.Struct, frozen=True, tag_field="command", tag="amend_order"):
+    """Make one order of ours smaller; it keeps its place in the queue."""
+
+    request: AmendRequest
+
+    def describe(self) -> str:
+        return self.request.describe()
+
+
+class Flatten(msgspec.Struct, frozen=True, tag_field="command", tag="flatten"):
+    """Cancel what is open and trade the position to zero, of one symbol or of all (None)."""
+
+    symbol: str | None = None
+    strategy: str = ""
+
+    def describe(self) -> str:
+        return f"flatten {self.symbol or 'every symbol'}"
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag_field="command", tag="cancel_order"):
@@ -81,7 +128,10 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", 
         return "limits: " + ", ".join(f"{name}={value}" for name, value in self.changes().items())
 
 
-Command = SubmitOrder | CancelOrder | CancelAll | Halt | Resume | SetLimits
+Placing = SubmitOrder | SubmitList | ReplaceOrder
+"""What may create or enlarge exposure, and takes from a budget."""
+
+Command = Placing | AmendOrder | Flatten | CancelOrder | CancelAll | Halt | Resume | SetLimits
 
 
 def encode(command: Command) -> bytes:
@@ -102,11 +152,19 @@ def decode(content: bytes) -> Command:
         command: Command = msgspec.json.decode(content, type=Command)
     except msgspec.DecodeError as error:
         raise InvalidField("command", str(error), remedy) from None
-    amounts = command.request if isinstance(command, SubmitOrder) else command
-    for field in amounts.__struct_fields__:
-        value = getattr(amounts, field)
-        if isinstance(value, Decimal):
-            exact(value, field)
+    _require_exact(command)
     if encode(command) != content:
         raise InvalidField("command", "it is not in the one form that we write", remedy)
     return command
+
+
+def _require_exact(value: object, field: str = "") -> None:
+    """Every amount in `value`, however deep it stands, must be exact."""
+    if isinstance(value, Decimal):
+        exact(value, field)
+    elif isinstance(value, tuple):
+        for each in value:
+            _require_exact(each, field)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _require_exact(getattr(value, name), name)

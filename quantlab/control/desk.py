@@ -29,16 +29,27 @@ from quantlab.control.capability import (
     Grant,
     Proof,
     Session,
-    scope_of,
-    symbol_of,
-    worth_of,
 )
-from quantlab.control.commands import CancelAll, CancelOrder, Command, Halt, Resume, SetLimits, SubmitOrder
+from quantlab.control.commands import (
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    Command,
+    Flatten,
+    Halt,
+    Placing,
+    ReplaceOrder,
+    Resume,
+    SetLimits,
+    SubmitList,
+    SubmitOrder,
+)
 from quantlab.control.effects import NOTHING_LEFT, DeskStatus, Effects, Gateway
 from quantlab.control.handle import Handle, never_waits
 from quantlab.control.tokens import Answer, Challenge, redact
 from quantlab.control.tokenstore import TokenStore
 from quantlab.control.work import Work, as_work, error_of
+from quantlab.control.worth import scope_of, symbol_of, worth_of
 from quantlab.domain.decimals import positive
 from quantlab.domain.venue import Level
 from quantlab.errors import (
@@ -52,7 +63,7 @@ from quantlab.errors import (
 )
 from quantlab.secret import Secret
 
-ORDER_COMMANDS = (SubmitOrder, CancelOrder, CancelAll)
+ORDER_COMMANDS = (SubmitOrder, SubmitList, ReplaceOrder, AmendOrder, Flatten, CancelOrder, CancelAll)
 MAX_REASON = 200
 
 Prover = Callable[[Command], Proof]
@@ -160,14 +171,13 @@ class Desk:
             start = lambda: self.halt(command.reason)  # noqa: E731  # beside its sibling
         else:
             start = lambda: self._run(command, proof)  # noqa: E731
-        request = command.request if isinstance(command, SubmitOrder) else None
         handle: Handle[Any] = Handle(
             command.describe(),
             start,
             check_wait_allowed=self._check_wait_allowed,
             ready=None if self._ready is None or isinstance(command, Halt) else partial(self._ready, command),
             money=not isinstance(command, Halt),
-            client_order_id=request.client_order_id if request else getattr(command, "client_order_id", ""),
+            client_order_id=command.client_order_id if isinstance(command, CancelOrder) else "",
         )
         return handle.send() if isinstance(command, Halt) else handle
 
@@ -227,7 +237,7 @@ class Desk:
 
     def _check_form(self, command: Command) -> Decimal | None:
         """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
-        if isinstance(command, SubmitOrder):
+        if isinstance(command, Placing):
             collar = self._effects.limits().price_collar
             return worth_of(command.request, self._effects.reference_price, collar)
         if isinstance(command, Resume) and not command.reason.strip():
@@ -242,12 +252,18 @@ class Desk:
     def _cover(self, command: Command, capability: Capability, worth: Decimal | None) -> Charge:
         scope = scope_of(command, self._effects.limits())
         capability.check_cover(scope, symbol_of(command), self._clock)
-        return capability.charge(worth) if isinstance(command, SubmitOrder) else NO_CHARGE
+        return capability.charge(worth) if isinstance(command, Placing) else NO_CHARGE
 
     def _perform(self, command: Command) -> object:
         match command:
-            case SubmitOrder(request):
+            case SubmitOrder(request, reduce_only, strategy) | ReplaceOrder(request, reduce_only, strategy):
+                return self._gateway.submit(request, strategy=strategy, reduce_only=reduce_only)
+            case SubmitList(request, strategy):
+                return self._gateway.submit(request, strategy=strategy)
+            case AmendOrder(request):
                 return self._gateway.submit(request)
+            case Flatten(symbol, strategy):
+                return self._gateway.flatten(symbol, strategy=strategy)
             case CancelOrder(symbol, client_order_id):
                 return self._gateway.cancel(symbol, client_order_id)
             case CancelAll(symbol):

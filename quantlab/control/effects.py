@@ -14,7 +14,7 @@ import msgspec
 from quantlab.control.arming import Audit
 from quantlab.domain.decimals import plain
 from quantlab.domain.limits import Limits
-from quantlab.domain.orders import OrderRequest
+from quantlab.domain.order_lists import AnyRequest
 from quantlab.errors import InvalidField, JournalError, NotSent, OrderDenied, PermitRefused
 
 NOTHING_LEFT = (OrderDenied, InvalidField, PermitRefused, JournalError, NotSent)
@@ -27,7 +27,9 @@ LIFTED = "no token is asked for: GLASS_COCKPIT"
 class Gateway(Protocol):
     """Carries out order commands. Each call decides at once and returns work, or raises."""
 
-    def submit(self, request: OrderRequest) -> object: ...
+    def submit(self, request: AnyRequest, *, strategy: str = "", reduce_only: bool = False) -> object: ...
+
+    def flatten(self, symbol: str | None, *, strategy: str = "") -> object: ...
 
     def cancel(self, symbol: str, client_order_id: str) -> object: ...
 

@@ -17,9 +17,9 @@ from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
-from quantlab.control.commands import Command, Halt, SubmitOrder
+from quantlab.control.commands import Command, Flatten, Halt, Placing
 from quantlab.control.handle import Handle
-from quantlab.domain.orders import OrderRequest
+from quantlab.domain.order_lists import AnyRequest
 from quantlab.domain.venue import Level
 from quantlab.engine.assembly import new_desk, new_gateway, open_journal
 from quantlab.engine.faces import Health, Market
@@ -222,8 +222,12 @@ class Engine:
     async def ready_for(self, command: Command) -> None:
         """As `ready`; for an order also until its symbol has a price, where that can be had."""
         await self.ready()
-        if isinstance(command, SubmitOrder):
+        if isinstance(command, Placing):
             await self.priced(command.request.symbol)
+        elif isinstance(command, Flatten):
+            held = tuple(self.portfolio.positions) if command.symbol is None else (command.symbol,)
+            for symbol in held:
+                await self.priced(symbol)
 
     async def priced(self, symbol: str) -> None:
         """Start the streams of a listed symbol that nobody watched yet; see `Market.watch`."""
@@ -304,10 +308,10 @@ class Engine:
         if hasattr(self, "wire"):
             self.wire.catch_up()
 
-    def explain(self, request: OrderRequest) -> Decision:
-        """Every rail's answer to this order now; nothing is sent or reserved."""
+    def explain(self, request: AnyRequest, *, reduce_only: bool = False) -> Decision:
+        """Every rail's answer to this request now; nothing is sent or reserved."""
         self.catch_up()
-        return self.require_orders_open().explain(request)
+        return self.require_orders_open().explain(request, reduce_only=reduce_only)
 
     def status(self) -> list[tuple[str, str]]:
         """Label and text rows: venue, level, engine, streams, rails, armed or not."""

@@ -200,6 +200,8 @@ def dearest_of(request: OrderRequest, exposure: Exposure, limits: Limits) -> Dec
     """
     if request.price is None:
         reference = reference_of(exposure)
+        if request.stop_price is not None:  # it trades once the market has come there, if not before
+            reference = max(reference, positive(request.stop_price, "STOP_PRICE"))
         if request.side is not Side.BUY:
             return reference
         return times(reference, add(ONE, finite(limits.price_collar, "LIMIT")))

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMITED", "RAILS", "Decision", "Exposure", "Rail", "Rails", "TradingState", "decide"]
 
+PRICED = (OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+KNOWN_EXTRAS = frozenset({"self_trade"})
+
 Rail: TypeAlias = Callable[[OrderRequest, Exposure, Limits], Verdict]
 
 
@@ -51,21 +54,27 @@ def trading_state(request: OrderRequest, exposure: Exposure, limits: Limits) -> 
 
 def order_shape(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny an order whose fields contradict its type, or whose amounts are not exact and positive."""
-    if request.type not in (OrderType.LIMIT, OrderType.MARKET):  # the others are weighed by no rail yet
-        return yes_no("order_shape", False, f"no rail knows {request.type} orders yet")
-    if request.extras:
-        return yes_no("order_shape", False, f"no rail knows {', '.join(request.extras)} yet")
-    by_quote = request.quantity is None
-    amount = request.quote_quantity if by_quote else request.quantity
-    positive(amount, "AMOUNT")
-    if request.type is OrderType.LIMIT:
+    kind, by_quote = request.type, request.quantity is None
+    positive(request.quote_quantity if by_quote else request.quantity, "AMOUNT")
+    priced = kind in PRICED
+    if priced:
         positive(request.price, "PRICE")
-        fits = request.quote_quantity is None and not by_quote and request.time_in_force is not None
-    else:
-        fits = request.price is None and (by_quote or request.quote_quantity is None)
-    return yes_no(
-        "order_shape", fits, "fields fit the type" if fits else f"no {request.type} order has these"
+    if request.stop_price is not None:
+        positive(request.stop_price, "STOP_PRICE")
+    triggers = {"stop_price", "trailing_delta"} & request.extras.keys()
+    unknown = request.extras.keys() - KNOWN_EXTRAS - (triggers if kind.waits else set())
+    if unknown:
+        return yes_no(
+            "order_shape", False, f"no {kind} order has {', '.join(sorted(unknown))}, or no rail knows it yet"
+        )
+    fits = (
+        (request.price is not None) is priced
+        and (request.time_in_force is not None) is (priced and kind is not OrderType.LIMIT_MAKER)
+        and (kind is OrderType.MARKET or not by_quote)
+        and (by_quote or request.quote_quantity is None)
+        and bool(triggers) is kind.waits
     )
+    return yes_no("order_shape", fits, "fields fit the type" if fits else f"no {kind} order has these")
 
 
 def symbol_status(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
@@ -161,6 +170,23 @@ def max_position(request: OrderRequest, exposure: Exposure, limits: Limits) -> V
     return at_most("max_position", max(worst, ZERO), limits.max_position, unit)
 
 
+def reduce_only(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
+    """Deny an order asked for as reduce-only that could trade more than the position.
+
+    A spot venue has no such order. With it, everything of its side that works or is in flight counts.
+    """
+    if not exposure.reduce_only:
+        return yes_no("reduce_only", True, "not asked for")
+    unit = instrument_of(request, exposure).base
+    position = finite(exposure.position, "POSITION")
+    if request.quantity is None:
+        return yes_no("reduce_only", False, "give the quantity: what a worth buys or sells is not certain")
+    sells = request.side is Side.SELL
+    working = finite(exposure.selling if sells else exposure.buying, "UNDER_WAY")
+    most = position if sells else subtract(ZERO, position)
+    return at_most("reduce_only", add(working, request.quantity), max(most, ZERO), unit)
+
+
 def order_rate(request: OrderRequest, exposure: Exposure, limits: Limits) -> Verdict:
     """Deny more than `limits.max_orders_per_second`, this order counted."""
     if exposure.orders_last_second is None:
@@ -171,7 +197,7 @@ def order_rate(request: OrderRequest, exposure: Exposure, limits: Limits) -> Ver
 
 RAILS: tuple[Rail, ...] = (
     trading_state, order_shape, symbol_status, price_grid, quantity_grid, venue_notional,
-    price_age, price_collar, order_rate, max_order_notional, max_position,
+    price_age, price_collar, reduce_only, order_rate, max_order_notional, max_position,
 )  # fmt: skip
 
 AMEND_RAILS: tuple[Rail, ...] = (symbol_status, quantity_grid, venue_notional)

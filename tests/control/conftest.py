@@ -50,7 +50,7 @@ class Floor:
     def lines(self, kind: str) -> list[Mapping[str, object]]:
         return [what for each, what in self.events if each == kind and isinstance(what, Mapping)]
 
-    def submit(self, request: OrderRequest) -> object:
+    def submit(self, request: OrderRequest, *, strategy: str = "", reduce_only: bool = False) -> object:
         return self._do("submit", request)
 
     def cancel(self, symbol: str, client_order_id: str) -> object:

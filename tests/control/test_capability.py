@@ -15,13 +15,12 @@ from quantlab.control.capability import (
     Proof,
     Scope,
     Session,
-    scope_of,
-    symbol_of,
-    worth_of,
 )
 from quantlab.control.commands import CancelAll, CancelOrder, Halt, Resume, SetLimits, SubmitOrder
 from quantlab.control.tokens import Budget, Challenge
+from quantlab.control.worth import scope_of, symbol_of, worth_of
 from quantlab.domain.limits import Limits
+from quantlab.domain.order_lists import AmendRequest, ListKind, OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import CapabilityRefused, InvalidField
 from quantlab.secret import Secret
@@ -294,16 +293,42 @@ def test_an_order_is_valued_exactly_whatever_its_kind() -> None:
     assert worth_of(by_quote, lambda _: None) == 5
 
 
+STOP = {"type": OrderType.STOP_LOSS, "price": None}
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [{"type": OrderType.STOP_LOSS}, {"type": OrderType.LIMIT_MAKER}, {"stop_price": Decimal(5)}],
+    ("changes", "worth"),
+    [
+        ({**STOP, "stop_price": Decimal(12)}, "13.2"),  # a buy above the market, the collar's upper end
+        ({**STOP, "stop_price": Decimal(5)}, "7.7"),
+        ({**STOP, "stop_price": Decimal(5), "side": Side.SELL}, "7"),
+        ({**STOP, "trailing_delta": 100, "side": Side.SELL}, "7"),
+        ({"type": OrderType.STOP_LOSS_LIMIT, "stop_price": Decimal(12)}, "10"),
+        ({"type": OrderType.LIMIT_MAKER}, "10"),
+    ],
     ids=str,
 )
-def test_an_order_that_no_budget_can_weigh_is_refused_by_name(changes: dict[str, object]) -> None:
-    """Valued as something else it would slip through."""
-    with pytest.raises(InvalidField, match="no budget can weigh") as refused:
-        worth_of(order(**changes), lambda _: Decimal(7))
-    assert str(next(iter(changes.values()))) in str(refused.value)
+def test_a_stop_is_worth_the_dearest_that_it_may_trade_at(changes: dict[str, object], worth: str) -> None:
+    """Market, trigger and limit, and for a buy without a limit the collar."""
+    assert worth_of(order(**changes), lambda _: Decimal(7), Decimal("0.1")) == Decimal(worth)
+
+
+def test_of_a_pair_the_dearer_order_counts_and_of_a_chain_all() -> None:
+    """An unknown price of one is an unknown worth of all; an amendment takes nothing."""
+    working = order(price=Decimal(10))
+    above, below = order(price=Decimal(9), side=Side.SELL), order(price=Decimal(8), side=Side.SELL)
+    for kind, orders, worth in (
+        (ListKind.OCO, (above, below), 9),
+        (ListKind.OTO, (working, below), 18),
+        (ListKind.OTOCO, (working, above, below), 19),
+    ):
+        assert worth_of(OrderListRequest(kind=kind, orders=orders), lambda _: Decimal(1)) == worth
+    blind = order(**STOP, stop_price=Decimal(8), side=Side.SELL)
+    pair = OrderListRequest(kind=ListKind.OCO, orders=(above, blind))
+    assert worth_of(pair, lambda _: None) is None
+    cut = AmendRequest(symbol="BTCUSDT", client_order_id="a-1", new_quantity=Decimal(1))
+    assert worth_of(cut, lambda _: None) == 0
+    assert worth_of(ReplaceRequest(order=working, cancel_client_order_id="a-1"), lambda _: None) == 10
 
 
 @pytest.mark.parametrize("price", [Decimal("NaN"), Decimal("Infinity"), Decimal(0), Decimal(-1)])

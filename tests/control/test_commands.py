@@ -7,14 +7,19 @@ import pytest
 
 from quantlab.control import commands
 from quantlab.control.commands import (
+    AmendOrder,
     CancelAll,
     CancelOrder,
     Command,
+    Flatten,
     Halt,
+    ReplaceOrder,
     Resume,
     SetLimits,
+    SubmitList,
     SubmitOrder,
 )
+from quantlab.domain.order_lists import AmendRequest, ListKind, OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import InvalidField
 
@@ -28,6 +33,12 @@ ORDER = OrderRequest(
 )
 EVERY: list[Command] = [
     SubmitOrder(ORDER),
+    SubmitOrder(ORDER, reduce_only=True, strategy="mean"),
+    SubmitList(OrderListRequest(kind=ListKind.OCO, orders=(ORDER, ORDER)), strategy="mean"),
+    ReplaceOrder(ReplaceRequest(order=ORDER, cancel_client_order_id="qd-0")),
+    AmendOrder(AmendRequest(symbol="BTCUSDT", client_order_id="qd-1", new_quantity=Decimal("0.00001"))),
+    Flatten(),
+    Flatten("BTCUSDT"),
     CancelOrder("BTCUSDT", "qd-1"),
     CancelAll(),
     CancelAll("BTCUSDT"),

@@ -74,6 +74,7 @@ AT_THE_LIMIT = {
     "venue_notional": (order("0.001", "5000"), seen(reference_price=D(5_000))),
     "price_age": (order(), seen(price_age_ms=2_000)),
     "price_collar": (order(price="63000"), FRESH),
+    "reduce_only": (order(), seen(reduce_only=True, position=D(-1), buying=D(1) - order().quantity)),
     "order_rate": (order(), seen(orders_last_second=9)),
     "max_order_notional": (by_quote("100000"), FRESH),
     "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D(10_000))),
@@ -87,6 +88,7 @@ BEYOND_IT = {
     "venue_notional": (order("0.001", "4999"), seen(reference_price=D(5_000))),
     "price_age": (order(), seen(price_age_ms=2_001)),
     "price_collar": (order(price="63000.01"), FRESH),
+    "reduce_only": (order(), seen(reduce_only=True, position=D(-1), buying=D("1.001") - order().quantity)),
     "order_rate": (order(), seen(orders_last_second=10)),
     "max_order_notional": (by_quote("100000.01"), FRESH),
     "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D("10000.01"))),
@@ -331,23 +333,28 @@ def test_only_the_rails_make_permits() -> None:
     assert calls("Permit", called) == {"trading/rails.py"}
 
 
-@pytest.mark.parametrize(
-    "kind", [each for each in OrderType if each not in (OrderType.LIMIT, OrderType.MARKET)]
-)
-def test_a_type_that_no_rail_weighs_is_denied_by_its_name(kind: OrderType) -> None:
-    """With and without a price, as a plain order of that type would look; and no permit is minted."""
-    plain_limit = order()
-    for changes in ({}, {"price": None, "time_in_force": None}, {"stop_price": plain_limit.price}):
-        request = msgspec.structs.replace(plain_limit, type=kind, **changes)
+@pytest.mark.parametrize("kind", OrderType)
+def test_only_an_order_whose_fields_fit_its_type_has_a_shape(kind: OrderType) -> None:
+    """One set of fields for each type; any other set is denied, and no permit is minted."""
+    limit = {"price": D(60_000), "time_in_force": TimeInForce.GTC, "stop_price": None}
+    stop = {"price": None, "time_in_force": None, "stop_price": D(59_000)}
+    shapes: dict[str, dict[str, Any]] = {
+        "LIMIT": limit, "MARKET": {**stop, "stop_price": None},
+        "LIMIT_MAKER": {**limit, "time_in_force": None},
+        "STOP_LOSS": stop, "TAKE_PROFIT": stop,
+        "STOP_LOSS_LIMIT": {**limit, "stop_price": D(59_000)},
+        "TAKE_PROFIT_LIMIT": {**limit, "stop_price": D(59_000)},
+    }  # fmt: skip
+    for name, changes in shapes.items():
+        request = msgspec.structs.replace(order(), type=kind, **changes)
         decision, permit = Rails(LIMITS).decide(request, FRESH, now_ns=0, state_sequence=1)
-
-        assert permit is None
         (verdict,) = [each for each in decision.verdicts if each.rail == "order_shape"]
-        assert not verdict.allowed
-        assert kind.value in verdict.reason
+        fits = shapes[kind] == changes
+        assert verdict.allowed is fits, name
+        assert (permit is not None) is fits
 
 
-@pytest.mark.parametrize("field", EXTRAS)
+@pytest.mark.parametrize("field", [each for each in EXTRAS if each != "self_trade"])
 def test_a_field_that_no_rail_weighs_is_denied_by_its_name(field: str) -> None:
     """A LIMIT order with a trigger, an iceberg or the like is no plain LIMIT order."""
     request = msgspec.structs.replace(order(), **{field: Decimal(5)})
@@ -355,3 +362,31 @@ def test_a_field_that_no_rail_weighs_is_denied_by_its_name(field: str) -> None:
     assert breaches(order()) == []
     assert breaches(request) == ["order_shape"]
     assert field in str(decide(request, FRESH, LIMITS).verdicts)
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "position", "selling", "allowed"),
+    [
+        (Side.SELL, "1", "1", "0", True),
+        (Side.SELL, "1", "1.5", "0.5", True),
+        (Side.SELL, "1", "1.5", "0.50001", False),  # what works already counts
+        (Side.SELL, "1.00001", "1", "0", False),
+        (Side.BUY, "1", "1", "0", False),
+        (Side.BUY, "1", "-1", "0", True),
+        (Side.SELL, "1", "0", "0", False),
+        (Side.SELL, None, "1", "0", False),  # by worth: nobody knows how much that is
+    ],
+)
+def test_a_reduce_only_order_never_trades_more_than_the_position(
+    side: Side, quantity: str | None, position: str, selling: str, allowed: bool
+) -> None:
+    """The venue knows no such order: it is the rail's to see to, and only where it was asked for."""
+    amount = None if quantity is None else D(quantity)
+    request = msgspec.structs.replace(
+        order(), type=OrderType.MARKET, side=side, quantity=amount, price=None, time_in_force=None,
+        quote_quantity=D(100) if amount is None else None,
+    )  # fmt: skip
+    held = msgspec.structs.replace(FRESH, position=D(position), selling=D(selling))
+    asked = msgspec.structs.replace(held, reduce_only=True)
+    assert ("reduce_only" not in breaches(request, asked)) is allowed
+    assert "reduce_only" not in breaches(request, held)
