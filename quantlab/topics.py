@@ -87,6 +87,26 @@ class ReconcileChange(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
 
 
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model says at one event. News only: no order ever follows from it by itself.
+
+    `number` counts the predictions of this key, `version` is what the model was last saved as (0: never).
+    It is about the price at `due_ms` (None: the next other price), seen from `price` at `event_ms`; both
+    times are UTC milliseconds, event time. `value` is the likeliest class, or the number; None where the
+    model cannot say yet. `shares` are the classes' probabilities, None of a number.
+    """
+
+    name: str
+    key: str
+    version: int
+    number: int
+    event_ms: int
+    due_ms: int | None
+    price: float
+    value: bool | int | float | str | None
+    shares: dict[bool | int | float | str, float] | None = None
+
+
 TRADE: Topic[Trade] = Topic("market.trade.{symbol}", Trade)
 BOOK_TICKER: Topic[BookTicker] = Topic("market.book_ticker.{symbol}", BookTicker)
 DEPTH: Topic[DepthUpdate] = Topic("market.depth.{symbol}", DepthUpdate)
@@ -100,8 +120,9 @@ RISK_BREACH: Topic[RiskBreach] = Topic("risk.breach", RiskBreach, lane="order")
 RISK_RECONCILE: Topic[ReconcileChange] = Topic("risk.reconcile", ReconcileChange, lane="order")
 RISK_HALT: Topic[HaltChange] = Topic("risk.halt", HaltChange, lane="halt")
 VENUE_HEALTH: Topic[VenueHealth] = Topic("venue.health", VenueHealth)
+PREDICTION: Topic[Prediction] = Topic("learn.prediction.{name}", Prediction)
 
 CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
     TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,
-    RISK_BREACH, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
+    RISK_BREACH, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, PREDICTION, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
 )  # fmt: skip

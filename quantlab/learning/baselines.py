@@ -54,7 +54,7 @@ class Baselines:
 
     def restore(self, state: Any) -> None:
         self._learned, self._sum, counts, now = state
-        self._counts = {each: count for each, count in counts}
+        self._counts = dict(counts)
         self.now = guesses(now)
 
 
@@ -66,7 +66,7 @@ def guessed(of: Guesses) -> list[Any]:
 def guesses(state: list[Any]) -> Guesses:
     """What `guessed` gave."""
     no_change, prior, last, shares = state
-    return Guesses(no_change, prior, last, {each: share for each, share in shares})
+    return Guesses(no_change, prior, last, dict(shares))
 
 
 class Tally:

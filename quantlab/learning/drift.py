@@ -81,7 +81,11 @@ class DriftWatch:
 
     def state(self) -> Any:
         """What is not in the detectors themselves, as JSON holds it."""
-        return {"recent": list(self._recent), "older": list(self._older), "marks": [list(m) for m in self.marks]}
+        return {
+            "recent": list(self._recent),
+            "older": list(self._older),
+            "marks": [list(m) for m in self.marks],
+        }
 
     def restore(self, state: Any, detectors: Sequence[Any]) -> None:
         """Go on with these detectors from what `state` gave."""

@@ -8,15 +8,17 @@ only then is something predicted.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
+from quantlab.errors import InvalidField
 from quantlab.learning.baselines import BASELINES, MODEL, Baselines, Score, Tally, guessed, guesses, score
-from quantlab.learning.curve import Curve
+from quantlab.learning.curve import Curve, values_of
 from quantlab.learning.drift import DriftWatch
 from quantlab.learning.labels import return_bps
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import Recipe
-from quantlab.learning.snapshot import CANARIES, Snapshot, Span, as_prediction, canary_of, plain
+from quantlab.learning.snapshot import CANARIES, Snapshot, Span, as_prediction, as_said, canary_of
 from quantlab.topics import Prediction
 
 OUTCOMES = 2_000  # labels that were learned lately, kept for tables
@@ -46,6 +48,7 @@ class KeyedModel:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.outcomes: deque[tuple[Any, ...]] = deque(maxlen=OUTCOMES)
         self.first_ms = 0
+        self._anew = False  # the error rose: begin anew after this label
         self._heard_ms = 0  # when the label's price was last told
         self._next_ms = 0  # no sample before
         self._pending: deque[tuple[Any, ...]] = deque()
@@ -66,30 +69,49 @@ class KeyedModel:
         Raises:
             InvalidField: The event has no time.
         """
-        moment, label, pending = self.moment, self.recipe.label, self._pending
+        moment, label = self.moment, self.recipe.label
         now_ms = moment.pass_to(event_ms(event))
         self.counts["events"] += 1
         self.first_ms = self.first_ms or now_ms
-        timed = label.horizon_ms is not None
-        while timed and pending and pending[0][0] < now_ms:
-            self._settle(now_ms)
+        if label.horizon_ms is not None:
+            self._settle_until(now_ms - 1, now_ms)  # with the price that stood then
         kind = moment.fold(event)
         if kind is None:
             self.counts["unread"] += 1
             return None
         self.features.update(kind, moment)
         if kind is not self._hears:
-            while timed and pending and pending[0][0] <= now_ms:
-                self._settle(now_ms)
             return None
-        self._heard_ms = now_ms
-        if timed:
-            while pending and pending[0][0] <= now_ms:
-                self._settle(now_ms)
-        elif pending and pending[0][3] != getattr(moment, label.of):
-            while pending:
-                self._settle(now_ms)
+        silence_ms, self._heard_ms = now_ms - self._heard_ms, now_ms
+        if label.horizon_ms is not None:
+            self._settle_until(now_ms, now_ms)
+        else:
+            self._settle_other_price(now_ms, silence_ms)
         return self._sample(now_ms) if now_ms >= self._next_ms else None
+
+    def _settle_until(self, due_ms: int, now_ms: int) -> None:
+        """Learn what was due by then; drop it where nobody heard the price for too long."""
+        pending, gap_ms = self._pending, self.recipe.label.gap_ms
+        while pending and pending[0][0] <= due_ms:
+            if pending[0][0] - self._heard_ms > gap_ms:
+                self._drop()
+            else:
+                self._learn(now_ms)
+
+    def _settle_other_price(self, now_ms: int, silence_ms: int) -> None:
+        """Learn everything that waited for the price to be another one."""
+        label, pending = self.recipe.label, self._pending
+        if not pending or pending[0][3] == getattr(self.moment, label.of):
+            return
+        while pending:
+            if silence_ms > label.gap_ms:
+                self._drop()
+            else:
+                self._learn(now_ms)
+
+    def _drop(self) -> None:
+        self._pending.popleft()
+        self.counts["dropped"] += 1
 
     def _sample(self, now_ms: int) -> Prediction | None:
         recipe, moment = self.recipe, self.moment
@@ -119,58 +141,54 @@ class KeyedModel:
             shares=shares,
         )
 
-    def _settle(self, now_ms: int) -> None:
-        """The oldest sample's label is known: learn it, or drop it where nobody heard the price."""
-        recipe, label = self.recipe, self.recipe.label
-        due_ms, number, made_ms, price, inputs, said, guesses = self._pending.popleft()
-        after = getattr(self.moment, label.of)
-        if (made_ms if due_ms is None else due_ms) - self._heard_ms > label.gap_ms or not after:
-            self.counts["dropped"] += 1
-            return
-        bps = return_bps(price, after)
+    def _learn(self, now_ms: int) -> None:
+        """The oldest sample's label is known."""
+        label = self.recipe.label
+        sample = self._pending.popleft()
+        said = sample[5]
+        bps = return_bps(sample[3], getattr(self.moment, label.of))
         target = label.judge(bps)
+        earned = None
         if said is not None and said != {}:
             self.metric.update(target, said)
-            self._count(number, made_ms, now_ms, bps, target, said, guesses)
-        self.pipeline.learn_one(inputs, target)
+            if sample[6].prior is not None:  # else nobody knew a label: all are counted on the same samples
+                earned = self._count(sample, now_ms, bps, target)
+        self.outcomes.append((sample[1], sample[2], now_ms, target, _best(said), bps, earned))
+        self.pipeline.learn_one(sample[4], target)
         self.baselines.learn(target)
         learned = self.counts["learned"] = self.counts["learned"] + 1
         if learned >= self.curve.next_at:
             self.curve.add(now_ms, learned, self.metric, self.tallies)
-
-    def _count(
-        self, number: int, made_ms: int, now_ms: int, bps: float, target: Any, said: Any, guesses: Any
-    ) -> None:
-        """Who was right, what it would have earned, and whether the error is another one than before."""
-        recipe, tallies = self.recipe, self.tallies
-        stance, cost_bps = recipe.label.stance, recipe.cost_bps
-        value = _best(said)
-        model = tallies[MODEL]
-        if recipe.classes:
-            hit = value == target
-            error = 0.0 if hit else 1.0
-            model.classify(hit=hit, share=said.get(target, 0.0) if type(said) is dict else None)
-            held = stance(value)
-        else:
-            error = abs(value - target)
-            model.measure(error)
-            held = stance(value) if abs(value) > cost_bps else 0
-        earned = model.hold(held, bps, cost_bps)
-        for who, guess in zip(BASELINES, guesses, strict=False):
-            if guess is None:
-                continue
-            tally = tallies[who]
-            if recipe.classes:
-                share = guesses.shares.get(target, 0.0) if who == "prior" else None
-                tally.classify(hit=guess == target, share=share)
-                tally.hold(stance(guess), bps, cost_bps)
-            else:
-                tally.measure(guess - target)
-                tally.hold(stance(guess) if abs(guess) > cost_bps else 0, bps, cost_bps)
-        self.outcomes.append((number, made_ms, now_ms, target, value, bps, earned))
-        if self.drift.update(error, now_ms, self.counts["learned"]):
+        if self._anew:
+            self._anew = False
             self.counts["resets"] += 1
-            self.use(recipe.pipeline.clone())
+            self.use(self.recipe.pipeline.clone())
+
+    def _count(self, sample: tuple[Any, ...], now_ms: int, bps: float, target: Any) -> float:
+        """Who was right and what each would have earned; what the model did is returned."""
+        said, guesses = sample[5], sample[6]
+        share = said.get(target, 0.0) if type(said) is dict else None
+        error, earned = self._tally(MODEL, _best(said), target, bps, share)
+        prior = guesses.shares.get(target, 0.0) if guesses.shares else None
+        for who, guess in zip(BASELINES, guesses, strict=False):
+            self._tally(who, guess, target, bps, prior if who == "prior" else None)
+        self._anew = self.drift.update(error, now_ms, self.counts["learned"] + 1)
+        return earned
+
+    def _tally(
+        self, who: str, value: Any, target: Any, bps: float, share: float | None
+    ) -> tuple[float, float]:
+        """Count one prediction of the model or of a baseline: its error, and what it earned."""
+        recipe, tally = self.recipe, self.tallies[who]
+        if recipe.classes:
+            error = 0.0 if value == target else 1.0
+            tally.classify(hit=not error, share=share)
+            stance = recipe.label.stance(value)
+        else:  # a return that does not pay its cost is nothing to hold
+            error = abs(value - target)
+            tally.measure(error)
+            stance = recipe.label.stance(value) if abs(value) > recipe.cost_bps else 0
+        return error, tally.hold(stance, bps, recipe.cost_bps)
 
     # -- looking at it
 
@@ -220,9 +238,9 @@ class KeyedModel:
         """Go on from a snapshot of this recipe and key; its objects belong to this model from now on.
 
         Raises:
-            ModelMismatch: It is of another model: names what differs, and changes nothing.
+            InvalidField: It is of another model: names what differs, and changes nothing.
         """
-        objects = require_fit(self.recipe, self.key, snapshot)
+        objects = _require_fit(self.recipe, self.key, snapshot)
         state = snapshot.state
         self.version = snapshot.version
         self.features.restore(snapshot.features_state)
@@ -236,7 +254,35 @@ class KeyedModel:
         self.counts = dict(snapshot.counts)
         self.first_ms = snapshot.span.first_ms if snapshot.span else 0
         self.metric = objects["metric"]
-        self._pending = deque((*each[:5], said_of(each[5]), guesses(each[6])) for each in snapshot.pending)
+        self._pending = deque((*each[:5], as_said(each[5]), guesses(each[6])) for each in snapshot.pending)
         self._asked = deque(snapshot.canary.inputs, maxlen=CANARIES)
         self.outcomes.clear()
         self.use(objects["pipeline"])
+
+
+def _best(said: Any) -> Any:
+    """The class that is most likely; a number, or nothing, as it is."""
+    if type(said) is dict:
+        return max(said, key=said.__getitem__) if said else None
+    return said
+
+
+def _require_fit(recipe: Recipe, key: str, snapshot: Snapshot) -> Mapping[str, Any]:
+    """The objects of a snapshot that belongs to this model; else `InvalidField`, naming what differs."""
+    wanted = {
+        "name": recipe.name,
+        "key": key,
+        "features": recipe.features.spec(),
+        "label": recipe.label.spec(),
+    }
+    for field, value in wanted.items():
+        found = getattr(snapshot, field)
+        if found != value:
+            raise InvalidField(
+                field,
+                f"the saved model has {found!r:.200}, this one {value!r:.200}",
+                "give the one it was saved with",
+            )
+    if snapshot.objects is None:
+        raise InvalidField("snapshot", "its objects are bytes", "load it from a store")
+    return snapshot.objects

@@ -91,10 +91,7 @@ def forward_return(
         InvalidField: Names the argument.
     """
     found: tuple[Judge, Callable[[Any], int], tuple[Target, ...]]
-    if threshold_bps is None:
-        found = _number, _sign, ()
-    else:
-        found = _judged(_threshold(threshold_bps), classes)
+    found = (_number, _sign, ()) if threshold_bps is None else _judged(_threshold(threshold_bps), classes)
     judge, stance, targets = found
     return Label(
         kind="forward_return",

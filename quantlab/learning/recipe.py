@@ -11,7 +11,7 @@ import msgspec
 
 from quantlab.errors import InvalidField
 from quantlab.learning.drift import OnDrift
-from quantlab.learning.feature import Features
+from quantlab.learning.feature import Feature, Features
 from quantlab.learning.labels import Label
 from quantlab.learning.lengths import Length, milliseconds
 from quantlab.learning.snapshot import last_step
@@ -52,7 +52,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 def recipe(
     name: str,
     pipeline: Any,
-    features: Features,
+    features: Features | Feature,
     label: Label,
     *,
     key: str = "symbol",
@@ -67,14 +67,13 @@ def recipe(
     Raises:
         InvalidField: Names the argument, and says what to give.
     """
-    if not isinstance(name, str) or NAME.fullmatch(name) is None:
-        raise InvalidField("name", f"{name!r:.60} is no name", 'write small letters, digits, - and _, like "btc-10s"')
-    if not isinstance(features, Features):
-        features = Features(features)
-    if not isinstance(label, Label):
-        raise InvalidField("label", f"{label!r:.60} is no label", 'give one, like forward_return("10s")')
-    if not isinstance(cost_bps, int | float) or isinstance(cost_bps, bool) or not 0 <= cost_bps < 10_000:
-        raise InvalidField("cost_bps", f"{cost_bps!r:.40} is no cost", "give basis points, 0 or more")
+    if NAME.fullmatch(str(name)) is None:
+        raise InvalidField(
+            "name", f"{name!r:.60} is no name", 'write small letters, digits, - and _, like "btc-10s"'
+        )
+    features = features if isinstance(features, Features) else Features(features)
+    _require_label(label)
+    _require_cost(cost_bps)
     if on_drift not in tuple(OnDrift):
         raise InvalidField("on_drift", f"{on_drift!r:.40} is unknown", 'give "mark" or "reset"')
     shares = _check_pipeline(pipeline, label)
@@ -94,12 +93,24 @@ def recipe(
     )
 
 
+def _require_label(given: object) -> None:
+    if not isinstance(given, Label):
+        raise InvalidField("label", f"{given!r:.60} is no label", 'give one, like forward_return("10s")')
+
+
+def _require_cost(given: object) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 10_000:
+        raise InvalidField("cost_bps", f"{given!r:.40} is no cost", "give basis points, 0 or more")
+
+
 def _check_pipeline(pipeline: Any, label: Label) -> bool:
     """True for a classifier, which tells probabilities."""
     missing = [verb for verb in ("learn_one", "predict_one", "clone") if not hasattr(pipeline, verb)]
     if missing or isinstance(pipeline, type):
         raise InvalidField(
-            "pipeline", f"{pipeline!r:.60} is no model of River", "give one, like StandardScaler() | LogisticRegression()"
+            "pipeline",
+            f"{pipeline!r:.60} is no model of River",
+            "give one, like StandardScaler() | LogisticRegression()",
         )
     classifies = hasattr(last_step(pipeline), "predict_proba_one")
     if classifies != bool(label.classes):
@@ -114,22 +125,26 @@ def _check_pipeline(pipeline: Any, label: Label) -> bool:
 def _metric(metric: Any, pipeline: Any, label: Label) -> Any:
     from river import metrics
 
-    if metric is None:
-        if not label.classes:
-            metric = metrics.MAE()
-        else:
-            metric = metrics.ROCAUC() if set(label.classes) == {False, True} else metrics.CrossEntropy()
+    default: Any = metrics.MAE
+    if label.classes:
+        default = metrics.ROCAUC if set(label.classes) == {False, True} else metrics.CrossEntropy
+    metric = default() if metric is None else metric
     if not hasattr(metric, "works_with") or not metric.works_with(pipeline):
-        raise InvalidField("metric", f"{metric!r:.60} does not go with this pipeline", "give a metric of river.metrics")
+        raise InvalidField(
+            "metric", f"{metric!r:.60} does not go with this pipeline", "give one of river.metrics that does"
+        )
     return metric.clone()
 
 
 def _detectors(detectors: Sequence[Any] | None) -> tuple[Any, ...]:
     from river import drift
 
+    kinds: tuple[Any, ...] = (drift.ADWIN, drift.PageHinkley)
     if detectors is None:
-        return (drift.ADWIN(), drift.PageHinkley())
+        return tuple(kind() for kind in kinds)
     for each in detectors:
-        if not hasattr(each, "drift_detected") or isinstance(each, type):
-            raise InvalidField("detectors", f"{each!r:.60} is none", "give detectors of river.drift, like [ADWIN()]")
+        if isinstance(each, type) or not hasattr(each, "drift_detected"):
+            raise InvalidField(
+                "detectors", f"{each!r:.60} is none", "give some of river.drift, like [drift.ADWIN()]"
+            )
     return tuple(detectors)

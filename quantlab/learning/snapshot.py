@@ -13,7 +13,7 @@ itself, and nobody may touch its objects until `save` has returned. What a store
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -80,6 +80,16 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Store(Protocol):
+    """Where snapshots are kept, as the learner uses it."""
+
+    async def save(self, snapshot: Snapshot, *, expect_version: int) -> int:
+        """Keep it as version `expect_version + 1`, and return that; refuse where that exists already."""
+
+    async def load(self, name: str, key: str, version: int | None = None) -> Snapshot:
+        """The newest version, or that one; its objects are live again and its canary matched."""
+
+
 def freeze(snapshot: Snapshot, dumps: Callable[[Mapping[str, Any]], bytes]) -> Snapshot:
     """The same snapshot with its objects as bytes, so that the model may learn on.
 
@@ -96,6 +106,11 @@ def as_prediction(said: Any) -> Prediction:
     if isinstance(said, dict):
         return [[plain(label), float(share)] for label, share in said.items()]
     return None if said is None else plain(said)
+
+
+def as_said(kept: Prediction) -> Any:
+    """What River answered, from what `as_prediction` made of it."""
+    return dict(kept) if isinstance(kept, list) else kept
 
 
 def plain(value: Any) -> Any:

@@ -1,0 +1,245 @@
+"""A learner: one model for each key, by one recipe, wherever its events come from.
+
+The same steps run on the live bus, on the paper venue and over a recording. A prediction is news on
+the bus and nothing more. Every step and every look is taken under one lock, so that a thread of its
+own may learn (`work`) while a notebook looks on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from quantlab.errors import InvalidField
+from quantlab.frames import frame
+from quantlab.learning.baselines import MODEL
+from quantlab.learning.curve import columns, values_of
+from quantlab.learning.drift import Mark
+from quantlab.learning.feature import Feature, Features
+from quantlab.learning.keyed import KeyedModel
+from quantlab.learning.recipe import Recipe, recipe
+from quantlab.learning.snapshot import Snapshot
+from quantlab.topics import Prediction
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SHADOW = "shadow"
+SCORES = ("key", "who", "labels", "accuracy", "loss", "trades", "net_bps")
+OUTCOMES = ("number", "made_ms", "learned_ms", "label", "predicted", "return_bps", "earned_bps")
+ERRORS = 20
+
+
+class Learner:
+    """See `quantlab.learning.learner`; made by `ql.learn.model` or `Learner(recipe(...))`.
+
+    Attributes:
+        recipe: What the model is made of.
+        models: The models by key; they come with the first event of their key.
+        shadows: Models of another recipe that learn beside them and are scored, but never heard.
+        promoted: The shadow's recipe and this one changed places, and were not put back.
+        strangers: Events that had no such key.
+        errors: What pipelines and features raised lately, with the kind of event; the event was left out.
+    """
+
+    def __init__(self, made: Recipe) -> None:
+        self.recipe = made
+        self.models: dict[str, KeyedModel] = {}
+        self.shadow_recipe: Recipe | None = None
+        self.shadows: dict[str, KeyedModel] = {}
+        self.promoted = False
+        self.strangers = self.failed = 0
+        self.errors: deque[str] = deque(maxlen=ERRORS)
+        self.lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name
+
+    # -- events
+
+    def run(self, events: Iterable[Any]) -> list[Prediction]:
+        """Take events in, in their order, here and now: a recording. Returns what was predicted.
+
+        Nothing is published: a past is no news. A long recording blocks the cell; `ql.learn` has
+        `replay` for it.
+        """
+        said = []
+        for event in events:
+            with self.lock:
+                prediction = self._step(event)
+            if prediction is not None:
+                said.append(prediction)
+        return said
+
+    def work(self, events: Sequence[Any], start: int, slice_s: float) -> tuple[int, list[Prediction]]:
+        """Take in events from `start` on for about `slice_s` seconds; how far it came, and predictions.
+
+        What an event raises is noted in `errors`; the next one follows.
+        """
+        said: list[Prediction] = []
+        deadline = time.perf_counter() + slice_s
+        with self.lock:
+            for place in range(start, len(events)):
+                try:
+                    prediction = self._step(events[place])
+                except Exception as error:  # noqa: BLE001  # code of the user: it must not end the worker
+                    self.failed += 1
+                    self.errors.append(f"{type(events[place]).__name__}: {type(error).__name__}: {error}")
+                    continue
+                if prediction is not None:
+                    said.append(prediction)
+                    if time.perf_counter() >= deadline:
+                        return place + 1, said
+        return len(events), said
+
+    def _step(self, event: Any) -> Prediction | None:
+        key = getattr(event, self.recipe.key, None)
+        if key is None:
+            self.strangers += 1
+            return None
+        model = self.models.get(key)
+        if model is None:
+            model = self.models[key] = KeyedModel(self.recipe, str(key))
+        if self.shadow_recipe is not None:
+            shadow = self.shadows.get(key)
+            if shadow is None:
+                shadow = self.shadows[key] = KeyedModel(self.shadow_recipe, str(key))
+            shadow.on_event(event)
+        return model.on_event(event)
+
+    # -- versions
+
+    def shadow(self, pipeline: Any, *, features: Features | Feature | None = None) -> Learner:
+        """Let another pipeline learn beside this one: scored, never published; `promote` puts it in front.
+
+        Raises:
+            InvalidField: The pipeline does not fit the label.
+        """
+        own = self.recipe
+        other = recipe(
+            own.name,
+            pipeline,
+            own.features if features is None else features,
+            own.label,
+            key=own.key,
+            metric=own.metric,
+            detectors=own.detectors,
+            on_drift=own.on_drift,
+            cost_bps=own.cost_bps,
+        )
+        with self.lock:
+            self.shadow_recipe, self.shadows, self.promoted = other, {}, False
+        return self
+
+    def swap(self, *, back: bool = False) -> str:
+        """Change places with the shadow, which learns on behind; what was done, in words.
+
+        A control action: in a kernel it goes through the desk, `ql.learn.promote` and `.rollback`.
+
+        Raises:
+            InvalidField: There is no shadow, or nothing was promoted that could be put back.
+        """
+        with self.lock:
+            if self.shadow_recipe is None:
+                raise InvalidField("name", f"{self.name} has no shadow", "give it one: .shadow(pipeline)")
+            if back is not self.promoted:
+                raise InvalidField(
+                    "name",
+                    f"{self.name}'s shadow was {'not' if back else 'already'} promoted",
+                    "promote it first" if back else "roll it back, or give another shadow",
+                )
+            for key, front in self.models.items():
+                if key in self.shadows:
+                    self.shadows[key].version = front.version  # the line of versions goes on
+            self.recipe, self.shadow_recipe = self.shadow_recipe, self.recipe
+            self.models, self.shadows = self.shadows, self.models
+            self.promoted = not back
+        return f"{self.name}: {'rolled back' if back else 'promoted'}, {len(self.models)} models"
+
+    def snapshot(self, key: str, note: str = "") -> Snapshot:
+        """The model of `key` as it stands, its objects still shared; see `KeyedModel.snapshot`."""
+        return self._model(key).snapshot(note)
+
+    def restore(self, snapshot: Snapshot) -> KeyedModel:
+        """Go on from a snapshot that a store gave back, instead of from what this key has now.
+
+        Raises:
+            InvalidField: It is of another model; this key goes on as it was.
+        """
+        model = KeyedModel(self.recipe, snapshot.key)
+        model.restore(snapshot)
+        with self.lock:
+            self.models[snapshot.key] = model
+        return model
+
+    # -- looking at it
+
+    def frame(self) -> pd.DataFrame:
+        """Scores by progressive validation: each key's model, its baselines, its shadow.
+
+        `accuracy` is None of numbers; `loss` is the mean log loss of classes or the mean absolute
+        error in the label's unit; `net_bps` is the mean per trade after costs. River's metric has a
+        column of its own, for models only.
+        """
+        rows: list[dict[str, Any]] = []
+        with self.lock:
+            for key, model in self.models.items():
+                for row in model.scores():
+                    more = values_of(model.metric) if row.who == MODEL else {}
+                    rows.append({"key": key, **row._asdict(), **more})
+                if shadow := self.shadows.get(key):
+                    row = shadow.scores()[0]._replace(who=SHADOW)
+                    rows.append({"key": key, **row._asdict(), **values_of(shadow.metric)})
+            names = list(values_of(self.recipe.metric))
+        every = (*SCORES, *(name for name in names if name not in SCORES))
+        return frame([dict.fromkeys(every) | row for row in rows], columns=every)
+
+    def outcomes(self, key: str | None = None) -> pd.DataFrame:
+        """The last 2,000 labels that were learned, and what had been predicted."""
+        with self.lock:
+            rows = list(self._model(key).outcomes)
+        return frame([dict(zip(OUTCOMES, row, strict=True)) for row in rows], columns=OUTCOMES)
+
+    def curve(self, key: str | None = None) -> pd.DataFrame:
+        """The scores as time went by: a few hundred points; `earned` is the sum after costs, in bps."""
+        with self.lock:
+            model = self._model(key)
+            points, names = list(model.curve.points), columns(model.metric, model.tallies)
+        return frame([dict(zip(names, row, strict=True)) for row in points], columns=names)
+
+    def drift(self, key: str | None = None) -> pd.DataFrame:
+        """What the drift detectors marked: whether the error rose, and whether that began the model anew."""
+        with self.lock:
+            marks = list(self._model(key).drift.marks)
+        return frame([each._asdict() for each in marks], columns=Mark._fields)
+
+    def waits_for(self, key: str | None = None) -> list[str]:
+        """The features that are not warm yet, each with what it waits for."""
+        with self.lock:
+            model = self._model(key)
+            return model.features.cold(model.moment)
+
+    def plot(self, key: str | None = None) -> Figure:
+        """A picture of `curve`: score and earnings over time, with drift marks. Returns the figure."""
+        from quantlab.learning.pictures import score_over_time
+
+        return score_over_time(self, self._model(key).key)
+
+    def _model(self, key: str | None) -> KeyedModel:
+        """The model of `key`, or the only one there is."""
+        if key is None and len(self.models) == 1:
+            return next(iter(self.models.values()))
+        model = self.models.get(key or "")
+        if model is None:
+            known = ", ".join(sorted(self.models)) or "none yet: no event has come"
+            raise InvalidField("key", f"{self.name} has no model of {key!r}", f"give one of: {known}")
+        return model
+
+    def __repr__(self) -> str:
+        learned = sum(each.counts["learned"] for each in self.models.values())
+        return f"<Learner {self.name!r}: {len(self.models)} models, {learned} labels learned>"

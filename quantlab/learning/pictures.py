@@ -1,0 +1,51 @@
+"""Pictures of learners. Each function returns its figure and shows nothing; matplotlib comes on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quantlab.learning.baselines import BASELINES, MODEL
+from quantlab.learning.curve import values_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from quantlab.learning.learner import Learner
+
+COLOURS = {MODEL: "#1f5fbf", "no change": "#8a8a8a", "prior": "#c98a1b", "last sign": "#4a9a5b"}
+DASHES = {MODEL: "-", "no change": ":", "prior": "--", "last sign": "-."}
+
+
+def score_over_time(learner: Learner, key: str) -> Figure:
+    """Above, River's metric and the hit rates or errors; below, what was earned after costs.
+
+    Red lines are where the error rose, thin grey ones where it fell: the latter cause nothing.
+    """
+    from matplotlib.figure import Figure
+
+    curve, marks = learner.curve(key), learner.drift(key)
+    recipe = learner.models[key].recipe
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    running = "accuracy" if recipe.classes else "loss"
+    for who in (MODEL, *BASELINES):
+        style = {"color": COLOURS[who], "linestyle": DASHES[who], "label": who}
+        above.plot(curve["time"], curve[f"{who} {running}"], **style)
+        below.plot(curve["time"], curve[f"{who} earned"], **style)
+    for rose, colour, width in ((False, "#bbbbbb", 0.6), (True, "#c0392b", 1.0)):
+        moments = marks.loc[marks["rose"].astype(bool) == rose, "time"]
+        for number, moment in enumerate(moments):
+            said = f"error {'rose' if rose else 'fell'}" if number == 0 else None
+            above.axvline(moment, color=colour, linewidth=width, label=said, zorder=0)
+    metric = ", ".join(
+        f"{name} {value:.3f}"
+        for name, value in values_of(learner.models[key].metric).items()
+        if value is not None
+    )
+    above.set_title(f"{learner.name} on {key}: {metric}")
+    above.set_ylabel("accuracy so far" if recipe.classes else "mean absolute error so far")
+    below.set_ylabel(f"earned, bps after {recipe.cost_bps:g} bps a trade")
+    below.set_xlabel("event time, UTC")
+    above.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    below.axhline(0, color="black", linewidth=0.5)
+    return figure
