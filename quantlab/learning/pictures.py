@@ -1,19 +1,32 @@
-"""Pictures of learners. Each function returns its figure and shows nothing; matplotlib comes on first use."""
+"""Pictures of learners. Each function returns its figure; a notebook shows it as any other value.
+
+Imported on first use, since matplotlib is. No pyplot: no state of its own, no window, no thread.
+"""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from quantlab.learning.baselines import BASELINES, MODEL
 from quantlab.learning.curve import values_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from quantlab.learning.learner import Learner
 
 COLOURS = {MODEL: "#1f5fbf", "no change": "#8a8a8a", "prior": "#c98a1b", "last sign": "#4a9a5b"}
 DASHES = {MODEL: "-", "no change": ":", "prior": "--", "last sign": "-."}
+
+
+class Picture(Figure):
+    """A figure that shows itself, also where nobody called `%matplotlib`."""
+
+    def _repr_png_(self) -> bytes:
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png", dpi=100)
+        return drawn.getvalue()
 
 
 def score_over_time(learner: Learner, key: str) -> Figure:
@@ -21,11 +34,9 @@ def score_over_time(learner: Learner, key: str) -> Figure:
 
     Red lines are where the error rose, thin grey ones where it fell: the latter cause nothing.
     """
-    from matplotlib.figure import Figure
-
     curve, marks = learner.curve(key), learner.drift(key)
     recipe = learner.models[key].recipe
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Picture(figsize=(9, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     running = "accuracy" if recipe.classes else "loss"
     for who in (MODEL, *BASELINES):
