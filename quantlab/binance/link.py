@@ -13,9 +13,9 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 
+from quantlab.binance.backoff import Backoff
 from quantlab.binance.line import Line, LinkSettings
 from quantlab.binance.overlap import Overlap
 from quantlab.binance.stream_shapes import Reply
@@ -23,8 +23,6 @@ from quantlab.errors import NotSent, QuantlabError, VenueUnavailable
 
 __all__ = ["Ask", "Link", "LinkSettings"]
 
-GOING_AWAY = {1001, 1012}  # the venue moves or restarts: come back at once
-POLICY_VIOLATION = 1008
 BARRIER_S = 1.0  # how long the old connection may take to hand over its last messages
 Ask = Callable[..., Awaitable[Reply]]  # `Line.request` of the connection that is being opened
 
@@ -84,8 +82,11 @@ class Link:
         self._up = asyncio.Event()
         self._met = self._lost = False  # the new connection is subscribed; the old one ended before that
         self._restart_reason = ""
-        self._unproven = 0  # connections and attempts since the last that was proven
-        self._begun_s: deque[float] = deque(maxlen=settings.attempts)
+        self._backoff = Backoff(
+            uniform, first_s=settings.first_retry_s, longest_s=settings.longest_retry_s,
+            policy_pause_s=settings.policy_pause_s, attempts=settings.attempts,
+            window_s=settings.attempts_window_s,
+        )  # fmt: skip
 
     @property
     def up(self) -> bool:
@@ -99,10 +100,8 @@ class Link:
                 began_s = self._now_s()
                 reason, code = await self._session()
                 if self.data_seen and self._now_s() - began_s >= self._settings.proven_s:
-                    self._unproven = 0
-                    self._begun_s.clear()
-                wait_s = self._wait_s(code)
-                self._unproven += 1
+                    self._backoff.proven()
+                wait_s = self._backoff.wait_s(code, self._now_s(), ours=bool(self._restart_reason))
                 self._on_state(False, reason)
                 await asyncio.sleep(wait_s)
         finally:
@@ -199,7 +198,7 @@ class Link:
 
     async def _dial(self, line: Line) -> None:
         self.attempts += 1
-        self._begun_s.append(self._now_s())
+        self._backoff.begun(self._now_s())
         await line.open()
 
     async def _open(self, line: Line) -> None:
@@ -281,35 +280,16 @@ class Link:
         if task.cancelled() or (error := task.exception()) is None or self._line is None:
             return
         if isinstance(error, QuantlabError | OSError):
-            wait_s = self._wait_s(None)
-            self._unproven += 1
+            wait_s = self._backoff.wait_s(None, self._now_s())
             log.info("no new connection, the old one stays; again in %.1f s: %s", wait_s, error)
             asyncio.get_running_loop().call_later(wait_s, self.renew, "the last attempt failed")
         else:
             self._line.failure = error if isinstance(error, Exception) else None
             self._line.drop("a defect")
 
-    def _spent(self) -> float:
-        """How long until one more attempt is allowed; 0 where it is now."""
-        settings, now_s = self._settings, self._now_s()
-        while self._begun_s and self._begun_s[0] + settings.attempts_window_s <= now_s:
-            self._begun_s.popleft()
-        full = len(self._begun_s) == settings.attempts
-        return self._begun_s[0] + settings.attempts_window_s - now_s if full else 0.0
-
     def _check_budget(self) -> None:
-        if (wait_s := self._spent()) > 0:
+        if (wait_s := self._backoff.spent_s(self._now_s())) > 0:
             raise VenueUnavailable(f"too many connections of late, the next in {wait_s:.0f} s")
-
-    def _wait_s(self, code: int | None) -> float:
-        settings, spent_s = self._settings, self._spent()
-        if code == POLICY_VIOLATION:
-            return settings.policy_pause_s + self._uniform(0.0, settings.first_retry_s)
-        if self._unproven == 0 and (self._restart_reason or code in GOING_AWAY):
-            return max(spent_s, self._uniform(0.0, 0.1))
-        longest_s = min(settings.longest_retry_s, settings.first_retry_s * 2 ** min(self._unproven, 16))
-        low_s = longest_s / 2 if 2 * len(self._begun_s) >= settings.attempts else min(0.1, longest_s)
-        return max(spent_s, self._uniform(low_s, longest_s))
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()

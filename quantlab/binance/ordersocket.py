@@ -35,6 +35,7 @@ LOGON = "session.logon"
 PING_S = 15.0  # an idle socket is asked for a sign of life this often, and has as long to give it
 LIFE_S = 23.5 * 3_600  # the venue ends a connection after 24 hours, wherever a request may be then
 OPEN_TIMEOUT_S = 10.0
+PROVEN_S = 10.0  # a connection that held so long starts the waits anew
 TOGETHER = 16  # requests in one write; more would stretch the time between the latch's check and it
 
 
@@ -118,7 +119,9 @@ class OrderSocket:
         while True:
             began_s = loop.time()
             code = await self._session()
-            await asyncio.sleep(self._backoff.wait_s(code, lived_s=loop.time() - began_s))
+            if code is not None and loop.time() - began_s >= PROVEN_S:
+                self._backoff.proven()
+            await asyncio.sleep(self._backoff.wait_s(code, loop.time()))
 
     async def wait_up(self) -> None:
         """Return when requests can be sent."""
@@ -223,8 +226,10 @@ class OrderSocket:
 
     async def _session(self) -> int | None:
         """One connection from its handshake to its end; its close code, None where there was none."""
+        loop = asyncio.get_running_loop()
         self.attempts += 1
-        self._over = over = asyncio.get_running_loop().create_future()
+        self._backoff.begun(loop.time())
+        self._over = over = loop.create_future()
         self._logged_on = False
         try:
             socket = await connect(

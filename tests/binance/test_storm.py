@@ -11,8 +11,11 @@ import pytest
 from virtual_loop import VirtualLoop
 
 from quantlab.binance.link import LinkSettings
+from quantlab.binance.ordersocket import OrderSocket
+from quantlab.binance.signing import Credentials
 from quantlab.binance.streams import MarketStreams
 from quantlab.clock import ManualClock
+from quantlab.secret import Secret
 
 OUTAGE_S = 300.0
 
@@ -32,6 +35,12 @@ class Outage(VirtualLoop):
         raise ConnectionRefusedError("nobody listens")
 
 
+async def order(seed: int) -> None:
+    keys = Credentials("k" * 64, Secret("s" * 64))
+    draw = random.Random(seed).uniform
+    await knock(OrderSocket("ws://127.0.0.1:9", credentials=keys, clock=ManualClock(), uniform=draw))
+
+
 async def listen(seed: int) -> None:
     streams = MarketStreams(
         "ws://127.0.0.1:9",
@@ -41,20 +50,25 @@ async def listen(seed: int) -> None:
         settings=LinkSettings(),
         uniform=random.Random(seed).uniform,
     )
-    running = asyncio.create_task(streams.run())
+    await knock(streams)
+
+
+async def knock(socket: Any) -> None:
+    running = asyncio.create_task(socket.run())
     await asyncio.sleep(OUTAGE_S * 4)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
+@pytest.mark.parametrize("who", [listen, order])
 @pytest.mark.parametrize("way", ["refused", "silent"])
-def test_no_five_minutes_of_an_outage_see_more_than_twenty_attempts(way: str) -> None:
+def test_no_five_minutes_of_an_outage_see_more_than_twenty_attempts(way: str, who: Any) -> None:
     """N22, N27: whatever is drawn; and we do come back: never a pause of more than a minute and a half."""
     waits = []
     for seed in range(60):
         loop = Outage(way)
         try:
-            loop.run_until_complete(listen(seed))
+            loop.run_until_complete(who(seed))
         finally:
             loop.close()
         knocks = loop.knocks
