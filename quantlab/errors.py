@@ -7,7 +7,8 @@
     ├── UsageError              a magic's line is wrong: one line that says how to write it
     ├── ConfigError             a setting, a file or the environment is wrong
     │   ├── PortTaken
-    │   └── TapeError           a recorded stream file is missing or damaged
+    │   ├── TapeError           a recorded stream file is missing or damaged
+    │   └── RecordingError      a recording cannot be read or made
     ├── OrderDenied             refused by us: the rails; nothing left the kernel
     │   └── Halted              the HALT latch is set
     ├── PermitRefused           an order without a valid one-shot permit
@@ -111,6 +112,10 @@ class PortTaken(ConfigError):
 
 class TapeError(ConfigError):
     """A recorded stream file is missing, damaged, or of another format."""
+
+
+class RecordingError(ConfigError):
+    """A recording is missing, damaged, of another version, or cannot be made."""
 
 
 class OrderDenied(QuantlabError):

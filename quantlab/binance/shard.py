@@ -32,6 +32,9 @@ TIMED = (Trade, DepthUpdate, Kline)
 class Shard:
     """One connection to `<ws>/stream` with up to 1024 streams on it.
 
+    Attributes:
+        tap: Gets the text of every market message that is handed on, as it came; None: nobody listens.
+
     Args:
         url: The whole URL.
         clock: The venue's time for events without one and for their age; monotonic time.
@@ -58,6 +61,7 @@ class Shard:
     ) -> None:
         self.last_message_ns: int | None = None  # monotonic; the last market event, no replies
         self.late = 0
+        self.tap: Callable[[bytes], object] | None = None
         self.wanted: dict[str, None] = {}  # a set that keeps its order
         self._lateness_ms = 0  # of the last event that had a time
         self._clock, self._settings = clock, settings
@@ -140,6 +144,8 @@ class Shard:
 
     def _frame(self, raw: bytes) -> None:
         if raw.startswith(PREFIX):
+            if self.tap is not None:
+                self.tap(raw)
             name = raw[11 : raw.find(b'"', 11)]
             event = decode_named(raw, name, self._read_ms)
             pulse = self._pulses.get(name)

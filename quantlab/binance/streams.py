@@ -58,6 +58,16 @@ class MarketStreams:
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
+    def tap(self) -> Callable[[bytes], object] | None:
+        """Gets the text of every market message, as it came; None: nobody listens. No reply, no user data."""
+        return self._shards[0].tap
+
+    @tap.setter
+    def tap(self, tap: Callable[[bytes], object] | None) -> None:
+        for shard in self._shards:
+            shard.tap = tap
+
+    @property
     def connected(self) -> bool:
         """True while every connection is up and every wanted stream was acknowledged on it."""
         return all(shard.link.up for shard in self._shards)
@@ -169,6 +179,7 @@ class MarketStreams:
             raise InvalidField("names", f"more than {most} streams", "unsubscribe some")
         while len(fresh) > sum(shard.room for shard in self._shards):
             self._shards.append(self._shard())
+            self._shards[-1].tap = self.tap
             if self._tasks is not None:
                 self._tasks.create_task(self._shards[-1].run(), name="market streams")
         shares = []

@@ -223,6 +223,11 @@ class Bus:
     # -- looking at it
 
     @property
+    def topics(self) -> tuple[Topic[Any], ...]:
+        """The topics that may be published, in the order in which they were declared."""
+        return tuple(self._routes)
+
+    @property
     def subscriptions(self) -> list[Subscription]:
         """The open subscriptions, oldest first."""
         return list(self._subscriptions.values())

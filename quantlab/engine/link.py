@@ -25,12 +25,14 @@ from quantlab.binance.wsapi import UserStream
 from quantlab.clock import Clock
 from quantlab.config import Settings
 from quantlab.domain.market import BookTicker, BookView, DepthSnapshot
+from quantlab.domain.venue import VenueHealth
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
 from quantlab.errors import EngineError, QuantlabError, VenueUnavailable
 from quantlab.health.monitor import Monitor
 from quantlab.health.probes import Sources
 from quantlab.market.feed import Feed
+from quantlab.market.recording.schema import Note
 from quantlab.paper.spawn import Control
 from quantlab.wire import HaltLatch, Wire
 
@@ -115,6 +117,7 @@ class Link:
         self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch)
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
+        self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
         self._user_live = asyncio.Event()
         self._doubted = False
         self.user_reason = ""  # why the user stream is down
@@ -144,7 +147,7 @@ class Link:
                 mismatch=mismatch,
             ),
             ping=self.client.ping,
-            emit=wire.post_order,
+            emit=self._on_health,
         )
 
     async def open(self, symbols: tuple[str, ...]) -> ExchangeInfo:
@@ -294,9 +297,21 @@ class Link:
             await self._control_client.aclose()
 
     async def _snapshot(self, symbol: str) -> DepthSnapshot:
-        return await self.client.order_book(symbol, limit=5000)
+        snapshot = await self.client.order_book(symbol, limit=5000)
+        self._tell(snapshot)
+        return snapshot
+
+    def _tell(self, event: object) -> None:
+        if self.tap is not None:
+            self.tap(event)
+
+    def _on_health(self, health: VenueHealth) -> None:
+        self._tell(health)
+        self._wire.post_order(health)
 
     def _on_market(self, event: object) -> None:
+        if self.tap is not None:
+            self.tap(event)
         self.feed.on_event(event)
 
     def _publish(self, event: Any) -> None:
@@ -305,6 +320,7 @@ class Link:
         self._wire.post_market(event, (BookTicker, event.symbol) if conflate else None)
 
     def _on_streams(self, state: str, reason: str) -> None:
+        self._tell(Note(text=f"market streams {state} {reason}".strip(), time_ms=self._clock.now_ms()))
         if state != "connected":
             self.feed.mark_stale(reason or "the market stream is lost")
         else:

@@ -30,6 +30,7 @@ from quantlab.engine.inbox import Inbox
 from quantlab.engine.link import Link
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
+from quantlab.engine.recorder import Recorder
 from quantlab.engine.source import LinkedMarket
 from quantlab.engine.standing import Rhythm, Standing
 from quantlab.engine.status import status_rows
@@ -89,6 +90,7 @@ class Engine:
         self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
         self._source = LinkedMarket(self)
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
+        self.recorder = Recorder(self)
         self.session: Session | None = None
         self.alarms: deque[str] = deque(maxlen=ALARMS)
         self.rhythm = Rhythm()
@@ -253,6 +255,7 @@ class Engine:
             self._closing.append(self._starting)
         if self._standing is not None:
             self._standing.close()
+        self.recorder.close()
         if hasattr(self, "wire"):
             self.wire.stop(CLOSE_TIMEOUT_S)
         if hasattr(self, "journal"):

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from quantlab.domain.instrument import Instrument
 from quantlab.errors import ConfigError, TapeError
+from quantlab.market.recording.archivefields import PLACES, CandleRow, Row, aggregate, candle, kind_of, trade
+from quantlab.market.recording.archivefile import LARGEST, REMEDY, lines, named
 from quantlab.paper.market import candlepath
-from quantlab.paper.market.archivefields import PLACES, CandleRow, Row, aggregate, candle, kind_of, trade
-from quantlab.paper.market.archivefile import LARGEST, REMEDY, lines, named
 from quantlab.paper.market.tapefile import instrument_of
 
 US_PER_S = 1_000_000

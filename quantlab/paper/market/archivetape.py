@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from quantlab.domain.instrument import Instrument
+from quantlab.market.recording.archivefields import PLACES
 from quantlab.paper.exchange import Exchange
 from quantlab.paper.market import Frame
 from quantlab.paper.market.archive import Archive
-from quantlab.paper.market.archivefields import PLACES
 from quantlab.paper.market.candles import Candle
 from quantlab.paper.market.madeup import MadeUpBook
 from quantlab.paper.market.pace import Pace

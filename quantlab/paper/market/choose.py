@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quantlab.clock import Clock
 from quantlab.errors import ConfigError, InvalidField
+from quantlab.market.recording.archivefile import SUFFIXES
 from quantlab.paper.market import Market, NoMarket
-from quantlab.paper.market.archivefile import SUFFIXES
 from quantlab.paper.market.symbols import instruments
 from quantlab.paper.market.synthetic import SyntheticMarket
 

@@ -8,9 +8,7 @@ JSON of a combined stream message; a line may be a REST depth snapshot instead.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -20,14 +18,13 @@ import msgspec
 
 from quantlab.domain.instrument import Instrument
 from quantlab.errors import TapeError
+from quantlab.market.recording.streamfile import LINES_REMEDY, lines
 
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "TRY", "EUR", "BTC", "ETH", "BNB")
-REMEDY = 'give a file of lines "<receive time in ns> <combined stream JSON>", gzipped or plain'
 NS_PER_MS = 1_000_000
 MIN_NOTIONAL = Decimal(5)
 MAX_NOTIONAL = Decimal(9_000_000)
 PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)  # what the venue takes for a number
-LATEST_NS = 2**63 - 1
 
 Levels = list[tuple[str, str]]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # an id, or a time
@@ -121,12 +118,9 @@ def read(path: Path) -> Tape:
     prices, quantities = Places(above=0), Places()
     line_of, payload_of = msgspec.json.Decoder(_Line), msgspec.json.Decoder(Payload)
     began_ns = 0
-    for number, text in enumerate(_bytes(path).split(b"\n"), start=1):
-        if not text.strip():
-            continue
+    for number, received_ns, document in lines(path):
         try:
-            stamp, _, document = text.partition(b" ")
-            received_ns, line = _received(stamp), line_of.decode(document)
+            line = line_of.decode(document)
             if line.stream is None:
                 snapshot = _snapshot(line) if snapshot is None else snapshot
                 _measure([*line.bids, *line.asks], prices, quantities)
@@ -134,7 +128,7 @@ def read(path: Path) -> Tape:
             payload = payload_of.decode(line.data)
             _measure(_levels(payload), prices, quantities)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
-            raise TapeError(f"tape {path}, line {number}: {error}", REMEDY) from None
+            raise TapeError(f"tape {path}, line {number}: {error}", LINES_REMEDY) from None
         began_ns = began_ns or received_ns
         at_ms = (received_ns - began_ns) / NS_PER_MS
         messages.append(Message(at_ms, line.stream, bytes(line.data), payload))
@@ -166,14 +160,6 @@ def instrument_of(path: Path, symbol: str, tick: Decimal, step: Decimal) -> Inst
     )  # fmt: skip
 
 
-def _received(stamp: bytes) -> int:
-    """The receive time in nanoseconds; ValueError where it is none."""
-    received_ns = int(stamp)
-    if not 0 < received_ns <= LATEST_NS:
-        raise ValueError(f"{stamp[:40].decode()} is no receive time in nanoseconds")
-    return received_ns
-
-
 def _measure(levels: Levels, prices: Places, quantities: Places) -> None:
     if levels:
         price_texts, quantity_texts = zip(*levels, strict=True)
@@ -200,13 +186,3 @@ def _snapshot(line: _Line) -> Snapshot:
     if line.last_update_id is None:
         raise ValueError("neither a stream message nor a depth snapshot")
     return Snapshot(line.last_update_id, line.bids, line.asks)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" or path.suffix == ".gz" else raw
-    except FileNotFoundError:
-        raise TapeError(f"no tape at {path}", "give the path of a recorded stream file") from None
-    except (OSError, EOFError, zlib.error) as error:  # BadGzipFile is an OSError
-        raise TapeError(f"tape {path} cannot be read: {error}", REMEDY) from None

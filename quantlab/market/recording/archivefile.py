@@ -32,10 +32,14 @@ FLAG_ENCRYPTED = 1
 
 
 class Named(NamedTuple):
-    """What a file's name says: None where it says nothing. `kind` is trades, aggTrades or klines."""
+    """What a file's name says: None where it says nothing. `kind` is trades, aggTrades or klines.
+
+    `interval` is that of its candles, as the streams call it.
+    """
 
     symbol: str | None
     kind: str | None
+    interval: str | None = None
 
 
 def named(path: Path) -> Named:
@@ -44,7 +48,9 @@ def named(path: Path) -> Named:
     if match is None:
         return Named(None, None)
     kind = match["kind"]
-    return Named(match["symbol"], kind if kind in ("trades", "aggTrades") else "klines")
+    if kind in ("trades", "aggTrades"):
+        return Named(match["symbol"], kind)
+    return Named(match["symbol"], "klines", "1M" if kind == "1mo" else kind)
 
 
 def lines(path: Path, largest: int = LARGEST) -> Iterator[tuple[int, list[str]]]:
