@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--tape",
         metavar="FILE",
-        help="recorded stream file, or a .zip or .csv of data.binance.vision (implies --market tape)",
+        help="recorded stream file, folder of a recording (ql.recorder), or a .zip or .csv of "
+        "data.binance.vision (implies --market tape)",
     )
     add("--upstream", metavar="URL", help="mirror this venue's public market (implies --market live)")
     add(

@@ -44,7 +44,7 @@ def market_of(
 
 
 def _tape(path: Path, symbols: Sequence[str] | None, speed: float) -> Market:
-    """A recorded stream file, or by its suffix a file of the public archive."""
+    """A recorded stream file, a recording of the recorder, or by its suffix a file of the public archive."""
     if path.suffix in SUFFIXES:
         from quantlab.paper.market import archive
         from quantlab.paper.market.archivetape import ArchiveMarket
@@ -53,11 +53,14 @@ def _tape(path: Path, symbols: Sequence[str] | None, speed: float) -> Market:
             raise ConfigError(f"{path.name} is of one symbol", "name that one alone, or leave out --symbols")
         return ArchiveMarket(archive.read(path, symbols[0] if symbols else None), speed=speed)
     from quantlab.paper.market import tapefile
+    from quantlab.paper.market.recordedtape import is_recording
     from quantlab.paper.market.tape import TapeMarket
 
-    if symbols:
+    if symbols and not is_recording(path):
         raise ConfigError("a recorded tape has its own symbol", "leave out --symbols")
-    return TapeMarket(tapefile.read(path), speed=speed)
+    if symbols and len(symbols) != 1:
+        raise ConfigError("a tape is of one symbol", "name one alone, or leave out --symbols")
+    return TapeMarket(tapefile.read(path, symbols[0] if symbols else None), speed=speed)
 
 
 async def live_market(

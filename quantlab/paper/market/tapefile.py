@@ -19,6 +19,7 @@ import msgspec
 from quantlab.domain.instrument import Instrument
 from quantlab.errors import TapeError
 from quantlab.market.recording.streamfile import LINES_REMEDY, lines
+from quantlab.paper.market import recordedtape
 
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "TRY", "EUR", "BTC", "ETH", "BNB")
 NS_PER_MS = 1_000_000
@@ -111,14 +112,20 @@ class Places:
         return Decimal(1).scaleb(-self.finest)
 
 
-def read(path: Path) -> Tape:
-    """Read and check a whole tape, or raise `TapeError` naming the file, the line and the remedy."""
+def read(path: Path, symbol: str | None = None) -> Tape:
+    """Read and check a whole tape, or raise `TapeError` naming the file, the line and the remedy.
+
+    Args:
+        path: A recorded stream file, or a recording of the recorder.
+        symbol: Of a recording: whose market, where it has several.
+    """
     messages: list[Message] = []
     snapshot: Snapshot | None = None
     prices, quantities = Places(above=0), Places()
     line_of, payload_of = msgspec.json.Decoder(_Line), msgspec.json.Decoder(Payload)
     began_ns = 0
-    for number, received_ns, document in lines(path):
+    found = recordedtape.lines(path, symbol) if recordedtape.is_recording(path) else lines(path)
+    for number, received_ns, document in found:
         try:
             line = line_of.decode(document)
             if line.stream is None:
@@ -135,8 +142,8 @@ def read(path: Path) -> Tape:
     messages.sort(key=lambda message: message.at_ms)
     began_ms = began_ns / NS_PER_MS
     leads = (began_ms + one.at_ms - one.payload.E for one in messages if one.payload.E is not None)
-    symbol = _symbol(path, {one.payload.s for one in messages})
-    instrument = instrument_of(path, symbol, prices.step(), quantities.step())
+    traded = _symbol(path, {one.payload.s for one in messages})
+    instrument = instrument_of(path, traded, prices.step(), quantities.step())
     return Tape(instrument, messages, snapshot, began_ms, min(leads, default=0.0))
 
 
