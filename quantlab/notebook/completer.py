@@ -83,6 +83,15 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
     if name == "limits":
         given = {word.partition("=")[0] for word in words[:-1]}
         return [f"{limit}=" for limit in LIMITS if limit not in given]
+    if name == "record":
+        starts = words[0].lower() == "start"
+        return (
+            ["start", "stop", "list"]
+            if len(words) == 1
+            else [*topics(names.symbols), "raw", "as"]
+            if starts
+            else []
+        )
     if len(words) > 1:
         return []
     if name == "cancel":

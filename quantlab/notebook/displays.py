@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from quantlab.control.handle import Handle
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck, OrderSnapshot
+from quantlab.market.recording.status import RecorderStatus
 from quantlab.notebook import views
 from quantlab.notebook.ordering import Cancelled
+from quantlab.notebook.recording import recorder
 from quantlab.notebook.table import Table
 from quantlab.trading.decision import Decision
 from quantlab.trading.orders import Order
@@ -39,6 +41,7 @@ def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]
         OrderAck: order,
         OrderSnapshot: views.cancelled,
         Cancelled: views.cancelled,
+        RecorderStatus: recorder,
     }
 
     def handle(value: Handle[Any]) -> Bundle:

@@ -62,6 +62,14 @@ class ChangeLimits(msgspec.Struct, frozen=True, kw_only=True):
     command: SetLimits
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Record `topics` (none: all market data), with raw frames or without, under `name` or the time."""
+
+    topics: tuple[str, ...] = ()
+    raw: bool = False
+    name: str = ""
+
+
 class Help(msgspec.Struct, frozen=True, kw_only=True):
     """The list of subcommands, or one of them ("" for all)."""
 
@@ -74,4 +82,4 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Help | Show
+Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Record | Help | Show

@@ -22,7 +22,8 @@ from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import QuantlabError, TokenRefused
-from quantlab.notebook import lines, on_cell, parse, views
+from quantlab.market.recording.status import RecorderStatus
+from quantlab.notebook import lines, on_cell, parse, recording, views
 from quantlab.notebook.faces import Face
 from quantlab.notebook.ordering import request
 from quantlab.notebook.table import Act, Table, View
@@ -120,6 +121,8 @@ class QuantlabMagics(Magics):
                 return self._explain(_request(asked.order))
             case lines.Book():
                 return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
+            case lines.Record():
+                return self._record_start(asked)
             case lines.Help():
                 return self._view(lambda: asked.subject, views.help_table, wait=False)
         return getattr(self, f"_{asked.what}")()
@@ -195,6 +198,24 @@ class QuantlabMagics(Magics):
 
     def _subs(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.bus)
+
+    def _record(self) -> View[Any]:
+        return self._view(self._notebook.ql.recorder.status, recording.recorder)
+
+    def _record_start(self, asked: lines.Record) -> View[Any]:
+        def start() -> RecorderStatus:
+            status: RecorderStatus = self._notebook.ql.recorder.start(
+                *asked.topics, raw=asked.raw, name=asked.name
+            )
+            return status
+
+        return self._view(start, recording.recorder)
+
+    def _record_stop(self) -> View[Any]:
+        return self._view(self._notebook.ql.recorder.stop, recording.recorder, wait=False)
+
+    def _record_list(self) -> View[Any]:
+        return self._view(self._notebook.ql.recorder.recordings, recording.recordings, wait=False)
 
     # Views --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from quantlab.bus import Overflow, Subscription, Topic
 from quantlab.notebook import views
 from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, PortfolioFace, RailsFace
 from quantlab.notebook.ordering import OrdersFace
+from quantlab.notebook.recording import RecorderFace
 from quantlab.notebook.table import Table, of_frame
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class Ql(Face):
     def market(self) -> MarketFace:
         """Symbols and books."""
         return MarketFace(self._engine)
+
+    @property
+    def recorder(self) -> RecorderFace:
+        """Records chosen topics and raw frames, also while a cell blocks; reads recordings back."""
+        return RecorderFace(self._engine)
 
     @property
     def binance(self) -> Any:

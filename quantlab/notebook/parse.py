@@ -27,6 +27,7 @@ from quantlab.notebook.lines import (
     Help,
     Line,
     Place,
+    Record,
     Resume,
     Show,
 )
@@ -197,6 +198,23 @@ def _resume(words: list[str]) -> Line:
     return Resume(reason=" ".join(words) or "resumed from the notebook")
 
 
+def _record(words: list[str]) -> Line:
+    usage = "%ql record start [TOPIC ...] [raw] [as NAME], or %ql record stop|list"
+    if not words or words[0].lower() in ("stop", "list"):
+        if len(words) > 1:
+            raise UsageError(f"%ql record {words[0].lower()} takes nothing more, not {words[1][:40]!r}")
+        return Show(what=f"record_{words[0].lower()}" if words else "record")
+    if words[0].lower() != "start":
+        raise UsageError(f"cannot read {words[0][:40]!r}: {usage}")
+    words, name = words[1:], ""
+    if len(words) > 1 and words[-2].lower() == "as":
+        words, name = words[:-2], words[-1]
+    elif words and words[-1].lower() == "as":
+        raise UsageError(f"the name is missing after as: {usage}")
+    raw = bool(words) and words[-1].lower() == "raw"
+    return Record(topics=tuple(words[: len(words) - raw]), raw=raw, name=name)
+
+
 def _help(words: list[str]) -> Line:
     subject = words[0].lower() if words else ""
     if subject and subject not in GRAMMAR:
@@ -254,5 +272,11 @@ GRAMMAR: Mapping[str, Entry] = {
     "halt": Entry("halt [REASON]", "deny every new order at once; cancels still pass", _halt),
     "resume": Entry("resume [REASON]", "lift a HALT (needs arming)", _resume),
     "subs": Entry("subs", "subscriptions on the bus and their counts", _nothing_more("subs")),
+    "record": Entry(
+        "record [stop|list]",
+        "what is being recorded; end it; what was recorded",
+        _record,
+        ("record start [TOPIC ...] [raw] [as NAME]", "record topics (all market data), and raw frames"),
+    ),
     "help": Entry("help [SUBCOMMAND]", "this list", _help),
 }

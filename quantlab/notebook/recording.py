@@ -1,0 +1,63 @@
+"""`ql.recorder` and `%ql record`: the recorder's faces. No rule is here."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from quantlab.engine.recorder import Recorder
+from quantlab.market.recording.status import RECORDING, RecorderStatus
+from quantlab.notebook import views
+from quantlab.notebook.faces import Face
+from quantlab.notebook.table import Table, of_frame
+
+ACTIONS = (
+    "start", "stop", "status", "open", "events", "raw", "frame", "export", "check", "recordings", "delete",
+)  # fmt: skip
+
+
+class RecorderFace(Face):
+    """What is being recorded, and what was: `start`, `stop`, `frame`, `events` and more."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in ACTIONS:
+            raise AttributeError(f"the recorder has no {name}; it has {', '.join(ACTIONS)}")
+        return functools.wraps(getattr(Recorder, name))(functools.partial(self._call, name))
+
+    def __dir__(self) -> list[str]:
+        return [*ACTIONS, "table"]
+
+    def table(self) -> Table:
+        return recorder(self._engine().recorder.status())
+
+    def _call(self, name: str, *args: Any, **options: Any) -> Any:
+        return getattr(self._engine().recorder, name)(*args, **options)
+
+
+def recorder(status: RecorderStatus) -> Table:
+    """How a recording is doing; what is missing of it stands beside what is there."""
+    if not status.name:
+        return Table(title="recorder: idle", notes=(status.reason,))
+    counts = ", ".join(f"{count:,} {topic}" for topic, count in status.records.items())
+    removed = f"{status.removed_records:,} records in {status.removed_segments} segments, the oldest"
+    rows = (
+        ("recording", status.name),
+        *((("because", status.reason),) if status.state != RECORDING else ()),
+        ("since", "" if status.started_ms is None else f"{views.moment(status.started_ms)} UTC"),
+        ("topics", ", ".join(status.patterns) + (" and raw frames" if status.raw else "")),
+        ("written", counts or "nothing yet"),
+        ("on disk", f"{status.bytes:,} bytes in {status.segments} segments"),
+        ("waiting", str(status.waiting)),
+        ("missing", f"{status.dropped} dropped, {status.refused} not to be encoded"),
+        *((("removed", removed),) if status.removed_segments else ()),
+        ("folder", str(status.path)),
+    )
+    return Table(title=f"recorder: {status.state}", rows=rows)
+
+
+def recordings(listed: Any) -> Table:
+    """The recordings on disk."""
+    return of_frame(listed.frame(), title="recordings", empty="nothing was recorded yet: %ql record start")
