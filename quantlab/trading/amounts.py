@@ -26,7 +26,7 @@ __all__ = [
 
 ZERO, ONE = Decimal(0), Decimal(1)
 HALF = Decimal("0.5")
-DOWN = decimal.Context(prec=28, rounding=decimal.ROUND_DOWN, traps=TRAPS[1:])
+DOWN = decimal.Context(prec=100, rounding=decimal.ROUND_DOWN, traps=TRAPS[1:])
 UP = decimal.Context(prec=10, rounding=decimal.ROUND_UP, traps=TRAPS[1:])
 NEAREST = decimal.Context(prec=28, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
 WIDE = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN, traps=TRAPS[1:])
@@ -39,8 +39,8 @@ def ratio_up(part: Decimal, whole: Decimal) -> Decimal:
 
 
 def floor_ratio(part: Decimal, whole: Decimal) -> Decimal:
-    """part / whole with 28 digits, rounded towards zero: what a limit lets out, never more."""
-    return DOWN.divide(part, whole)
+    """part / whole to 20 decimals, rounded towards zero: what a limit lets out, never more."""
+    return DOWN.quantize(DOWN.divide(part, whole), FINEST)
 
 
 def ratio(part: Decimal, whole: Decimal) -> Decimal:

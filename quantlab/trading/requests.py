@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from quantlab.domain.decimals import positive
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.errors import InvalidField
@@ -29,7 +31,7 @@ def limit_order(
     """
     return OrderRequest(
         symbol=_symbol(symbol),
-        side=_side(side),
+        side=side_of(side),
         type=OrderType.LIMIT,
         quantity=positive(quantity, "quantity"),
         price=positive(price, "price"),
@@ -50,10 +52,73 @@ def market_order(
         raise InvalidField("quantity", f"{given} of quantity and quote_quantity given", "give exactly one")
     return OrderRequest(
         symbol=_symbol(symbol),
-        side=_side(side),
+        side=side_of(side),
         type=OrderType.MARKET,
         quantity=None if quantity is None else positive(quantity, "quantity"),
         quote_quantity=None if quote_quantity is None else positive(quote_quantity, "quote_quantity"),
+    )
+
+
+def limit_maker(side: object, symbol: object, quantity: object, price: object) -> OrderRequest:
+    """As `limit_order`, and refused by the venue where it would trade at once (post-only).
+
+    Raises:
+        InvalidField: As `limit_order`.
+    """
+    request = limit_order(side, symbol, quantity, price)
+    return msgspec.structs.replace(request, type=OrderType.LIMIT_MAKER, time_in_force=None)
+
+
+def stop_order(
+    side: object,
+    symbol: object,
+    quantity: object,
+    *,
+    stop_price: object = None,
+    trailing: object = None,
+    price: object = None,
+    time_in_force: object = TimeInForce.GTC,
+    take_profit: bool = False,
+) -> OrderRequest:
+    """An order that waits until the market comes to `stop_price`, or turns by `trailing`.
+
+    Args:
+        side: BUY or SELL.
+        symbol: As the venue writes it.
+        quantity: In the base asset.
+        stop_price: In the quote asset. A stop-loss sells below the market and buys above it, a
+            take-profit the other way.
+        trailing: Basis points (100 is one percent) that the market turns before it triggers; with a
+            `stop_price` the trail begins there.
+        price: Then a limit order at this price; without one, at the market.
+        time_in_force: Of the limit order.
+        take_profit: A take-profit instead of a stop-loss.
+
+    Raises:
+        InvalidField: An amount that cannot be used, or neither `stop_price` nor `trailing`.
+    """
+    if stop_price is None and trailing is None:
+        raise InvalidField("stop_price", "nothing says when it triggers", "give it, or trailing")
+    if trailing is not None and (type(trailing) is not int or trailing <= 0):
+        raise InvalidField(
+            "trailing", f"{trailing!r:.40} is no number of basis points", "give an int, like 100"
+        )
+    limited = price is not None
+    kinds = {
+        (False, False): OrderType.STOP_LOSS,
+        (False, True): OrderType.STOP_LOSS_LIMIT,
+        (True, False): OrderType.TAKE_PROFIT,
+        (True, True): OrderType.TAKE_PROFIT_LIMIT,
+    }
+    return OrderRequest(
+        symbol=_symbol(symbol),
+        side=side_of(side),
+        type=kinds[take_profit, limited],
+        quantity=positive(quantity, "quantity"),
+        price=positive(price, "price") if limited else None,
+        time_in_force=_time_in_force(time_in_force) if limited else None,
+        stop_price=None if stop_price is None else positive(stop_price, "stop_price"),
+        trailing_delta=trailing if isinstance(trailing, int) else None,
     )
 
 
@@ -65,7 +130,8 @@ def _symbol(symbol: object) -> str:
     return symbol
 
 
-def _side(side: object) -> Side:
+def side_of(side: object) -> Side:
+    """BUY or SELL, also from text; `InvalidField` where it is neither."""
     if isinstance(side, Side):
         return side
     try:

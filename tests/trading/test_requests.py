@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,8 @@ from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.errors import InvalidField, OffGrid, UnknownSymbol
 from quantlab.trading.grid import require_tradable
-from quantlab.trading.requests import limit_order, market_order
+from quantlab.trading.list_requests import bracket, one_cancels_other, one_triggers_other
+from quantlab.trading.requests import limit_order, market_order, stop_order
 
 
 def test_exact_amounts_become_an_exact_request() -> None:
@@ -115,3 +117,64 @@ def test_an_amount_out_of_bounds_names_the_bound(
     with pytest.raises(InvalidField, match="above the venue's most") as refused:
         require_tradable(limit_order(Side.BUY, "BTCUSDT", quantity, price), {"BTCUSDT": btc})
     assert refused.value.field == field
+
+
+def test_exits_stand_where_the_venue_wants_them() -> None:
+    """A sell takes its profit above the market and stops below it; a buy the other way round."""
+    sell = one_cancels_other("sell", "BTCUSDT", "1", take_profit="110", stop_loss="90")
+    assert [(each.type, each.price, each.stop_price) for each in sell.orders] == [
+        ("LIMIT_MAKER", 110, None),
+        ("STOP_LOSS", None, 90),
+    ]
+    buy = one_cancels_other("buy", "BTCUSDT", "1", take_profit="90", stop_loss="110", stop_limit="111")
+    assert [each.type for each in buy.orders] == ["STOP_LOSS_LIMIT", "LIMIT_MAKER"]
+    entry, above, below = bracket("buy", "BTCUSDT", "1", "100", take_profit="110", stop_loss="90").orders
+    assert (entry.side, above.side, below.side) == (Side.BUY, Side.SELL, Side.SELL)
+    assert [each.side for each in bracket("sell", "BTCUSDT", "1", "100", take_profit="90", stop_loss="110").orders] == [
+        Side.SELL, Side.BUY, Side.BUY,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: one_cancels_other("sell", "BTCUSDT", "1", take_profit="90", stop_loss="110"), "take_profit"),
+        (lambda: one_cancels_other("buy", "BTCUSDT", "1", take_profit="110", stop_loss="90"), "take_profit"),
+        (lambda: one_cancels_other("sell", "BTCUSDT", 0.1, take_profit="110", stop_loss="90"), "quantity"),
+        (lambda: bracket("buy", "BTCUSDT", "1", "111", take_profit="110", stop_loss="90"), "price"),
+        (lambda: bracket("buy", "BTCUSDT", "1", None, take_profit="110", stop_loss="90"), "price"),
+        (lambda: stop_order("buy", "BTCUSDT", "1"), "stop_price"),
+        (lambda: stop_order("buy", "BTCUSDT", "1", trailing=True), "trailing"),
+        (lambda: stop_order("buy", "BTCUSDT", "1", trailing=0), "trailing"),
+        (lambda: stop_order("buy", "BTCUSDT", "1", stop_price="1e5"), "stop_price"),
+        (lambda: one_triggers_other(market_order("buy", "BTCUSDT", "1"), market_order("sell", "BTCUSDT", "1")), "first"),
+        (
+            lambda: one_triggers_other(
+                limit_order("buy", "BTCUSDT", "1", "1"), market_order("sell", "ETHUSDT", "1")
+            ),
+            "symbol",
+        ),
+    ],
+)  # fmt: skip
+def test_exits_that_contradict_each_other_are_refused_by_field(
+    make: Callable[[], object], field: str
+) -> None:
+    with pytest.raises(InvalidField) as refused:
+        make()
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("take_profit", "price", "kind"),
+    [
+        (False, None, "STOP_LOSS"),
+        (False, "99", "STOP_LOSS_LIMIT"),
+        (True, None, "TAKE_PROFIT"),
+        (True, "99", "TAKE_PROFIT_LIMIT"),
+    ],
+)
+def test_a_stop_is_of_the_type_that_its_fields_say(take_profit: bool, price: object, kind: str) -> None:
+    made = stop_order("sell", "BTCUSDT", "1", stop_price="100", price=price, take_profit=take_profit)
+    assert made.type == kind
+    assert (made.time_in_force is None) is (price is None)
+    assert stop_order("sell", "BTCUSDT", "1", trailing=100).trailing_delta == 100
