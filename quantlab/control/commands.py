@@ -128,10 +128,33 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", 
         return "limits: " + ", ".join(f"{name}={value}" for name, value in self.changes().items())
 
 
+class PromoteModel(msgspec.Struct, frozen=True, tag_field="command", tag="promote_model"):
+    """Let a learner's shadow change places with the model that is heard."""
+
+    name: str
+
+    def describe(self) -> str:
+        return f"promote the shadow of model {self.name}"
+
+
+class RollBackModel(msgspec.Struct, frozen=True, tag_field="command", tag="roll_back_model"):
+    """Undo a promotion; with `version` go on from that version in the store, of one key."""
+
+    name: str
+    key: str = ""
+    version: int = 0
+
+    def describe(self) -> str:
+        to = f" of {self.key} to version {self.version}" if self.version else ""
+        return f"roll back model {self.name}{to}"
+
+
+ModelChange = PromoteModel | RollBackModel
+
 Placing = SubmitOrder | SubmitList | ReplaceOrder
 """What may create or enlarge exposure, and takes from a budget."""
 
-Command = Placing | AmendOrder | Flatten | CancelOrder | CancelAll | Halt | Resume | SetLimits
+Command = Placing | AmendOrder | Flatten | CancelOrder | CancelAll | Halt | Resume | SetLimits | ModelChange
 
 
 def encode(command: Command) -> bytes:

@@ -38,8 +38,10 @@ from quantlab.control.commands import (
     Flatten,
     Halt,
     Placing,
+    PromoteModel,
     ReplaceOrder,
     Resume,
+    RollBackModel,
     SetLimits,
     SubmitList,
     SubmitOrder,
@@ -274,6 +276,8 @@ class Desk:
                 limits = self._effects.limits()
                 changed = msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
                 return self._effects.set_limits(changed)
+            case PromoteModel() | RollBackModel():
+                return self._effects.change_model(command)
             case Halt(reason):
                 return self.halt(reason)
 

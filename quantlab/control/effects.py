@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from quantlab.control.arming import Audit
+from quantlab.control.commands import ModelChange
 from quantlab.domain.decimals import plain
 from quantlab.domain.limits import Limits
 from quantlab.domain.order_lists import AnyRequest
@@ -36,14 +37,19 @@ class Gateway(Protocol):
     def cancel_all(self, symbol: str | None) -> object: ...
 
 
+def no_models(change: ModelChange) -> object:
+    """The answer of a desk that has no learners."""
+    raise InvalidField("name", f"there is no model {change.name!r:.60}", "make it first: ql.learn.model(...)")
+
+
 class Effects(msgspec.Struct, frozen=True, kw_only=True):
     """What the desk may cause, apart from orders; all given by the engine.
 
     `halt` is called from any thread and never waits; it sets the latch first. `audit` likewise
     takes a line from any thread and never waits: lines keep their order, so one stands before
     the order line that the gateway syncs. `audit_synced` returns when the line is on the disk,
-    or raises: for what has no other synced line before it. What `resume` and `halt` return is
-    work, a coroutine or a plain answer.
+    or raises: for what has no other synced line before it. What `resume`, `halt` and `change_model`
+    return is work, a coroutine or a plain answer.
     """
 
     halt: Callable[[str], object]
@@ -53,6 +59,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     audit: Audit
     audit_synced: Audit
     reference_price: Callable[[str], Decimal | None]
+    change_model: Callable[[ModelChange], object] = no_models
 
 
 class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,10 @@ from quantlab.control.commands import (
     CancelOrder,
     Command,
     Flatten,
+    PromoteModel,
     ReplaceOrder,
     Resume,
+    RollBackModel,
     SetLimits,
     SubmitList,
     SubmitOrder,
@@ -47,6 +49,8 @@ def scope_of(command: Command, limits: Limits) -> Scope:
             return Scope.CANCEL
         case Resume():
             return Scope.RESUME
+        case PromoteModel() | RollBackModel():
+            return Scope.ADMIN
         case SetLimits():
             loosens = any(value > getattr(limits, name) for name, value in command.changes().items())
             return Scope.ADMIN if loosens else Scope.LIMITS

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quantlab.clock import SystemClock
+from quantlab.control.commands import ModelChange
 from quantlab.control.desk import Desk
 from quantlab.control.effects import Effects
 from quantlab.control.tokenstore import TokenStore
@@ -89,6 +90,9 @@ def new_desk(engine: Engine) -> Desk:
         quote = engine.quotes.get(symbol)
         return None if quote is None else quote.price
 
+    def change_model(change: ModelChange) -> object:
+        return engine.learn.change(change)  # made when it is first needed
+
     return Desk(
         clock=engine.clock,
         level=settings.level,
@@ -103,6 +107,7 @@ def new_desk(engine: Engine) -> Desk:
             audit=engine.journal.append_nowait,
             audit_synced=engine.journal.append_synced,
             reference_price=reference_price,
+            change_model=change_model,
         ),
         glass_cockpit=settings.glass_cockpit,
         check_wait_allowed=wire.check_wait_allowed,

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from quantlab.binance.limits import LimitUsage
 from quantlab.bus import Bus, SubscriberFailed
@@ -46,6 +47,9 @@ from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
 from quantlab.wire import HaltLatch, Wire
+
+if TYPE_CHECKING:
+    from quantlab.engine.learning import Learn
 
 READY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 0.8
@@ -100,6 +104,7 @@ class Engine:
         self._standing: Standing | None = None
         self._starting: asyncio.Task[None] | None = None
         self._closing: list[asyncio.Task[None]] = []
+        self._learn: Learn | None = None
 
     # -- life
 
@@ -256,6 +261,8 @@ class Engine:
         if self._standing is not None:
             self._standing.close()
         self.recorder.close()
+        if self._learn is not None:
+            self._learn.close()
         if hasattr(self, "wire"):
             self.wire.stop(CLOSE_TIMEOUT_S)
         if hasattr(self, "journal"):
@@ -351,6 +358,15 @@ class Engine:
     def binance(self) -> Reads:
         """The venue's own reads, awaited from a cell; see `BinanceClient`."""
         return Reads(self)
+
+    @property
+    def learn(self) -> Learn:
+        """Models on the stream."""
+        if self._learn is None:
+            from quantlab.engine.learning import Learn
+
+            self._learn = Learn(self.bus, self.execute)
+        return self._learn
 
     # -- what the parts ask of each other
 

@@ -1,0 +1,250 @@
+"""`ql.learn`: learners on this engine's bus, their worker, their store, and who may put which in front.
+
+Main thread. What a model says is published as news; nothing here knows how an order is sent.
+Imported on first use: a notebook that learns nothing pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from quantlab.bus import Bus
+from quantlab.control.commands import Command, ModelChange, PromoteModel, RollBackModel
+from quantlab.control.handle import Handle
+from quantlab.errors import ConfigError, InvalidField
+from quantlab.frames import frame
+from quantlab.learning.attach import Attachment, Worker, replay, require_pattern
+from quantlab.learning.drift import OnDrift
+from quantlab.learning.feature import Feature, Features
+from quantlab.learning.keeping import Keeper
+from quantlab.learning.labels import Label
+from quantlab.learning.learner import Learner
+from quantlab.learning.lengths import Length, milliseconds
+from quantlab.learning.recipe import COST_BPS, Recipe, recipe
+from quantlab.learning.snapshot import Store
+from quantlab.topics import Prediction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "name", "key", "hears", "events", "predicted", "learned", "waiting", "pending", "lost", "failed", "version",
+    "store",
+)  # fmt: skip
+
+
+class LiveLearner(Learner):
+    """A learner that can listen on the engine's bus and be kept in its store; see `Learner`."""
+
+    def __init__(self, made: Recipe, home: Learn) -> None:
+        super().__init__(made)
+        self._home = home
+        self._attachment: Attachment | None = None
+        self._keeper: Keeper | None = None
+
+    def attach(self, pattern: str) -> LiveLearner:
+        """Listen to these topics, from now on: "market.>", or "market.trade.*" where trades are enough.
+
+        Events are taken in on a thread of their own; each prediction is published as
+        `learn.prediction.NAME`. Attaching again replaces what it heard before.
+
+        Raises:
+            BusError: No topic fits the pattern.
+        """
+        pattern = require_pattern(pattern)
+        self.detach()
+        self._attachment = Attachment(self, self._home.bus, self._home.worker, pattern)
+        return self
+
+    def detach(self) -> None:
+        """Listen no more; the models stay as they are."""
+        if self._attachment is not None:
+            self._attachment.close()
+            self._attachment = None
+
+    @property
+    def hears(self) -> str:
+        """The pattern that it listens to; "" where it does not."""
+        return "" if self._attachment is None else self._attachment.subscription.pattern
+
+    @property
+    def lost(self) -> int:
+        """Events that came faster than it could learn, and were left out."""
+        return 0 if self._attachment is None else self._attachment.subscription.dropped
+
+    @property
+    def problem(self) -> str:
+        """Why the last save failed; "" where it did not."""
+        return "" if self._keeper is None else self._keeper.problem
+
+    async def replay(self, events: Iterable[Any]) -> list[Prediction]:
+        """Learn from a recording, off the loop; what was predicted. Nothing is published."""
+        return await replay(self, self._home.worker, events)
+
+    async def save(self, key: str | None = None, note: str = "by hand") -> int:
+        """Save the model of `key` (or the only one) in the store as its next version; returns which.
+
+        Raises:
+            StoreError: Nothing was saved; the message says why.
+        """
+        return await self._kept().save(self._model(key).key, note)
+
+    async def load(self, key: str, version: int | None = None) -> int:
+        """Go on from the newest saved version of `key`, or from that one; returns which.
+
+        Raises:
+            StoreError: It is not there, or refused: what runs goes on.
+        """
+        return await self._kept().load(key, version)
+
+    def keep(self, every: Length = "60s") -> LiveLearner:
+        """Save by itself, every so often, each model that has seen something new."""
+        self._kept().every(milliseconds(every, "every") / 1_000)
+        return self
+
+    def promote(self) -> Handle[Any]:
+        """Let the shadow change places with the model that is heard: a control action, scope admin."""
+        return self._home.execute(PromoteModel(self.name))
+
+    def rollback(self, key: str = "", version: int = 0) -> Handle[Any]:
+        """Undo the promotion; with `key` and `version` go on from that saved version instead. Scope admin."""
+        return self._home.execute(RollBackModel(self.name, key, version))
+
+    def close(self) -> None:
+        """Listen no more and save no more."""
+        self.detach()
+        if self._keeper is not None:
+            self._keeper.stop()
+
+    def _kept(self) -> Keeper:
+        if self._keeper is None:
+            from quantlab.learning.pickler import dumps
+
+            self._keeper = Keeper(self, self._home.require_store(), self._home.worker, dumps)
+        return self._keeper
+
+
+class Learn:
+    """The learners of one engine, by name.
+
+    Args:
+        bus: Where they listen, and where predictions are published.
+        execute: The desk's door, for promotions.
+        open_store: Makes the store on first use.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        execute: Callable[[Command], Handle[Any]],
+        open_store: Callable[[], Store] | None = None,
+    ) -> None:
+        self.bus, self.execute = bus, execute
+        self.worker = Worker()
+        self._open_store = open_store
+        self._store: Store | None = None
+        self._learners: dict[str, LiveLearner] = {}
+
+    def model(
+        self,
+        name: str,
+        pipeline: Any,
+        features: Features | Feature,
+        label: Label,
+        *,
+        key: str = "symbol",
+        metric: Any = None,
+        detectors: Sequence[Any] | None = None,
+        on_drift: OnDrift | str = OnDrift.MARK,
+        cost_bps: float = COST_BPS,
+        every: Length | None = None,
+    ) -> LiveLearner:
+        """A learner by this name; one that had it before is detached and forgotten.
+
+        Args:
+            name: Small letters, digits, - and _: predictions are published as `learn.prediction.NAME`.
+            pipeline: A classifier or regressor of River; each key learns a copy of its own.
+            features: What it is given; see `quantlab.learning.features`.
+            label: What it is about; see `quantlab.learning.labels`.
+            key: The attribute of events by which models are kept apart.
+            metric: Of `river.metrics`; by default ROCAUC, CrossEntropy of many classes, MAE of numbers.
+            detectors: Of `river.drift`, fed with the model's errors; by default ADWIN and PageHinkley.
+            on_drift: What a rise of the error causes: "mark", or "reset": the model begins anew.
+            cost_bps: What a trade pays in the scores, in and out together.
+            every: At most one prediction in so much event time; None: one at each price.
+
+        Raises:
+            InvalidField: Names the argument.
+        """
+        made = recipe(
+            name, pipeline, features, label, key=key, metric=metric, detectors=detectors, on_drift=on_drift,
+            cost_bps=cost_bps, every=every,
+        )  # fmt: skip
+        if before := self._learners.get(name):
+            before.close()
+        learner = self._learners[name] = LiveLearner(made, self)
+        return learner
+
+    def __getitem__(self, name: str) -> LiveLearner:
+        learner = self._learners.get(name)
+        if learner is None:
+            known = ", ".join(self._learners) or "none was made"
+            raise InvalidField("name", f"there is no model {name!r:.60}", f"give one of: {known}")
+        return learner
+
+    def __iter__(self) -> Iterator[LiveLearner]:
+        return iter(self._learners.values())
+
+    def __len__(self) -> int:
+        return len(self._learners)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each model of each learner: what it hears, how far it is, what it waits for."""
+        rows = []
+        for each in self:
+            told = {"name": each.name, "hears": each.hears or None, "lost": each.lost, "failed": each.failed}
+            told["store"] = each.problem or None
+            for key, model in each.models.items():
+                row = {**told, "key": key, **model.counts, "pending": model.pending, "version": model.version}
+                rows.append({**row, "waiting": "; ".join(each.waits_for(key)) or None})
+            if not each.models:
+                rows.append(dict.fromkeys(COLUMNS) | told)
+        return frame(rows, columns=COLUMNS)
+
+    def use(self, store: Store) -> None:
+        """Keep models in this store from now on; learners that saved already keep theirs."""
+        self._store = store
+
+    def require_store(self) -> Store:
+        """The store that models are kept in."""
+        if self._store is None:
+            if self._open_store is None:
+                raise ConfigError("there is no store for models", "give one: ql.learn.use(store)")
+            self._store = self._open_store()
+        return self._store
+
+    def change(self, change: ModelChange) -> object:
+        """Carry out what the desk admitted.
+
+        Raises:
+            InvalidField: There is no such model, no shadow, or nothing to undo.
+        """
+        learner = self[change.name]
+        match change:
+            case PromoteModel():
+                return learner.swap()
+            case RollBackModel(_, key, version):
+                if version:
+                    return self._go_back(learner, key, version)
+                return learner.swap(back=True)
+
+    async def _go_back(self, learner: LiveLearner, key: str, version: int) -> str:
+        await learner.load(key, version)
+        return f"{learner.name}: {key} goes on from version {version}"
+
+    def close(self) -> None:
+        """Every learner listens no more, and the thread ends."""
+        for each in self:
+            each.close()
+        self.worker.stop()
