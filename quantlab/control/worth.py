@@ -50,7 +50,7 @@ def scope_of(command: Command, limits: Limits) -> Scope:
         case Resume():
             return Scope.RESUME
         case PromoteModel() | RollBackModel():
-            return Scope.ADMIN
+            return Scope.LIMITS
         case SetLimits():
             loosens = any(value > getattr(limits, name) for name, value in command.changes().items())
             return Scope.ADMIN if loosens else Scope.LIMITS

@@ -6,6 +6,7 @@ Imported on first use: a notebook that learns nothing pays nothing.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "name", "key", "hears", "events", "predicted", "learned", "waiting", "pending", "lost", "failed", "version",
-    "store",
+    "name", "key", "hears", "events", "predicted", "learned", "waiting", "pending", "lost", "failed",
+    "version", "store",
 )  # fmt: skip
 
 
@@ -104,11 +105,11 @@ class LiveLearner(Learner):
         return self
 
     def promote(self) -> Handle[Any]:
-        """Let the shadow change places with the model that is heard: a control action, scope admin."""
+        """Let the shadow change places with the model that is heard: a control action, scope limits."""
         return self._home.execute(PromoteModel(self.name))
 
     def rollback(self, key: str = "", version: int = 0) -> Handle[Any]:
-        """Undo the promotion; with `key` and `version` go on from that saved version instead. Scope admin."""
+        """Undo the promotion; with `key` and `version` go on from that saved one instead. Scope limits."""
         return self._home.execute(RollBackModel(self.name, key, version))
 
     def close(self) -> None:
@@ -119,9 +120,7 @@ class LiveLearner(Learner):
 
     def _kept(self) -> Keeper:
         if self._keeper is None:
-            from quantlab.learning.pickler import dumps
-
-            self._keeper = Keeper(self, self._home.require_store(), self._home.worker, dumps)
+            self._keeper = Keeper(self, self._home.require_store(), self._home.worker, self._home.dumps)
         return self._keeper
 
 
@@ -144,6 +143,7 @@ class Learn:
         self.worker = Worker()
         self._open_store = open_store
         self._store: Store | None = None
+        self.dumps: Callable[[Any], bytes] = pickle.dumps
         self._learners: dict[str, LiveLearner] = {}
 
     def model(
@@ -212,9 +212,9 @@ class Learn:
                 rows.append(dict.fromkeys(COLUMNS) | told)
         return frame(rows, columns=COLUMNS)
 
-    def use(self, store: Store) -> None:
-        """Keep models in this store from now on; learners that saved already keep theirs."""
-        self._store = store
+    def use(self, store: Store, dumps: Callable[[Any], bytes] = pickle.dumps) -> None:
+        """Keep models in this store from now on, pickled so; learners that saved already keep theirs."""
+        self._store, self.dumps = store, dumps
 
     def require_store(self) -> Store:
         """The store that models are kept in."""

@@ -57,6 +57,7 @@ class Attachment:
         self.subscription: Subscription = bus.subscribe(
             pattern, overflow=Overflow.DROP_OLDEST, capacity=CAPACITY, name=f"learner {learner.name}"
         )
+        self.subscription.reading = True  # already: who settles waits for the reader, whose task comes next
         self._task = asyncio.get_running_loop().create_task(
             self._read(), name=f"quantlab learner {learner.name}", context=contextvars.Context()
         )

@@ -13,8 +13,10 @@ from quantlab.control.commands import (
     Command,
     Flatten,
     Halt,
+    PromoteModel,
     ReplaceOrder,
     Resume,
+    RollBackModel,
     SetLimits,
     SubmitList,
     SubmitOrder,
@@ -45,6 +47,9 @@ EVERY: list[Command] = [
     Halt("a test"),
     Resume("all is well"),
     SetLimits(max_position=Decimal("1000.50"), max_orders_per_second=3),
+    PromoteModel("btc-10s"),
+    RollBackModel("btc-10s"),
+    RollBackModel("btc-10s", "BTCUSDT", 7),
 ]
 
 

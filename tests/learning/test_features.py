@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import START_MS, quote, random_market, trade
+from markets import START_MS, quote, random_market, trade
 
 from quantlab.domain.market import Trade
 from quantlab.errors import InvalidField

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
-from conftest import START_MS, quote, random_market, trade
+from markets import START_MS, quote, random_market, trade
 from river import drift, dummy, evaluate, linear_model, metrics, preprocessing, stats, tree
 
 from quantlab.domain.market import Trade

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import START_MS, quote, random_market, trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markets import START_MS, quote, random_market, trade
 from river import dummy, linear_model, preprocessing
 
 from quantlab.domain.market import Trade
