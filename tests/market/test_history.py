@@ -19,7 +19,8 @@ from quantlab.domain.market import Kline, Trade
 from quantlab.errors import InvalidField, RateLimited, VenueRejected
 from quantlab.market import shelf
 from quantlab.market.bars import TickBars, TimeBars, VolumeBars
-from quantlab.market.history import PAGE, History, Progress
+from quantlab.market.download import PAGE
+from quantlab.market.history import History, Progress
 from quantlab.market.moments import moment_ms
 from quantlab.market.shelf import FileShelf, Span
 from quantlab.paper.terms import Terms
