@@ -263,9 +263,9 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 
 def _redis_url(environ: Mapping[str, str]) -> str:
+    """A user may stand in it, a password may not; `learning.redisaddress` reads the rest."""
     url = environ.get("QUANTLAB_REDIS_URL", "")
-    if "@" in url:
-        raise ConfigError(
-            "QUANTLAB_REDIS_URL holds a user or a password", "set QUANTLAB_REDIS_PASSWORD_FILE instead"
-        )
+    user, at, _ = url.partition("//")[2].rpartition("@")
+    if at and ":" in user:
+        raise ConfigError("QUANTLAB_REDIS_URL holds a password", "set QUANTLAB_REDIS_PASSWORD_FILE instead")
     return url

@@ -92,7 +92,7 @@ def require_known_host(url: str, named: Collection[str] = ()) -> None:
         ConfigError: Another host; a slip or a trick in an address must not get the key.
     """
     host = urlsplit(url).hostname or ""
-    if _is_loopback(host) or host in TESTNET_HOSTS or host in PRODUCTION_HOSTS or host in named:
+    if is_loopback(host) or host in TESTNET_HOSTS or host in PRODUCTION_HOSTS or host in named:
         return
     raise ConfigError(
         f"{host or 'an address without a host'} is no host of Binance's, and would get the key",
@@ -101,12 +101,13 @@ def require_known_host(url: str, named: Collection[str] = ()) -> None:
 
 
 def _host_level(host: str) -> Level:
-    if _is_loopback(host):
+    if is_loopback(host):
         return Level.PAPER
     return Level.TESTNET if host in TESTNET_HOSTS else Level.PRODUCTION
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine, by its address or as "localhost"."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -124,7 +125,7 @@ def _check(name: str, url: str, schemes: tuple[str, str]) -> None:
         raise ConfigError(f"the endpoint {name} begins with {match[1]}://", f"use {secure}://")
     if match[3] and not 0 < int(match[3][1:]) < 65_536:
         raise ConfigError(f"the endpoint {name} has the port {match[3][1:]}", "use 1 to 65535")
-    if match[1] == plain and not _is_loopback(match[2].strip("[]")):
+    if match[1] == plain and not is_loopback(match[2].strip("[]")):
         raise ConfigError(
             f"the endpoint {name} is not encrypted", f"use {secure}://; {plain}:// is for loopback only"
         )

@@ -28,6 +28,11 @@
     │   ├── JournalUnavailable  no line, no order
     │   │   └── JournalLocked   another process writes it
     │   └── JournalCorrupt
+    ├── StoreError              models are not kept, or not taken from where they are kept
+    │   ├── StoreUnavailable    down, slow, full or read-only: it is tried again
+    │   ├── StoreNotAllowed     wrong password, no password, or a command the ACL forbids
+    │   ├── VersionConflict     another kernel saved first
+    │   └── ModelRefused        unsigned, swapped, of another version, or with what no model holds
     ├── BusError                unknown topic, wrong payload type, closed subscription
     └── EngineError
         ├── EngineStopped       also in a forked child
@@ -280,6 +285,43 @@ class JournalLocked(JournalUnavailable):
 
 class JournalCorrupt(JournalError):
     """A line was edited, removed, reordered or forged, or the tail is cut."""
+
+
+class StoreError(QuantlabError):
+    """Where models are kept."""
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer, or cannot write: nothing was lost, it is tried again."""
+
+
+class StoreNotAllowed(StoreError):
+    """The store lets us in not at all, or not far enough: a matter of its configuration."""
+
+
+class VersionConflict(StoreError):
+    """Another kernel has saved a version that this one does not know; nothing was overwritten.
+
+    Attributes:
+        head: The newest version in the store.
+    """
+
+    def __init__(self, message: str, *, head: int) -> None:
+        super().__init__(message)
+        self.head = head
+
+
+class ModelRefused(StoreError):
+    """A model that is not loaded, or that is not saved because it could not be loaded again.
+
+    Attributes:
+        reason: One of format, seal, name, version, downgrade, river, python, class, shape, canary,
+            too-long.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class BusError(QuantlabError):

@@ -20,6 +20,7 @@ from quantlab.secret import Secret
 
 PRIVATE_MODE = 0o600
 SECRET_BYTES = 4_096
+KEY_BYTES = 32
 LOCK_S = 5.0
 LOCK_POLL_S = 0.02
 BOM = b"\xef\xbb\xbf"
@@ -68,13 +69,62 @@ def write_private(path: Path, content: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         with suppress(FileNotFoundError):
             beside.unlink()
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", "make room, or set QUANTLAB_HOME to another folder"
         ) from None
+
+
+def own_key(path: Path, what: str) -> Secret:
+    """A key of 32 random bytes, as hexadecimal digits on one line; made where there is none yet.
+
+    A file that a link, another user or another's eyes could touch is refused, never repaired:
+    whoever could read it could forge what it signs.
+
+    Raises:
+        ConfigError: With the reason and the remedy, never with content.
+    """
+    if not os.path.lexists(path):
+        make_private_folder(path.parent)
+        try:
+            create_private(path, f"{token_hex(KEY_BYTES)}\n".encode())
+        except OSError as error:
+            raise ConfigError(
+                f"{what} {path} cannot be made: {error.strerror}", "make room, or set QUANTLAB_HOME"
+            ) from None
+    key = read_secret_line(path, what)
+    if not _is_key(key):
+        raise ConfigError(f"{what} {path} is not {2 * KEY_BYTES} hexadecimal digits", "name the right file")
+    return key
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """A new file of mode 0600, whole or not at all; where another process was first, its file stands."""
+    draft = path.with_name(f".{path.name}.{token_hex(4)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_MODE)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -180,9 +230,8 @@ def _only_line(secret: Secret) -> Secret | None:
     return Secret(line) if line.isprintable() and " " not in line and line else None
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _is_key(key: Secret) -> bool:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return len(bytes.fromhex(key.reveal())) == KEY_BYTES
+    except ValueError:
+        return False

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import msgspec
 
 from quantlab.errors import JournalCorrupt, JournalLocked, JournalUnavailable
+from quantlab.privatefile import create_private, sync_folder
 from quantlab.secret import Secret
 from quantlab.trading.chain import FORMAT, GENESIS, Line, Sealer, check, head_path, torn
-from quantlab.trading.keyfile import create_private, sync_folder
 
 
 class Entry(NamedTuple):
