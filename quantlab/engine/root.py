@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from quantlab.engine.learning import Learn
 
 READY_TIMEOUT_S = 30.0
+UNCOUNTED = ["--messages-1s", "1000"]  # each advance asks on the stream's socket; see `link.UNHURRIED`
 CLOSE_TIMEOUT_S = 0.8
 FIT_WITHIN_S = 2.0
 FIRST_QUOTE_S = 0.01
@@ -114,7 +115,7 @@ class Engine:
         self.state = "starting"
         self.bus.start()
         if self.settings.endpoints is None:
-            self._venue = EmbeddedVenue(["--clock", "manual"] if self.deterministic else [])
+            self._venue = EmbeddedVenue([*UNCOUNTED, *(["--clock", "manual"] if self.deterministic else [])])
             self._venue.spawn()
         try:
             self._build(loop)

@@ -202,6 +202,14 @@ async def test_events_reach_the_bus_and_the_market_moves_only_on_request(engine:
     assert fills == list(engine.portfolio.fills)
 
 
+async def test_a_market_can_be_advanced_as_often_as_one_likes(engine: Engine) -> None:
+    """Each advance asks on the stream's socket whether all has come; our own venue does not count that."""
+    for _ in range(12):
+        await engine.market.advance(0.1)
+
+    assert engine.linked().streams.reconnects == 0
+
+
 async def test_two_deterministic_sessions_are_equal(start: Callable[..., Engine], settings: Settings) -> None:
     sessions = []
     for _ in range(2):

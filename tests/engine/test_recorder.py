@@ -1,0 +1,218 @@
+"""The recorder in a running engine: what the wire heard is on the disk, and nothing that is secret."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from quantlab.config import Settings
+from quantlab.control.commands import SubmitOrder
+from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Trade
+from quantlab.engine import Engine
+from quantlab.errors import EngineStopped, InvalidField, RecordingError, UnknownSymbol
+from quantlab.market.book import Book, BookState
+from quantlab.market.recording.marks import blocks
+from quantlab.market.recording.reader import Recording
+from quantlab.market.recording.segments import Bounds
+from quantlab.secret import Secret
+from quantlab.trading.requests import limit_order
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_what_the_bus_delivered_is_in_the_recording_and_makes_the_book_of_now(engine: Engine) -> None:
+    """In the same order, read while it goes on and afterwards; the diffs stand on the recorded book."""
+    heard: list[object] = []
+    engine.recorder.start()
+    engine.bus.subscribe("market.>", heard.append, inline=True)
+    await engine.market.advance(3)
+    underway = [each for each in engine.recorder.events() if not isinstance(each, DepthSnapshot)]
+    assert underway == heard
+    await engine.market.advance(3)
+    now = engine.linked().feed.books["BTCUSDT"].view(50)
+    status = engine.recorder.stop()
+
+    events = list(engine.recorder.events())
+    assert [each for each in events if not isinstance(each, DepthSnapshot)] == heard
+    assert len(heard) > len(underway) > 0
+    assert {type(each) for each in heard} >= {Trade, BookTicker, DepthUpdate}
+    assert (status.state, status.dropped, status.refused) == ("stopped", 0, 0)
+    assert list(engine.recorder.check()) == []
+
+    book = Book("BTCUSDT")
+    for event in events:
+        if isinstance(event, DepthSnapshot):
+            book.apply_snapshot(event)
+        elif isinstance(event, DepthUpdate) and book.state is BookState.SYNCED:
+            assert book.apply(event) is None
+    then = book.view(50)
+    assert len(then.bids) >= 10
+    assert (then.update_id, then.bids, then.asks) == (now.update_id, now.bids, now.asks)
+
+
+async def test_every_segment_begins_with_the_book_so_that_the_newest_can_be_read_alone(
+    engine: Engine, tmp_path: Path
+) -> None:
+    small = Bounds(segment_bytes=6_000, most_bytes=1 << 20, flush_s=0.01)
+    engine.recorder.start("market.>", bounds=small)
+    for _ in range(8):
+        await engine.market.advance(5)
+        await asyncio.sleep(0.15)  # the wire looks every 0.1 s whether there is a new segment
+    path = engine.recorder.stop().path
+    assert path is not None
+    segments = sorted(path.glob("*.qlrec"))
+    with_book = 0
+    for each in segments:
+        alone = tmp_path / each.stem
+        alone.mkdir()
+        shutil.copy(each, alone)
+        recording = Recording(alone)
+        found = list(recording.events("market.depth_snapshot.*"))
+        with_book += [event.symbol for event in found] == ["BTCUSDT"]
+        assert len(found) <= 1
+
+    assert len(segments) >= 3
+    assert with_book >= len(segments) - 1  # the last one may have begun just now
+
+
+async def test_orders_are_recorded_and_no_key_signature_or_token_ever_is(
+    engine: Engine, token: Secret
+) -> None:
+    """Every topic and all frames, while orders go over their socket: unpacked and searched."""
+    path = engine.recorder.start(">", raw=True).path
+    for price in ("59000", "61000"):
+        await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", price)))
+    await engine.market.advance(1)
+    status = engine.recorder.stop()
+    assert path is not None
+
+    text = b"".join(block.payload for each in path.iterdir() for block in blocks(each, lambda *_: None))
+    key, secret = engine.settings.api_key, engine.settings.api_secret
+    assert key
+    assert secret is not None
+    for hidden in (key, secret.reveal(), token.reveal(), "signature", "apiKey", "userDataStream"):
+        assert hidden.encode() not in text, hidden
+    assert b"executionReport" not in text  # a frame of the user stream
+    assert b"btcusdt@trade" in text  # it does hold what it is for
+    fills = engine.recorder.frame("fill.*")
+    assert list(fills["price"]) == [each.price for each in engine.portfolio.fills]
+    assert len(fills) >= 1
+    assert str(fills.index.tz) == "UTC"
+    assert {"order.{symbol}", "execution.{symbol}", "balance.{asset}", "(frames)"} <= set(status.records)
+
+
+async def test_what_cannot_be_recorded_is_refused_before_anything_is_made(
+    start: Callable[..., Engine], settings: Settings, home: Path
+) -> None:
+    """And the end of the engine closes what is being recorded."""
+    engine = start(settings)
+    with pytest.raises(EngineStopped):
+        engine.recorder.start()
+    await engine.ready()
+    with pytest.raises(RecordingError, match="nothing was recorded yet"):
+        engine.recorder.open()
+    (home / "recordings").write_text("in the way")
+    with pytest.raises(RecordingError, match="cannot be written"):
+        engine.recorder.start()
+    (home / "recordings").unlink()
+    engine.recorder.start("market.trade.*", name="one")
+    with pytest.raises(RecordingError, match="one is being recorded; stop it first"):
+        engine.recorder.start("market.trade.*")
+    with pytest.raises(RecordingError, match="one is being recorded; stop it first"):
+        engine.recorder.delete("one")
+    engine.recorder.stop()
+    with pytest.raises(RecordingError, match="there is a recording one; give another name, or delete"):
+        engine.recorder.start(name="one")
+    with pytest.raises(InvalidField, match=r"'market\.trades\.\*' meets no topic"):
+        engine.recorder.start("market.trades.*")
+    with pytest.raises(UnknownSymbol):
+        engine.recorder.start("market.trade.NOSUCH")
+    for name in ("../one", "a/b", ".hidden", "x" * 81):
+        with pytest.raises(InvalidField, match="is no name of a recording"):
+            engine.recorder.start(name=name)
+    assert [each.name for each in engine.recorder.recordings()] == ["one"]
+    engine.recorder.delete("one")
+    assert list(engine.recorder.recordings()) == []
+    with pytest.raises(RecordingError, match="there is no recording"):
+        engine.recorder.open("one")
+
+    path = engine.recorder.start().path
+    await engine.market.advance(1)
+    await engine.aclose()
+    assert path is not None
+    assert Recording(path).check() == []
+
+
+async def test_a_disk_that_fails_ends_the_recording_and_the_engine_runs_on(engine: Engine) -> None:
+    """Its reason stands in the status and among the alarms; the next recording is as good as new."""
+    path = engine.recorder.start().path
+    assert path is not None
+    shutil.rmtree(path)
+    await engine.market.advance(2)
+    async with asyncio.timeout(5):
+        while engine.recorder.status().state != "failed":
+            await asyncio.sleep(0.02)
+    heard: list[object] = []
+    engine.bus.subscribe("market.>", heard.append, inline=True)
+    await engine.market.advance(2)
+    reason = engine.recorder.status().reason
+    assert reason == "the recording ended: No such file or directory"
+    assert reason in engine.alarms
+    assert heard
+
+    engine.recorder.start("market.trade.ETHUSDT")  # a symbol that nobody watches yet
+    async with asyncio.timeout(5):
+        while "ETHUSDT" not in engine.watched:
+            await asyncio.sleep(0.01)
+    await engine.market.advance(5)
+    assert engine.recorder.stop().state == "stopped"
+    assert {each.symbol for each in engine.recorder.events(topics="market.trade.*")} == {"ETHUSDT"}
+
+
+WRITES = """
+import sys, time
+sys.path[:0] = [{tests!r}]
+from pathlib import Path
+from recordings import new_writer, trade
+from quantlab.market.recording.segments import Bounds
+
+tap = new_writer(Path({folder!r}), bounds=Bounds(flush_s=0.25)).tap()
+number = 0
+while True:
+    number += 1
+    tap(trade(number))
+    if number % 100 == 0:
+        print(number, time.time_ns(), flush=True)
+    time.sleep(0.0002)
+"""
+
+
+def test_a_killed_kernel_loses_what_came_since_the_last_flush_and_no_more(tmp_path: Path) -> None:
+    """SIGKILL in the middle of it: a whole beginning, and a mark that says that it was not closed."""
+    program = WRITES.format(tests=str(ROOT / "tests" / "market"), folder=str(tmp_path / "one"))
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    deadline, said = time.monotonic() + 20, "0 0"
+    while int(said.split()[0]) < 4_000 and time.monotonic() < deadline:
+        said = process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0].splitlines()
+    last = int((rest or [said])[-1].split()[1])
+
+    recording = Recording(tmp_path / "one")
+    records = list(recording.records())
+
+    assert [each.event.trade_id for each in records] == list(range(1, len(records) + 1))
+    assert len(records) > 1_000
+    lost_s = (last - records[-1].at_ns) / 1e9
+    assert lost_s < 1.0  # 0.25 s on a machine that is not busy
+    assert {mark.kind for mark in recording.marks} <= {"open", "torn"}
+    assert recording.marks
