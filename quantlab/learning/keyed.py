@@ -64,14 +64,14 @@ class KeyedModel:
     # -- one event
 
     def on_event(self, event: Any) -> Prediction | None:
-        """Learn what is due, take `event` in, and predict where it makes a sample.
-
-        Raises:
-            InvalidField: The event has no time.
-        """
+        """Learn what is due, take `event` in, and predict where it makes a sample."""
         moment, label = self.moment, self.recipe.label
-        now_ms = moment.pass_to(event_ms(event))
         self.counts["events"] += 1
+        at_ms = event_ms(event)
+        if at_ms is None:
+            self.counts["unread"] += 1
+            return None
+        now_ms = moment.pass_to(at_ms)
         self.first_ms = self.first_ms or now_ms
         if label.horizon_ms is not None:
             self._settle_until(now_ms - 1, now_ms)  # with the price that stood then

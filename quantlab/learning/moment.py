@@ -36,20 +36,15 @@ def kind_of(price: str) -> Kind:
     return kind
 
 
-def event_ms(event: Any) -> int:
+def event_ms(event: Any) -> int | None:
     """When `event` happened: the venue's clock, or where it tells none, ours corrected to it.
 
-    Raises:
-        InvalidField: The event has no time at all.
+    None of what has no time: a snapshot or a note in a recording.
     """
     found = getattr(event, "event_ms", None)
     if found is None:
         found = getattr(event, "received_ms", None)
-    if type(found) is not int:
-        raise InvalidField(
-            "event", f"a {type(event).__name__} has no event_ms", "attach to topics whose events have one"
-        )
-    return found
+    return found if type(found) is int else None
 
 
 class Moment:

@@ -83,6 +83,8 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
     if name == "limits":
         given = {word.partition("=")[0] for word in words[:-1]}
         return [f"{limit}=" for limit in LIMITS if limit not in given]
+    if name == "learn":
+        return ["promote", "rollback"] if len(words) == 1 else []
     if name == "record":
         starts = words[0].lower() == "start"
         return (

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.control.commands import SetLimits
+from quantlab.control.commands import PromoteModel, RollBackModel, SetLimits
 from quantlab.domain.orders import Side, TimeInForce
 
 
@@ -56,6 +56,13 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Learn(msgspec.Struct, frozen=True, kw_only=True):
+    """Show one model's scores, or put another version of it in front."""
+
+    name: str
+    change: PromoteModel | RollBackModel | None = None
+
+
 class ChangeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Put other limits in force."""
 
@@ -82,4 +89,4 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Record | Help | Show
+Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show

@@ -23,7 +23,7 @@ from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import QuantlabError, TokenRefused
 from quantlab.market.recording.status import RecorderStatus
-from quantlab.notebook import lines, on_cell, parse, recording, views
+from quantlab.notebook import learning, lines, on_cell, parse, recording, views
 from quantlab.notebook.faces import Face
 from quantlab.notebook.ordering import request
 from quantlab.notebook.table import Act, Table, View
@@ -115,6 +115,8 @@ class QuantlabMagics(Magics):
                 return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
             case lines.ChangeLimits():
                 return Act(engine.execute(asked.command), lambda _: ql.rails.table())
+            case lines.Learn():
+                return self._learn_about(asked)
             case lines.Halt():
                 return self._halt(asked.reason)
             case lines.Explain():
@@ -198,6 +200,14 @@ class QuantlabMagics(Magics):
 
     def _subs(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.bus)
+
+    def _learn(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.learn)
+
+    def _learn_about(self, asked: lines.Learn) -> Any:
+        if asked.change is None:
+            return self._view(lambda: self._notebook.engine.learn[asked.name], learning.scores)
+        return Act(self._notebook.engine.execute(asked.change), lambda said: views.message(str(said)))
 
     def _record(self) -> View[Any]:
         return self._view(self._notebook.ql.recorder.status, recording.recorder)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quantlab.bus import Overflow, Subscription, Topic
 from quantlab.notebook import views
 from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, PortfolioFace, RailsFace
+from quantlab.notebook.learning import LearnFace
 from quantlab.notebook.ordering import OrdersFace
 from quantlab.notebook.recording import RecorderFace
 from quantlab.notebook.table import Table, of_frame
@@ -119,6 +120,11 @@ class Ql(Face):
     def market(self) -> MarketFace:
         """Symbols and books."""
         return MarketFace(self._engine)
+
+    @property
+    def learn(self) -> LearnFace:
+        """Models on the stream: River's, fed by the bus, scored as they go."""
+        return LearnFace(self._engine)
 
     @property
     def recorder(self) -> RecorderFace:

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quantlab.control.commands import PromoteModel, RollBackModel
 from quantlab.control.tokens import redact
 from quantlab.domain.decimals import plain, positive
 from quantlab.domain.orders import Side, TimeInForce
@@ -25,6 +26,7 @@ from quantlab.notebook.lines import (
     Explain,
     Halt,
     Help,
+    Learn,
     Line,
     Place,
     Record,
@@ -198,6 +200,20 @@ def _resume(words: list[str]) -> Line:
     return Resume(reason=" ".join(words) or "resumed from the notebook")
 
 
+def _learn(words: list[str]) -> Line:
+    usage = "%ql learn [NAME], %ql learn promote NAME, or %ql learn rollback NAME [KEY VERSION]"
+    if len(words) < 2:
+        return Learn(name=words[0]) if words else Show(what="learn")
+    action, name, rest = words[0].lower(), words[1], words[2:]
+    if action == "promote" and not rest:
+        return Learn(name=name, change=PromoteModel(name))
+    if action == "rollback" and not rest:
+        return Learn(name=name, change=RollBackModel(name))
+    if action == "rollback" and len(rest) == 2 and re.fullmatch(r"[1-9][0-9]{0,8}", rest[1], re.ASCII):
+        return Learn(name=name, change=RollBackModel(name, rest[0], int(rest[1])))
+    raise UsageError(f"cannot read {' '.join(words)[:60]!r}: {usage}")
+
+
 def _record(words: list[str]) -> Line:
     usage = "%ql record start [TOPIC ...] [raw] [as NAME], or %ql record stop|list"
     if not words or words[0].lower() in ("stop", "list"):
@@ -277,6 +293,12 @@ GRAMMAR: Mapping[str, Entry] = {
         "what is being recorded; end it; what was recorded",
         _record,
         ("record start [TOPIC ...] [raw] [as NAME]", "record topics (all market data), and raw frames"),
+    ),
+    "learn": Entry(
+        "learn [NAME]",
+        "the models on the stream; the scores of one beside its baselines",
+        _learn,
+        ("learn promote|rollback NAME", "put its shadow in front, or take that back (needs arming)"),
     ),
     "help": Entry("help [SUBCOMMAND]", "this list", _help),
 }

@@ -174,7 +174,6 @@ def test_an_event_older_than_the_newest_is_news_of_now() -> None:
         (lambda: Features(imbalance(), imbalance()), "features"),
         (lambda: Features("imbalance"), "features"),
         (lambda: smoothed(time_of_day().all[0], "1s"), "feature"),
-        (lambda: event_ms(object()), "event"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_field(wrong: Any, field: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantlab.control.commands import SetLimits
+from quantlab.control.commands import PromoteModel, RollBackModel, SetLimits
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import UsageError
 from quantlab.notebook.parse import (
@@ -20,6 +20,7 @@ from quantlab.notebook.parse import (
     Explain,
     Halt,
     Help,
+    Learn,
     Line,
     Place,
     Record,
@@ -174,7 +175,7 @@ def test_a_halt_is_never_refused_not_even_for_a_token_in_its_reason() -> None:
 def test_help_knows_a_way_to_write_every_subcommand() -> None:
     """Each entry's usage begins with its own name, and nothing that does not exist is listed."""
     assert all(entry.usage.split()[0] == name for name, entry in GRAMMAR.items())
-    assert not {"doctor", "replay", "learn"} & set(GRAMMAR)
+    assert not {"doctor", "replay"} & set(GRAMMAR)
 
 
 WORDS = st.sampled_from(
@@ -216,3 +217,16 @@ def test_amounts_are_exactly_what_was_written(quantity: Decimal, price: Decimal,
 
     assert isinstance(placed, Place)
     assert (placed.quantity, placed.price, placed.side) == (quantity, price, side.upper())
+
+
+def test_learn_shows_models_or_one_and_changes_which_is_in_front() -> None:
+    assert parse("learn") == Show(what="learn")
+    assert parse("learn up-10s") == Learn(name="up-10s")
+    assert parse("learn promote up-10s") == Learn(name="up-10s", change=PromoteModel("up-10s"))
+    assert parse("learn rollback up-10s") == Learn(name="up-10s", change=RollBackModel("up-10s"))
+    assert parse("learn rollback up-10s BTCUSDT 3") == Learn(
+        name="up-10s", change=RollBackModel("up-10s", "BTCUSDT", 3)
+    )
+    for wrong in ("learn promote a b", "learn rollback a BTCUSDT", "learn rollback a BTCUSDT x", "learn a b"):
+        with pytest.raises(UsageError, match="%ql learn"):
+            parse(wrong)
