@@ -33,8 +33,8 @@ class RecorderFace(Face):
     def table(self) -> Table:
         return recorder(self._engine().recorder.status())
 
-    def _call(self, name: str, *args: Any, **options: Any) -> Any:
-        return getattr(self._engine().recorder, name)(*args, **options)
+    def _call(self, action: str, /, *args: Any, **options: Any) -> Any:
+        return getattr(self._engine().recorder, action)(*args, **options)
 
 
 def recorder(status: RecorderStatus) -> Table:
