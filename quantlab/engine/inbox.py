@@ -19,6 +19,7 @@ from quantlab.engine.halting import HaltNews
 from quantlab.engine.link import UserStreamState
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.rules import TradingRules, adopt
+from quantlab.engine.valuing import Prices, Valuing
 from quantlab.topics import BOOK_TICKER, DEPTH, KLINE, RISK_HALT, TRADE, VENUE_HEALTH
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.portfolio import Portfolio
@@ -39,6 +40,7 @@ class Owner(Protocol):
 
     bus: Bus
     quotes: Quotes
+    valuing: Valuing
     health: Health
     portfolio: Portfolio
     alarms: deque[str]
@@ -65,6 +67,7 @@ class Inbox:
         topic = MARKET.get(type(message))
         if topic is not None:
             owner.quotes.on_event(message)  # type: ignore[arg-type]  # MARKET's keys are its types
+            owner.valuing.on_quote(message.symbol)  # type: ignore[attr-defined]
             owner.bus.publish(topic, message)
             return
         if self._is_the_gateways(message):
@@ -82,6 +85,8 @@ class Inbox:
                 owner.glances.renew()
             case TradingRules():
                 adopt(message, owner.portfolio.instruments, owner.alarms.append)
+            case Prices():
+                owner.valuing.on_prices(message)
             case Flush():
                 if not message.done.done():
                     message.done.set_result(None)

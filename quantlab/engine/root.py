@@ -22,20 +22,30 @@ from quantlab.control.commands import Command, Flatten, Halt, Placing
 from quantlab.control.handle import Handle
 from quantlab.domain.order_lists import AnyRequest
 from quantlab.domain.venue import Level
-from quantlab.engine.assembly import new_desk, new_gateway, open_journal
+from quantlab.engine.assembly import new_desk, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.glance import Glances
 from quantlab.engine.halting import Halting
 from quantlab.engine.identity import Identity
 from quantlab.engine.inbox import Inbox
 from quantlab.engine.link import Link
+from quantlab.engine.opening import (
+    FIRST_ADVANCE_MS,
+    address_venue,
+    learn_account,
+    learn_listing,
+    look_round,
+    new_link,
+    new_standing,
+)
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.reads import Reads
 from quantlab.engine.recorder import Recorder
 from quantlab.engine.source import LinkedMarket
 from quantlab.engine.standing import Rhythm, Standing
 from quantlab.engine.status import status_rows
-from quantlab.errors import ConfigError, EngineStopped, UnknownSymbol, VenueError, VenueUnavailable
+from quantlab.engine.valuing import Valuing
+from quantlab.errors import ConfigError, EngineStopped, VenueError
 from quantlab.health.monitor import Monitor
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.secret import Secret
@@ -54,12 +64,9 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 30.0
 UNCOUNTED = ["--messages-1s", "1000"]  # each advance asks on the stream's socket; see `link.UNHURRIED`
 CLOSE_TIMEOUT_S = 0.8
-FIT_WITHIN_S = 2.0
-FIRST_QUOTE_S = 0.01
 NO_KEY = "there is no API key: set QUANTLAB_API_KEY and QUANTLAB_API_SECRET, then %reload_ext quantlab"
 VENUE_ENDED = "the paper venue's process has ended; %reload_ext quantlab starts a new one"
 ALARMS = 1_000
-FIRST_ADVANCE_MS = 1_000  # a deterministic market moves once at load, so that nothing is empty
 
 
 class Engine:
@@ -133,6 +140,7 @@ class Engine:
         self.journal, self._left = open_journal(self, identity)
         self.read_only = self.journal.problem  # a fresh journal has none
         self.kept = Kept(self.journal, self._left.kept)
+        self.valuing = Valuing(self.portfolio, self.quotes, self.clock, self.kept)
         self.halting = Halting(
             self.latch, self.wire, self.journal, self.clock, settings.home, everywhere=bool(self.read_only)
         )
@@ -146,60 +154,25 @@ class Engine:
 
     async def _open(self) -> None:
         """Connect, learn the account, and only then take orders."""
-        settings = self.settings
-        if self._venue is not None:
-            venue = self._venue
-            address = await self.wire.call(venue.address, "embedded venue")
-            key, secret = address.credentials()
-            settings = self.settings = settings.embedded(
-                rest=address.rest, ws=address.ws, ws_api=address.ws_api, api_key=key, api_secret=secret
-            )
-            control = address.control
-        else:
-            control = None
-        self._link = link = Link(
-            settings, control=control, clock=self.clock, wire=self.wire, latch=self.latch,
-            listens=not self.read_only, problem=self.venue_problem, mismatch=lambda: self.mismatch,
-        )  # fmt: skip
-        self.halting.link = link
-        self.wire.spawn(link.hold, "connections")
-        self.halting.link_is_up()  # REST needs no stream: a HALT from before is carried out now
-        info = await self.wire.call(lambda: link.open(settings.symbols), "open")
-        self.portfolio.instruments.update(info.instruments)
-        if unlisted := [each for each in settings.symbols if each not in info.instruments]:
-            raise UnknownSymbol(unlisted[0], tuple(info.instruments))
+        control = await address_venue(self, self._venue)
+        self._link = link = new_link(self, control)
+        await learn_listing(self, link)
         if link.user is not None:
-            await self._open_account(link)
+            self._standing = new_standing(self, link)
+            await learn_account(self, self._standing, link)
         self.wire.spawn(self.halting.watch, "halt file")
         self.wire.spawn(link.monitor.run, "health")
         if self.deterministic:
             await self._source.advance(FIRST_ADVANCE_MS)
-        with contextlib.suppress(VenueUnavailable, TimeoutError):  # not fit to trade on: ql.health says why
-            async with asyncio.timeout(FIT_WITHIN_S):
-                await self.health.until_ok(FIT_WITHIN_S)
-                while not all(self.quotes.get(symbol) for symbol in self.settings.symbols):  # noqa: ASYNC110
-                    await asyncio.sleep(FIRST_QUOTE_S)  # a few turns, once per load
+        await look_round(self)
         if self.state == "starting":
             self.state = "running"
             self.glances.renew()
 
-    async def _open_account(self, link: Link) -> None:
-        user = link.user
-        self._gateway = gateway = new_gateway(self, link)
-        self._standing = Standing(
-            gateway,
-            self.settings.symbols,
-            live=lambda: user is not None and user.live,
-            why=lambda: link.user_reason,
-            alarm=self.alarms.append,
-            told=self._reconciled,
-            clock=self.clock,
-            spent=lambda: self.client_limits.share("REQUEST_WEIGHT", "1M"),
-            rhythm=self.rhythm,
-        )
+    def adopt_gateway(self, gateway: Gateway) -> None:
+        """Orders go through it from now on; it takes over what earlier sessions left."""
+        self._gateway = gateway
         gateway.recover(self._left)
-        with contextlib.suppress(VenueError):  # it goes on asking; no order passes before it was answered
-            await self._standing.reconcile()
 
     def _started(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -264,6 +237,8 @@ class Engine:
         self.recorder.close()
         if self._learn is not None:
             self._learn.close()
+        if hasattr(self, "valuing"):
+            self.valuing.keep()
         if hasattr(self, "wire"):
             self.wire.stop(CLOSE_TIMEOUT_S)
         if hasattr(self, "journal"):
@@ -428,7 +403,8 @@ class Engine:
         """In what our books and the venue's differed when it was last asked; empty while in nothing."""
         return "" if self._standing is None else self._standing.mismatch
 
-    def _reconciled(self, change: ReconcileChange) -> None:
+    def reconciled(self, change: ReconcileChange) -> None:
+        """Tell the bus that the books differ, or agree again."""
         self.bus.publish(RISK_RECONCILE, change)
         self.glances.renew()
 

@@ -7,6 +7,7 @@ engine. A face decides nothing, keeps nothing, and offers no way around the desk
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quantlab.clock import is_duration
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quantlab.engine import Engine
+    from quantlab.trading.equity import EquityHistory
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -114,6 +116,31 @@ class PortfolioFace(Face):
     def balances(self) -> Listing:
         """Free and locked, by asset."""
         return Listing(self._engine, lambda engine: engine.portfolio.balances, "balances")
+
+    @property
+    def equity(self) -> EquityHistory:
+        """What the account was worth: `.frame()` over time, `.plot()` as a picture."""
+        return self._engine().portfolio.equity
+
+    @property
+    def strategies(self) -> Listing:
+        """Position and profit of each strategy, by symbol."""
+        return Listing(self._engine, lambda engine: engine.portfolio.strategies, "strategies")
+
+    @property
+    def slippage(self) -> Listing:
+        """What orders cost more than the market's price when they were decided."""
+        return Listing(self._engine, lambda engine: engine.portfolio.slippage, "slippage")
+
+    @property
+    def markouts(self) -> Listing:
+        """Where the market went after each fill."""
+        return Listing(self._engine, lambda engine: engine.portfolio.markouts, "markouts")
+
+    @property
+    def exposure(self) -> tuple[Decimal | None, Decimal | None]:
+        """Gross and net exposure of all symbols, in the account's currency; None where not known."""
+        return self._engine().portfolio.exposure
 
     def frame(self) -> pd.DataFrame:
         """The positions as a pandas frame."""

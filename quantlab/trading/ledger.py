@@ -6,7 +6,7 @@ position is closed, its realised profit is the exact difference of what was rece
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+POSITIONS = (*Position.__struct_fields__, "mark", "value", "unrealised")
+
+
 class Fills(list[Fill]):
     """Our own executions, oldest first."""
 
@@ -28,11 +31,41 @@ class Fills(list[Fill]):
 
 
 class Positions(dict[str, Position]):
-    """The net of our own fills by symbol, since the journal of this account began."""
+    """The net of our own fills by symbol, since the journal of this account began.
+
+    Args:
+        holdings: What they are made of.
+        price: The market's price of a symbol (quote asset), None where there is none.
+    """
+
+    def __init__(
+        self,
+        holdings: Mapping[str, Holding] | None = None,
+        price: Callable[[str], Decimal | None] = lambda _: None,
+    ) -> None:
+        super().__init__()
+        self._holdings = {} if holdings is None else holdings  # the portfolio's own, however empty
+        self._price = price
+
+    def unrealised(self, symbol: str) -> Decimal | None:
+        """What closing the position at the market's price would gain (quote asset), without fees."""
+        holding = self._holdings.get(symbol)
+        return ZERO if holding is None else unrealised_of(holding, self._price(symbol))
 
     def frame(self) -> pd.DataFrame:
-        """One row per symbol that traded."""
-        return frame(self.values(), columns=Position.__struct_fields__, index="symbol")
+        """One row per symbol that traded; `mark` is the market's price, `value` the position's at it."""
+        rows = []
+        for symbol, each in self.items():
+            price = self._price(symbol)
+            rows.append(
+                {name: getattr(each, name) for name in Position.__struct_fields__}
+                | {
+                    "mark": price,
+                    "value": None if price is None else times(each.quantity, price),
+                    "unrealised": self.unrealised(symbol),
+                }
+            )
+        return frame(rows, columns=POSITIONS, index="symbol")
 
 
 class Balances(dict[str, Balance]):
@@ -88,3 +121,10 @@ class Holding:
             realised=self.realised,
             fees=dict(fees),
         )
+
+
+def unrealised_of(holding: Holding, price: Decimal | None) -> Decimal | None:
+    """What closing it at `price` would gain, exactly; None where it is open and has no price."""
+    if not holding.quantity:
+        return ZERO
+    return None if price is None else subtract(times(holding.quantity, price), holding.cost)

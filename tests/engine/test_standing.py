@@ -155,6 +155,30 @@ async def test_a_venue_that_was_put_up_anew_at_the_same_address_is_noticed(
         await engine.aclose()
 
 
+async def test_the_account_is_valued_and_its_peak_outlives_a_restart(
+    start: Callable[..., Engine], place: Place
+) -> None:
+    """All assets have a price, those too that nobody watches; the day's start is the first session's."""
+    engine = place.engine
+    await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    await until(lambda: len(engine.portfolio.equity) >= 2, "two points")
+    frame = engine.portfolio.equity.frame()
+    assert frame["unpriced"].tolist()[-1] == ()
+    assert engine.portfolio.equity_now == pytest.approx(
+        Decimal(1_000_000 + 600_000 + 300_000), rel=Decimal("0.2")
+    )
+    assert engine.portfolio.account("BTCUSDT").equity == engine.portfolio.equity_now
+    assert len(engine.portfolio.markouts) == len(engine.portfolio.slippage.frame()) == 1
+    await engine.aclose()
+    state = engine.portfolio.equity.state
+    again = start(place.settings, deterministic=False)
+    await again.ready()
+    assert again.portfolio.equity.state.day_start == state.day_start
+    assert state.peak is not None
+    assert again.portfolio.equity.state.peak >= state.peak
+    await again.aclose()
+
+
 def test_a_lost_report_is_found_within_ten_seconds_and_costs_little() -> None:
     """V11: the pauses as they are shipped; a look costs 26 of 6,000 a minute, a whole one 120."""
     usual = Rhythm()
