@@ -6,7 +6,6 @@ Imported on first use: a notebook that learns nothing pays nothing.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +76,7 @@ class LiveLearner(Learner):
     @property
     def problem(self) -> str:
         """Why the last save failed; "" where it did not."""
-        return "" if self._keeper is None else self._keeper.problem
+        return "" if self._keeper is None else self._keeper.problem or self._home.store_problem
 
     async def replay(self, events: Iterable[Any]) -> list[Prediction]:
         """Learn from a recording, off the loop; what was predicted. Nothing is published."""
@@ -120,8 +119,15 @@ class LiveLearner(Learner):
 
     def _kept(self) -> Keeper:
         if self._keeper is None:
-            self._keeper = Keeper(self, self._home.require_store(), self._home.worker, self._home.dumps)
+            from quantlab.learning.pickler import dumps
+
+            self._keeper = Keeper(self, self._home.require_store(), self._home.worker, dumps)
         return self._keeper
+
+    async def go_back(self, key: str, version: int) -> str:
+        """What `rollback` with a version does once the desk has admitted it; in words."""
+        now = await self._kept().rollback(key, version)
+        return f"{self.name}: {key} goes on from version {version}, which is now version {now}"
 
 
 class Learn:
@@ -143,7 +149,6 @@ class Learn:
         self.worker = Worker()
         self._open_store = open_store
         self._store: Store | None = None
-        self.dumps: Callable[[Any], bytes] = pickle.dumps
         self._learners: dict[str, LiveLearner] = {}
 
     def model(
@@ -212,15 +217,16 @@ class Learn:
                 rows.append(dict.fromkeys(COLUMNS) | told)
         return frame(rows, columns=COLUMNS)
 
-    def use(self, store: Store, dumps: Callable[[Any], bytes] = pickle.dumps) -> None:
-        """Keep models in this store from now on, pickled so; learners that saved already keep theirs."""
-        self._store, self.dumps = store, dumps
+    @property
+    def store_problem(self) -> str:
+        """What is wrong with the store now; "" where nothing is, or where it was not needed yet."""
+        return "" if self._store is None else self._store.problem
 
     def require_store(self) -> Store:
         """The store that models are kept in."""
         if self._store is None:
             if self._open_store is None:
-                raise ConfigError("there is no store for models", "give one: ql.learn.use(store)")
+                raise ConfigError("there is no store for models", "give one: Learn(bus, execute, open_store)")
             self._store = self._open_store()
         return self._store
 
@@ -236,15 +242,18 @@ class Learn:
                 return learner.swap()
             case RollBackModel(_, key, version):
                 if version:
-                    return self._go_back(learner, key, version)
+                    return learner.go_back(key, version)
                 return learner.swap(back=True)
-
-    async def _go_back(self, learner: LiveLearner, key: str, version: int) -> str:
-        await learner.load(key, version)
-        return f"{learner.name}: {key} goes on from version {version}"
 
     def close(self) -> None:
         """Every learner listens no more, and the thread ends."""
         for each in self:
             each.close()
         self.worker.stop()
+
+    async def aclose(self) -> None:
+        """As `close`; the store saves what waits, if it can do so in a second."""
+        self.close()
+        store, self._store = self._store, None
+        if store is not None:
+            await store.aclose()

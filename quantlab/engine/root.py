@@ -60,6 +60,7 @@ from quantlab.wire import HaltLatch, Wire
 
 if TYPE_CHECKING:
     from quantlab.engine.learning import Learn
+    from quantlab.learning.store import Store
 
 READY_TIMEOUT_S = 30.0
 UNCOUNTED = ["--messages-1s", "1000"]  # each advance asks on the stream's socket; see `link.UNHURRIED`
@@ -237,6 +238,8 @@ class Engine:
         self.recorder.close()
         if self._learn is not None:
             self._learn.close()
+            if loop_runs:
+                self._closing.append(asyncio.ensure_future(self._learn.aclose()))
         if hasattr(self, "valuing"):
             self.valuing.keep()
         if hasattr(self, "wire"):
@@ -341,8 +344,13 @@ class Engine:
         if self._learn is None:
             from quantlab.engine.learning import Learn
 
-            self._learn = Learn(self.bus, self.execute)
+            self._learn = Learn(self.bus, self.execute, self._open_model_store)
         return self._learn
+
+    def _open_model_store(self) -> Store:
+        from quantlab.learning.store import open_store
+
+        return open_store(self.settings, self.level, clock=self.clock)
 
     # -- what the parts ask of each other
 

@@ -62,11 +62,21 @@ class Keeper:
             InvalidField: It is of another model; what runs goes on.
         """
         async with self._one_at_a_time:
-            snapshot = await self._store.load(self._learner.name, key, version)
-            await self._worker.do(self._learner.restore, snapshot)
-            self._heads[key] = max(snapshot.version, self._heads.get(key, 0))
-            self._kept[key] = snapshot.sequence
-            return snapshot.version
+            return await self._go_on_from(await self._store.load(self._learner.name, key, version))
+
+    async def rollback(self, key: str, version: int) -> int:
+        """Make an earlier version the newest, and go on from it; the new version's number.
+
+        Raises: as `load`.
+        """
+        async with self._one_at_a_time:
+            return await self._go_on_from(await self._store.rollback(self._learner.name, key, version))
+
+    async def _go_on_from(self, snapshot: Snapshot) -> int:
+        await self._worker.do(self._learner.restore, snapshot)
+        self._heads[snapshot.key] = max(snapshot.version, self._heads.get(snapshot.key, 0))
+        self._kept[snapshot.key] = snapshot.sequence
+        return snapshot.version
 
     async def save_all(self, note: str) -> int:
         """Save every model that has seen something new; how many there were."""

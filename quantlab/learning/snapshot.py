@@ -89,6 +89,16 @@ class Store(Protocol):
     async def load(self, name: str, key: str, version: int | None = None) -> Snapshot:
         """The newest version, or that one; its objects are live again and its canary matched."""
 
+    async def rollback(self, name: str, key: str, version: int) -> Snapshot:
+        """Make an earlier version the newest again, as a version of its own; as `load`."""
+
+    async def aclose(self) -> object:
+        """Hold nothing any more."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong now; "" where nothing is."""
+
 
 def freeze(snapshot: Snapshot, dumps: Callable[[Mapping[str, Any]], bytes]) -> Snapshot:
     """The same snapshot with its objects as bytes, so that the model may learn on.
