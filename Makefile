@@ -10,11 +10,11 @@ OLDER  := $(VENV)/kernels/6.29.5 $(VENV)/kernels/7.3.0
 # Binance's clients that the venue is tested with; python-binance and binance-connector share a package
 CLIENTS := $(patsubst tests/clients/requirements/%.txt,$(VENV)/clients/%/.installed,$(wildcard tests/clients/requirements/*.txt))
 
-# what times kernels, browsers and processes runs alone; all other folders of tests share the cores
-ALONE  := browser clients engine notebook wire
+# what times browsers, loops and other people's clients runs alone; all other tests share the cores
+ALONE  := browser clients wire
 SHARED := $(filter-out $(ALONE:%=tests/%/) tests/benchmarks/,$(wildcard tests/*/))
-SHARED_TESTS = $(PYTEST) --numprocesses 2 --dist worksteal $(SHARED)
-ALONE_TESTS  = $(PYTEST) --nbval --nbval-current-env $(ALONE:%=tests/%) $(wildcard tests/test_*.py) notebooks
+SHARED_TESTS = $(PYTEST) --numprocesses 2 --dist worksteal $(SHARED) $(wildcard tests/test_*.py)
+ALONE_TESTS  = $(PYTEST) --nbval --nbval-current-env $(ALONE:%=tests/%) notebooks
 
 .PHONY: lab demo test test-long check bench clients extension browser clean
 
