@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 OUR_LINE = re.compile(r"%(?:ql|quantlab)[ \t]+(?P<words>.*)$")
 OUR_CELL = re.compile(r"^[ \t]*%%on[ \t]+(?P<words>.*)$")
-PLACING = {"buy": 0, "sell": 0, "order": 1, "explain": 1}  # words before the quantity
+PLACING = {"buy": 0, "sell": 0, "order": 1, "explain": 1, "oco": 1, "bracket": 1}  # words before the quantity
+EXITS = ("take", "stop", "limit")
+FORCES = {*(each.lower() for each in TimeInForce), "maker"}
+TERMS = ("stop", "take", "trail", "reduce")
 
 
 class Names(NamedTuple):
@@ -78,8 +81,12 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
     """`words` are what follows the subcommand; the last one is being typed."""
     if not words:
         return list(GRAMMAR)
+    if name == "explain" and words[0] in ("oco", "bracket") and len(words) > 1:
+        name, words = words[0], words[1:]
     if name in PLACING:
-        return _placing(words, PLACING[name], names)
+        return _placing(name, words, names)
+    if name in ("amend", "replace"):
+        return names.orders if len(words) == 1 else []
     if name == "limits":
         given = {word.partition("=")[0] for word in words[:-1]}
         return [f"{limit}=" for limit in LIMITS if limit not in given]
@@ -98,22 +105,33 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
         return []
     if name == "cancel":
         return ["all", *names.symbols, *names.orders]
+    if name == "flatten":
+        return ["all", *names.symbols]
     if name == "book":
         return names.symbols
     return list(GRAMMAR) if name == "help" else []
 
 
-def _placing(words: list[str], sides: int, names: Names) -> Sequence[str]:
-    """SIDE? QTY SYMBOL [@ PRICE [TIF]]"""
-    position = len(words) - 1 - sides
+def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
+    """SIDE? QTY SYMBOL, then the terms of an order, or the exits of a list."""
+    position = len(words) - 1 - PLACING[name]
     if position < 0:
         return [side.lower() for side in Side] if words[-1].islower() or not words[-1] else list(Side)
-    return {
-        1: names.symbols,
-        2: ["@", "of"],
-        3: names.symbols if "of" in words else [],
-        4: list(TimeInForce),
-    }.get(position, [])
+    if position < 2:
+        return names.symbols if position else []
+    given = {word.lower() for word in words[:-1]}
+    if words[-2] in ("@", *EXITS, "trail"):
+        return []  # a number
+    if name in ("oco", "bracket"):
+        return (
+            ["@"] if name == "bracket" and "@" not in given else [each for each in EXITS if each not in given]
+        )
+    if "of" in given:
+        return names.symbols if position == 3 else []
+    first = ["@", "of"] if position == 2 else ["@"]
+    forces = [*TimeInForce, "maker"] if "@" in given and not given & FORCES else []
+    rest = [each for each in TERMS if each not in given and not (each == "take" and "stop" in given)]
+    return [*([] if "@" in given else first), *forces, *rest]
 
 
 def _starting(pool: Iterable[str], fragment: str) -> tuple[list[str], str]:

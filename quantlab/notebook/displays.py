@@ -15,7 +15,7 @@ from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck, OrderSnapshot
 from quantlab.market.recording.status import RecorderStatus
 from quantlab.notebook import views
-from quantlab.notebook.ordering import Cancelled
+from quantlab.notebook.ordering import Cancelled, Several
 from quantlab.notebook.recording import recorder
 from quantlab.notebook.table import Table
 from quantlab.trading.decision import Decision
@@ -41,6 +41,7 @@ def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]
         OrderAck: order,
         OrderSnapshot: views.cancelled,
         Cancelled: views.cancelled,
+        Several: views.several,
         RecorderStatus: recorder,
     }
 
@@ -56,18 +57,21 @@ def register(formatter: Any, engine: Callable[[], Engine]) -> Callable[[], None]
     shown = {each: partial(_bundle, render) for each, render in renderers.items()}
     for type_, show in {**shown, Handle: handle}.items():
         bundles.for_type(type_, show)
-    plain.for_type(Cancelled, _text)  # a list has a plain form of its own, which would win
+    for listed in (Cancelled, Several):  # a list has a plain form of its own, which would win
+        plain.for_type(listed, _text)
 
     def undo() -> None:
         for type_ in (*shown, Handle):
             bundles.pop(type_, None)
-        plain.pop(Cancelled, None)
+        for listed in (Cancelled, Several):
+            plain.pop(listed, None)
 
     return undo
 
 
-def _text(value: Cancelled, printer: Any, _cycle: object) -> None:
-    printer.text(views.cancelled(value).text())
+def _text(value: Cancelled | Several, printer: Any, _cycle: object) -> None:
+    render = views.several if isinstance(value, Several) else views.cancelled
+    printer.text(render(value).text())
 
 
 def _bundle(render: Callable[[Any], Table], value: object) -> Bundle:

@@ -15,7 +15,10 @@ from quantlab.domain.orders import Side, TimeInForce
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Buy or sell: a limit order when `price` is given, else a market order."""
+    """Buy or sell: a limit order when `price` is given, else a market order.
+
+    With `stop` (quote asset) or `trailing` (basis points) it waits for that first.
+    """
 
     side: Side
     symbol: str
@@ -23,6 +26,49 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     quote_quantity: Decimal | None = None
     price: Decimal | None = None
     time_in_force: TimeInForce | None = None
+    stop: Decimal | None = None
+    trailing: int | None = None
+    take_profit: bool = False
+    post_only: bool = False
+    reduce_only: bool = False
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two exits of which the first to trade ends the other."""
+
+    side: Side
+    symbol: str
+    quantity: Decimal
+    take_profit: Decimal
+    stop_loss: Decimal
+    stop_limit: Decimal | None = None
+
+
+class Bracket(Pair, frozen=True, kw_only=True):
+    """An entry at `price` of `side`, and its two exits, once it is filled."""
+
+    price: Decimal
+
+
+class Amend(msgspec.Struct, frozen=True, kw_only=True):
+    """Make an order smaller: `quantity` in all."""
+
+    client_order_id: str
+    quantity: Decimal
+
+
+class Replace(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel an order and send it anew; None stays as it is."""
+
+    client_order_id: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+
+class Flatten(msgspec.Struct, frozen=True, kw_only=True):
+    """Trade a position to zero, or every one (None)."""
+
+    symbol: str | None
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +78,9 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explain(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask every rail about an order without sending it."""
+    """Ask every rail about an order, or a list of them, without sending it."""
 
-    order: Place
+    order: Place | Pair
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,4 +135,5 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-Line = Place | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show
+Trade = Place | Pair | Bracket | Amend | Replace | Flatten
+Line = Trade | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show

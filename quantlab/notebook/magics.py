@@ -17,15 +17,14 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from traitlets import Bool, Unicode, observe
 
-from quantlab.control.commands import Resume, SubmitOrder
+from quantlab.control.commands import Resume
 from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
-from quantlab.domain.orders import OrderRequest
+from quantlab.domain.order_lists import AnyRequest
 from quantlab.errors import QuantlabError, TokenRefused
 from quantlab.market.recording.status import RecorderStatus
-from quantlab.notebook import learning, lines, on_cell, parse, recording, views
+from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views
 from quantlab.notebook.faces import Face
-from quantlab.notebook.ordering import request
 from quantlab.notebook.table import Act, Table, View
 from quantlab.secret import Secret
 from quantlab.trading.decision import Decision, TradingState
@@ -107,8 +106,8 @@ class QuantlabMagics(Magics):
     def _run(self, asked: lines.Line) -> Any:
         engine, ql = self._notebook.engine, self._notebook.ql
         match asked:
-            case lines.Place():
-                return engine.execute(SubmitOrder(_request(asked)))
+            case lines.Place() | lines.Pair() | lines.Amend() | lines.Replace() | lines.Flatten():
+                return self._trade(asked)
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
             case lines.Resume():
@@ -120,7 +119,10 @@ class QuantlabMagics(Magics):
             case lines.Halt():
                 return self._halt(asked.reason)
             case lines.Explain():
-                return self._explain(_request(asked.order))
+                order = asked.order
+                if isinstance(order, lines.Pair):
+                    return self._explain(building.listed(order))
+                return self._explain(building.placed(order), reduce_only=order.reduce_only)
             case lines.Book():
                 return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
             case lines.Record():
@@ -128,6 +130,20 @@ class QuantlabMagics(Magics):
             case lines.Help():
                 return self._view(lambda: asked.subject, views.help_table, wait=False)
         return getattr(self, f"_{asked.what}")()
+
+    def _trade(self, asked: lines.Trade) -> Any:
+        ql = self._notebook.ql
+        match asked:
+            case lines.Place():
+                return ql.orders.submit(building.placed(asked), reduce_only=asked.reduce_only)
+            case lines.Pair():
+                return Act(ql.orders.submit(building.listed(asked)), views.several)
+            case lines.Amend():
+                return ql.orders.amend(asked.client_order_id, asked.quantity)
+            case lines.Replace():
+                return ql.orders.replace(asked.client_order_id, quantity=asked.quantity, price=asked.price)
+            case lines.Flatten():
+                return Act(ql.orders.flatten(asked.symbol), views.several)
 
     def _halt(self, reason: str) -> View[Any]:
         self._notebook.engine.halt(reason)  # at once, also where nobody awaits the line
@@ -168,14 +184,14 @@ class QuantlabMagics(Magics):
 
         return View(engine.status, views.status, fetch=fetch)
 
-    def _explain(self, order: OrderRequest) -> View[Decision]:
+    def _explain(self, order: AnyRequest, *, reduce_only: bool = False) -> View[Decision]:
         engine = self._notebook.engine
 
         async def fetch() -> Decision:
             await engine.priced(order.symbol)
-            return engine.explain(order)
+            return engine.explain(order, reduce_only=reduce_only)
 
-        return View(lambda: engine.explain(order), views.decision, fetch=fetch)
+        return View(lambda: engine.explain(order, reduce_only=reduce_only), views.decision, fetch=fetch)
 
     def _health(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.health)
@@ -256,17 +272,6 @@ class QuantlabMagics(Magics):
 
 def _book(view: BookView | None) -> Table:
     return views.book(view) if view else views.message("NOT READ: a book has to be awaited")
-
-
-def _request(asked: lines.Place) -> OrderRequest:
-    return request(
-        asked.side,
-        asked.symbol,
-        asked.quantity,
-        price=asked.price,
-        quote_quantity=asked.quote_quantity,
-        time_in_force=asked.time_in_force,
-    )
 
 
 def _ask_for_token() -> Secret:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 
 import msgspec
 
 from quantlab.control.commands import PromoteModel, RollBackModel
 from quantlab.control.tokens import redact
-from quantlab.domain.decimals import plain, positive
-from quantlab.domain.orders import Side, TimeInForce
-from quantlab.errors import InvalidField, UsageError
+from quantlab.domain.orders import Side
+from quantlab.errors import UsageError
+from quantlab.notebook import order_line
 from quantlab.notebook.limits_line import read_changes
 from quantlab.notebook.lines import (
     Book,
@@ -28,22 +27,18 @@ from quantlab.notebook.lines import (
     Help,
     Learn,
     Line,
-    Place,
     Record,
     Resume,
     Show,
 )
 
 COMMENT = re.compile(r"(^|\s)#.*$")
-SYMBOL = re.compile(r"[A-Za-z0-9._-]{2,20}")
-NUMBER = re.compile(r"[-+]?[0-9.]+")
 TOKEN = "qlt_"  # how every token begins  # noqa: S105
 ON_THE_LINE = (
     "a token never goes on the line: this cell and the history now hold it. Clear the cell, replace the "
     "token (quantlab token revoke, then quantlab token new), and run %ql arm alone"
 )
 MOST_LEVELS = 1000
-ORDER_USAGE = "%ql {} QTY SYMBOL [@ PRICE] [gtc|ioc|fok], or %ql {} AMOUNT QUOTE of SYMBOL"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -81,93 +76,24 @@ def nearest(word: str, known: Mapping[str, object]) -> str:
     return f"did you mean {close[0]}? %ql help lists all" if close else "%ql help lists all"
 
 
-def _placing(side: Side, words: list[str], usage: str) -> Place:
-    words = " ".join(words).replace("@", " @ ").split()
-    if len(words) > 2 and words[2].lower() == "of":
-        return _by_quote(side, words, usage)
-    if len(words) < 2:
-        raise UsageError(f"an order needs a quantity and a symbol: {usage}")
-    if not NUMBER.fullmatch(words[0]) and NUMBER.fullmatch(words[1]):
-        raise UsageError(f"the quantity comes first: {words[1]} {words[0].upper()} ({usage})")
-    quantity, symbol, rest = _amount(words[0], "quantity"), _symbol(words[1]), words[2:]
-    if not rest:
-        return Place(side=side, symbol=symbol, quantity=quantity)
-    if rest[0] != "@":
-        raise UsageError(_instead_of_price(rest[0], f"{plain(quantity)} {symbol}", usage))
-    if len(rest) < 2:
-        raise UsageError(f"the price is missing after @: {usage}")
-    price = _amount(rest[1], "price")
-    return Place(
-        side=side,
-        symbol=symbol,
-        quantity=quantity,
-        price=price,
-        time_in_force=_time_in_force(rest[2:], usage),
-    )
-
-
-def _by_quote(side: Side, words: list[str], usage: str) -> Place:
-    amount = _amount(words[0], "quote quantity")
-    if len(words) < 4:
-        raise UsageError(f"the symbol is missing after of: {usage}")
-    quote, symbol = words[1].upper(), _symbol(words[3])
-    if not symbol.endswith(quote) or symbol == quote:
-        raise UsageError(f"{symbol} is not quoted in {quote}: {usage}")
-    if len(words) > 4:
-        raise UsageError(f"an amount of {quote} is for market orders, which take nothing more: {usage}")
-    return Place(side=side, symbol=symbol, quote_quantity=amount)
-
-
-def _instead_of_price(word: str, order: str, usage: str) -> str:
-    if NUMBER.fullmatch(word):
-        return f"the @ before the price is missing; write {order} @ {word}"
-    if word.upper() in TimeInForce.__members__:
-        return f"{word} is for orders with a price, and a market order has none: {usage}"
-    return f"cannot read {word[:40]!r}: {usage}"
-
-
-def _time_in_force(words: list[str], usage: str) -> TimeInForce:
-    if not words:
-        return TimeInForce.GTC
-    if len(words) > 1 or words[0].upper() not in TimeInForce.__members__:
-        raise UsageError(f"cannot read {' '.join(words)[:40]!r} after the price: {usage}")
-    return TimeInForce[words[0].upper()]
-
-
-def _amount(word: str, field: str) -> Decimal:
-    try:
-        return positive(word, field)
-    except InvalidField as error:
-        raise UsageError(f"{field}: {error.problem}; write plain digits above zero, like 0.01") from None
-
-
-def _symbol(word: str) -> str:
-    if SYMBOL.fullmatch(word) is None or NUMBER.fullmatch(word):
-        raise UsageError(f"symbol: {word[:40]!r} is not a symbol; write one like BTCUSDT")
-    return word.upper()
-
-
 def _buy(words: list[str]) -> Line:
-    return _placing(Side.BUY, words, ORDER_USAGE.format("buy", "buy"))
+    return order_line.placing(Side.BUY, words, order_line.ORDER_USAGE.format("buy", "buy"))
 
 
 def _sell(words: list[str]) -> Line:
-    return _placing(Side.SELL, words, ORDER_USAGE.format("sell", "sell"))
+    return order_line.placing(Side.SELL, words, order_line.ORDER_USAGE.format("sell", "sell"))
 
 
 def _order(words: list[str]) -> Line:
-    return _sided("order", words)
+    return order_line.sided("order", words)
 
 
 def _explain(words: list[str]) -> Line:
-    return Explain(order=_sided("explain", words[1:] if words[:1] == ["order"] else words))
-
-
-def _sided(name: str, words: list[str]) -> Place:
-    usage = f"%ql {name} buy|sell QTY SYMBOL [@ PRICE] [gtc|ioc|fok]"
-    if not words or words[0].upper() not in Side.__members__:
-        raise UsageError(f"say buy or sell first: {usage}")
-    return _placing(Side[words[0].upper()], words[1:], usage)
+    if words[:1] == ["oco"]:
+        return Explain(order=order_line.pair(words[1:]))
+    if words[:1] == ["bracket"]:
+        return Explain(order=order_line.bracketing(words[1:]))
+    return Explain(order=order_line.sided("explain", words[1:] if words[:1] == ["order"] else words))
 
 
 def _cancel(words: list[str]) -> Line:
@@ -180,7 +106,7 @@ def _book(words: list[str]) -> Line:
     usage = "%ql book SYMBOL [LEVELS]"
     if len(words) not in (1, 2):
         raise UsageError(f"say which symbol: {usage}")
-    symbol = _symbol(words[0])
+    symbol = order_line.symbol_of(words[0])
     if len(words) == 1:
         return Book(symbol=symbol)
     if re.fullmatch(r"[0-9]{1,4}", words[1], re.ASCII) is None or not 1 <= int(words[1]) <= MOST_LEVELS:
@@ -259,25 +185,44 @@ GRAMMAR: Mapping[str, Entry] = {
     "arm": Entry("arm", "allow actions: asks for the token, or reads QUANTLAB_TOKEN_FILE", _arm),
     "disarm": Entry("disarm", "give the right to act back", _nothing_more("disarm")),
     "buy": Entry(
-        "buy QTY SYMBOL [@ PRICE] [gtc|ioc|fok]",
-        "a limit order; without @ PRICE at market",
+        f"buy QTY SYMBOL {order_line.TERMS}",
+        "a limit order; without @ PRICE at market; stop, take and trail wait for the market first; maker "
+        "never takes; reduce: never more than the position",
         _buy,
         ("buy AMOUNT QUOTE of SYMBOL", "at market for an amount of the quote asset: buy 100 USDT of BTCUSDT"),
     ),
     "sell": Entry(
-        "sell QTY SYMBOL [@ PRICE] [gtc|ioc|fok]",
+        f"sell QTY SYMBOL {order_line.TERMS}",
         "the same, the other way",
         _sell,
         ("sell AMOUNT QUOTE of SYMBOL", "the same, the other way"),
     ),
     "order": Entry("order buy|sell QTY SYMBOL [@ PRICE] ...", "the same, with the side as a word", _order),
+    "bracket": Entry(
+        order_line.BRACKET_USAGE.removeprefix("%ql "),
+        "an entry, and once it is filled two exits, of which the first to trade ends the other",
+        order_line.bracketing,
+    ),
+    "oco": Entry(
+        order_line.PAIR_USAGE.removeprefix("%ql "), "the two exits alone, for what is held", order_line.pair
+    ),
+    "amend": Entry("amend ID QTY", "make an order smaller; it keeps its place", order_line.amending),
+    "replace": Entry("replace ID [QTY] [@ PRICE]", "cancel an order and send it anew", order_line.replacing),
+    "flatten": Entry(
+        "flatten SYMBOL|all", "cancel what is open, trade the position to zero", order_line.flattening
+    ),
     "cancel": Entry("cancel ID|SYMBOL|all", "cancel one order, those of a symbol, or all", _cancel),
     "orders": Entry("orders", "our orders and their states", _nothing_more("orders")),
     "positions": Entry("positions", "what our fills add up to", _nothing_more("positions")),
     "fills": Entry("fills", "executions of our orders", _nothing_more("fills")),
     "balances": Entry("balances", "free and locked, by asset", _nothing_more("balances")),
     "book": Entry("book SYMBOL [LEVELS]", "the best levels of a book", _book),
-    "explain": Entry("explain buy|sell QTY SYMBOL [@ PRICE]", "every rail's answer; sends nothing", _explain),
+    "explain": Entry(
+        "explain buy|sell QTY SYMBOL [@ PRICE] ...",
+        "every rail's answer; sends nothing",
+        _explain,
+        ("explain bracket|oco ...", "the same for all orders of a list"),
+    ),
     "rails": Entry("rails", "the checks that every order passes", _nothing_more("rails")),
     "limits": Entry(
         "limits",

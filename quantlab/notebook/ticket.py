@@ -17,8 +17,8 @@ from quantlab.control.commands import SubmitOrder
 from quantlab.domain.orders import OrderRequest, Side, TimeInForce
 from quantlab.errors import InvalidField, QuantlabError
 from quantlab.notebook import pages, views
+from quantlab.notebook.building import request as make_request
 from quantlab.notebook.controls import AS_LONG, DESCRIBED, TOGGLES, WIDE, Home, Page, text, toolkit
-from quantlab.notebook.ordering import request as make_request
 from quantlab.trading.grid import require_tradable
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from quantlab.health.signals import NO_SAMPLE
 from quantlab.health.state import as_seen
 from quantlab.notebook.parse import GRAMMAR
 from quantlab.notebook.table import Table, cell, of_rows
+from quantlab.trading.flatten import Flattened
 
 STATES = {
     "PENDING": "PENDING: on its way, no answer yet",
@@ -137,6 +138,7 @@ def order(result: Any, *, fills: Iterable[Fill] = ()) -> Table:
     by_worth = f"{cell(result.quote_quantity)} worth of"
     asked = by_worth if result.quantity is None else cell(result.quantity)
     price = "at market" if result.price is None else f"@ {plain(result.price)}"
+    kind = "" if result.type in ("LIMIT", "MARKET") else f" {result.type}"
     of_asked = "" if result.quantity is None else f" of {plain(result.quantity)}"
     rows = (
         ("state", STATES.get(result.state, str(result.state))),
@@ -146,7 +148,7 @@ def order(result: Any, *, fills: Iterable[Fill] = ()) -> Table:
         ("fees", cell(fees) if fees else "none so far"),
         ("client id", result.client_order_id),
     )
-    return Table(title=f"{result.side} {asked} {result.symbol} {price}", rows=rows)
+    return Table(title=f"{result.side} {asked} {result.symbol} {price}{kind}", rows=rows)
 
 
 def cancelled(result: Any) -> Table:
@@ -166,6 +168,24 @@ def cancelled(result: Any) -> Table:
     ]
     columns = ("client id", "symbol", "side", "quantity", "price", "filled", "status")
     return of_rows(columns, rows, title="cancelled", empty="there was no open order")
+
+
+def several(rows: Sequence[Any]) -> Table:
+    """The orders of a list, or what became of each position that was flattened."""
+    if rows and isinstance(rows[0], Flattened):
+        names = ("symbol", "before", "left", "cancelled", "orders", "note")
+        told = [
+            (each.symbol, each.before, each.left, each.cancelled, ", ".join(each.orders), each.reason or None)
+            for each in rows
+        ]
+        return of_rows(names, told, title="flattened")
+    columns = ("client id", "symbol", "side", "type", "quantity", "price", "filled", "state")
+    orders = [
+        (each.client_order_id, each.symbol, each.side, each.type, each.quantity, each.price, each.filled,
+         STATES.get(each.state, str(each.state)))
+        for each in rows
+    ]  # fmt: skip
+    return of_rows(columns, orders, title="one request, several orders", empty="there is no position")
 
 
 def help_table(subject: str) -> Table:

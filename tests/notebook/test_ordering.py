@@ -9,7 +9,7 @@ import pytest
 
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.errors import InvalidField
-from quantlab.notebook.ordering import request
+from quantlab.notebook.building import request
 
 LIMIT = OrderRequest(
     symbol="BTCUSDT",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,22 +13,26 @@ from hypothesis import strategies as st
 from quantlab.control.commands import PromoteModel, RollBackModel, SetLimits
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import UsageError
-from quantlab.notebook.parse import (
-    GRAMMAR,
+from quantlab.notebook.lines import (
+    Amend,
     Book,
+    Bracket,
     Cancel,
     ChangeLimits,
     Explain,
+    Flatten,
     Halt,
     Help,
     Learn,
     Line,
+    Pair,
     Place,
     Record,
+    Replace,
     Resume,
     Show,
-    parse,
 )
+from quantlab.notebook.parse import GRAMMAR, parse
 
 BUY = Place(side=Side.BUY, symbol="BTCUSDT", quantity=Decimal("0.01"))
 LIMIT = Place(
@@ -44,6 +49,10 @@ IOC = Place(
     price=Decimal("2500.5"),
     time_in_force=TimeInForce.IOC,
 )
+
+STOP = Place(side=Side.SELL, symbol="BTCUSDT", quantity=Decimal("0.01"), stop=Decimal(59000))
+EXITS = {"symbol": "BTCUSDT", "quantity": Decimal(1), "take_profit": Decimal(110), "stop_loss": Decimal(90)}
+PAIR, ENTRY = Pair(side=Side.SELL, **EXITS), Bracket(side=Side.BUY, price=Decimal(100), **EXITS)
 
 MEANINGS: list[tuple[str, Line]] = [
     ("", Help(subject="")),
@@ -70,6 +79,29 @@ MEANINGS: list[tuple[str, Line]] = [
     ("buy 100 USDT of BTCUSDT", Place(side=Side.BUY, symbol="BTCUSDT", quote_quantity=Decimal(100))),
     ("explain buy 0.01 BTCUSDT @ 60000", Explain(order=LIMIT)),
     ("explain order buy 0.01 BTCUSDT @ 60000", Explain(order=LIMIT)),
+    ("sell 0.01 BTCUSDT stop 59000", STOP),
+    ("sell 0.01 btcusdt STOP 59000 reduce # exit", msgspec.structs.replace(STOP, reduce_only=True)),
+    ("sell 0.01 BTCUSDT take 59000", msgspec.structs.replace(STOP, take_profit=True)),
+    ("sell 0.01 BTCUSDT trail 100", msgspec.structs.replace(STOP, stop=None, trailing=100)),
+    ("sell 0.01 BTCUSDT stop 59000 trail 50", msgspec.structs.replace(STOP, trailing=50)),
+    (
+        "sell 0.01 BTCUSDT stop 59000 @ 58900 ioc",
+        msgspec.structs.replace(STOP, price=Decimal(58900), time_in_force=TimeInForce.IOC),
+    ),
+    ("buy 0.01 BTCUSDT @ 60000 maker", msgspec.structs.replace(LIMIT, time_in_force=None, post_only=True)),
+    ("buy 0.01 BTCUSDT reduce", msgspec.structs.replace(BUY, reduce_only=True)),
+    ("oco sell 1 BTCUSDT take 110 stop 90", PAIR),
+    ("oco sell 1 BTCUSDT stop 90 limit 89 take 110", msgspec.structs.replace(PAIR, stop_limit=Decimal(89))),
+    ("bracket buy 1 BTCUSDT@100 take 110 stop 90", ENTRY),
+    ("explain bracket buy 1 BTCUSDT @ 100 take 110 stop 90", Explain(order=ENTRY)),
+    ("explain oco sell 1 BTCUSDT take 110 stop 90", Explain(order=PAIR)),
+    ("explain sell 0.01 BTCUSDT stop 59000", Explain(order=STOP)),
+    ("amend ql-7 0.5", Amend(client_order_id="ql-7", quantity=Decimal("0.5"))),
+    ("replace ql-7 @ 59000", Replace(client_order_id="ql-7", price=Decimal(59000))),
+    ("replace ql-7 0.5", Replace(client_order_id="ql-7", quantity=Decimal("0.5"))),
+    ("replace ql-7 2 @59000", Replace(client_order_id="ql-7", quantity=Decimal(2), price=Decimal(59000))),
+    ("flatten all", Flatten(symbol=None)),
+    ("flatten btcusdt", Flatten(symbol="BTCUSDT")),
     ("cancel all", Cancel(target="all")),
     ("cancel ALL", Cancel(target="all")),
     ("cancel ql-Ab1-7", Cancel(target="ql-Ab1-7")),
@@ -119,6 +151,28 @@ MISTAKES = [
     ("buy 100 USDT of BTCUSDT @ 3", "is for market orders"),
     ("order 0.01 BTCUSDT", "say buy or sell first"),
     ("explain", "say buy or sell first"),
+    ("sell 1 BTCUSDT stop", "what follows stop is missing"),
+    ("sell 1 BTCUSDT stop 5 take 6", "what follows take is missing, or was said before"),
+    ("sell 1 BTCUSDT stop low", "stop price: 'low' is not plain decimal text"),
+    ("sell 1 BTCUSDT trail 0.5", "what follows trail is missing"),
+    ("sell 1 BTCUSDT reduce reduce", "cannot read 'reduce'"),
+    ("sell 1 BTCUSDT maker", "a market order has none"),
+    ("sell 1 BTCUSDT @ 5 gtc maker", "cannot read 'gtc maker' after the price"),
+    ("sell 1 BTCUSDT @ 5 stop 4 maker", "is no maker"),
+    ("oco sell 1 BTCUSDT take 110", "where to take the profit and where to stop the loss"),
+    ("oco sell 1 BTCUSDT take 110 stop 90 stop 80", "cannot read 'stop'"),
+    ("oco sell 1 BTCUSDT take 110 stop", "where to take the profit and where to stop the loss"),
+    ("oco 1 BTCUSDT take 110 stop 90", "say buy or sell first"),
+    ("bracket buy 1 BTCUSDT take 110 stop 90", "a bracket enters at a price"),
+    ("bracket buy 1", "quantity and a symbol"),
+    ("amend ql-7", "%ql amend ID QTY"),
+    ("amend ql-7 -1", "quantity: -1 is not above zero"),
+    ("replace ql-7", "its new quantity or price"),
+    ("replace", "its new quantity or price"),
+    ("replace ql-7 1 @", "its new quantity or price"),
+    ("replace ql-7 1 2", "its new quantity or price"),
+    ("flatten", "%ql flatten SYMBOL|all"),
+    ("flatten BTC/USDT", "is not a symbol"),
     ("cancel", "%ql cancel ID|SYMBOL|all"),
     ("cancel a b", "%ql cancel ID|SYMBOL|all"),
     ("book", "%ql book SYMBOL [LEVELS]"),

@@ -301,7 +301,7 @@ def test_help_lists_what_exists_or_one_of_it() -> None:
 
     assert len(everything.rows) > len(views.GRAMMAR)
     assert [usage for usage, _ in one.rows] == [
-        "%ql buy QTY SYMBOL [@ PRICE] [gtc|ioc|fok]",
+        "%ql buy QTY SYMBOL [@ PRICE] [stop|take PRICE] [trail POINTS] [gtc|ioc|fok|maker] [reduce]",
         "%ql buy AMOUNT QUOTE of SYMBOL",
     ]
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantlab.errors import ConfigError, InvalidField, TapeError
-from quantlab.paper.market.archive import Archive, read
 from quantlab.market.recording.archivefields import Row
+from quantlab.paper.market.archive import Archive, read
 from quantlab.paper.market.candlepath import path as candle_path
 from quantlab.paper.market.madeup import LEVELS, SPREAD_PPM, TOUCH, MadeUpBook
 from quantlab.paper.venue import PaperVenue

@@ -14,6 +14,8 @@ from quantlab.trading.grid import require_tradable
 from quantlab.trading.list_requests import bracket, one_cancels_other, one_triggers_other
 from quantlab.trading.requests import limit_order, market_order, stop_order
 
+MARKET = market_order("buy", "BTCUSDT", "1")
+
 
 def test_exact_amounts_become_an_exact_request() -> None:
     """Decimal, int and plain text are taken as they are; sides by either case."""
@@ -130,9 +132,8 @@ def test_exits_stand_where_the_venue_wants_them() -> None:
     assert [each.type for each in buy.orders] == ["STOP_LOSS_LIMIT", "LIMIT_MAKER"]
     entry, above, below = bracket("buy", "BTCUSDT", "1", "100", take_profit="110", stop_loss="90").orders
     assert (entry.side, above.side, below.side) == (Side.BUY, Side.SELL, Side.SELL)
-    assert [each.side for each in bracket("sell", "BTCUSDT", "1", "100", take_profit="90", stop_loss="110").orders] == [
-        Side.SELL, Side.BUY, Side.BUY,
-    ]  # fmt: skip
+    short = bracket("sell", "BTCUSDT", "1", "100", take_profit="90", stop_loss="110")
+    assert [each.side for each in short.orders] == [Side.SELL, Side.BUY, Side.BUY]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_exits_stand_where_the_venue_wants_them() -> None:
         (lambda: stop_order("buy", "BTCUSDT", "1", trailing=True), "trailing"),
         (lambda: stop_order("buy", "BTCUSDT", "1", trailing=0), "trailing"),
         (lambda: stop_order("buy", "BTCUSDT", "1", stop_price="1e5"), "stop_price"),
-        (lambda: one_triggers_other(market_order("buy", "BTCUSDT", "1"), market_order("sell", "BTCUSDT", "1")), "first"),
+        (lambda: one_triggers_other(MARKET, MARKET), "first"),
         (
             lambda: one_triggers_other(
                 limit_order("buy", "BTCUSDT", "1", "1"), market_order("sell", "ETHUSDT", "1")

@@ -1,0 +1,101 @@
+"""From what a person gives to one exact request, or a refusal by the name of the field.
+
+Nothing is sent and nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from quantlab.domain.order_lists import CancelRestriction, OrderListRequest, ReplaceRequest
+from quantlab.domain.orders import OrderRequest, OrderType, Side
+from quantlab.errors import InvalidField
+from quantlab.notebook import lines
+from quantlab.trading.list_requests import bracket, one_cancels_other
+from quantlab.trading.order import Order
+from quantlab.trading.requests import limit_maker, limit_order, market_order, stop_order
+
+
+def request(
+    side: Side,
+    symbol: str,
+    quantity: object = None,
+    *,
+    price: object = None,
+    quote_quantity: object = None,
+    time_in_force: object = None,
+    stop: object = None,
+    trailing: object = None,
+    take_profit: bool = False,
+    post_only: bool = False,
+) -> OrderRequest:
+    """One order; its type follows from what is given: see `OrdersFace.buy`.
+
+    Raises:
+        InvalidField: What does not fit together, by its name.
+    """
+    if quote_quantity is not None and not (price is stop is trailing is None):
+        raise InvalidField(
+            "quote_quantity", "it is for market orders", "leave out the price, or give quantity"
+        )
+    if price is None and time_in_force is not None:
+        raise InvalidField("time_in_force", "a market order has none", "leave it out, or give a price")
+    terms = {"time_in_force": time_in_force} if time_in_force else {}
+    if post_only:
+        if price is None or terms or not stop is trailing is None:
+            remedy = "give a price, and neither a time in force nor a stop"
+            raise InvalidField("post_only", "it is for plain limit orders", remedy)
+        return limit_maker(side, symbol, quantity, price)
+    if not stop is trailing is None:
+        return stop_order(
+            side, symbol, quantity, stop_price=stop, trailing=trailing, price=price, take_profit=take_profit,
+            **terms,
+        )  # fmt: skip
+    if take_profit:
+        raise InvalidField("take_profit", "it says how a stop triggers", "give stop, or leave it out")
+    if price is None:
+        return market_order(side, symbol, quantity, quote_quantity)
+    return limit_order(side, symbol, quantity, price, **terms)
+
+
+def replacement(
+    old: Order, *, quantity: object = None, price: object = None, only_new: bool = False
+) -> ReplaceRequest:
+    """`old`, a limit order, with another quantity or price; what is not given stays as it is.
+
+    Raises:
+        InvalidField: Neither is given, or it is no limit order.
+    """
+    if quantity is price is None:
+        raise InvalidField("price", "nothing says what is to be different", "give quantity, or price")
+    if old.type not in (OrderType.LIMIT, OrderType.LIMIT_MAKER):
+        raise InvalidField("client_order_id", f"it is a {old.type} order", "cancel it, and send another one")
+    if quantity is None and old.filled:
+        raise InvalidField("quantity", "a part of the order has traded", "say how much the new one is for")
+    order = limit_order(
+        old.side,
+        old.symbol,
+        old.quantity if quantity is None else quantity,
+        old.price if price is None else price,
+    )
+    if old.type == OrderType.LIMIT_MAKER:
+        order = msgspec.structs.replace(order, type=OrderType.LIMIT_MAKER, time_in_force=None)
+    return ReplaceRequest(
+        order=order,
+        cancel_client_order_id=old.client_order_id,
+        restriction=CancelRestriction.ONLY_NEW if only_new else None,
+    )
+
+
+def placed(asked: lines.Place) -> OrderRequest:
+    """The order of a line; that it is to be reduce-only is no field of it: the rails see to that."""
+    fields = msgspec.structs.asdict(asked)
+    side, symbol, quantity = (fields.pop(name) for name in ("side", "symbol", "quantity"))
+    del fields["reduce_only"]
+    return request(side, symbol, quantity, **fields)
+
+
+def listed(asked: lines.Pair) -> OrderListRequest:
+    """The list of a line: a pair of exits, or a bracket."""
+    make = bracket if isinstance(asked, lines.Bracket) else one_cancels_other
+    return make(**msgspec.structs.asdict(asked))
