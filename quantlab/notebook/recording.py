@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from quantlab.engine.recorder import Recorder
@@ -53,9 +54,16 @@ def recorder(status: RecorderStatus) -> Table:
         ("waiting", str(status.waiting)),
         ("missing", f"{status.dropped} dropped, {status.refused} not to be encoded"),
         *((("removed", removed),) if status.removed_segments else ()),
-        ("folder", str(status.path)),
+        ("folder", _short(status.path)),
     )
     return Table(title=f"recorder: {status.state}", rows=rows)
+
+
+def _short(path: Path | None) -> str:
+    """A path as people say it: ~ for the home folder."""
+    if path is not None and path.is_relative_to(Path.home()):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)
 
 
 def recordings(listed: Any) -> Table:

@@ -53,7 +53,8 @@ class Marks(list[Mark]):
         """Note what is missing of the recording `name`."""
         self.append(Mark(kind=kind, segment=segment, records=records, text=text))
         if kind not in QUIET:
-            warnings.warn(f"recording {name}: {text}", RecordingWarning, stacklevel=3)
+            # without a registry it is said each time, not only the first
+            warnings.warn_explicit(text, RecordingWarning, f"recording {name}", segment)
 
 
 class Block(NamedTuple):
