@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from quantlab.errors import StoreError, StoreNotAllowed, StoreUnavailable
+
+T = TypeVar("T")
 
 REFUSED = {
     "WRONGPASS": "it does not take this user and password; see QUANTLAB_REDIS_PASSWORD_FILE",
@@ -29,30 +31,30 @@ FAILED = {
     "CLUSTERDOWN": "its cluster is down",
 }
 UNASKED = "called without any password"
+UNNAMED = "Authentication required"  # the client takes the code NOAUTH off
+NO_MULTI = "EXEC without MULTI"  # all that the client tells where the ACL forbids MULTI
 OPEN_SERVER = (
     "it asks for no password, so whoever reaches it can delete the models; set requirepass, or an ACL with "
     "the default user off"
 )
 
 
-@asynccontextmanager
-async def named(where: str, timeout_s: float) -> AsyncIterator[None]:
-    """Turn what happens inside into one of our errors, without the client's behind it.
+async def named(work: Callable[[], Awaitable[T]], where: str, timeout_s: float) -> T:
+    """What `work` gives, or one of our errors, raised where the client's is not under way any more.
 
     Raises:
         StoreUnavailable: No connection, no answer within `timeout_s`, or a state that passes.
         StoreNotAllowed: What does not pass by itself.
     """
-    fault: StoreError | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            yield
-    except StoreError:
-        raise
+            return await work()
+    except StoreError as error:
+        fault = error.with_traceback(None)
     except Exception as error:  # noqa: BLE001  # whatever the client raises, its frames end here
         fault = fault_of(error, where)
-    if fault is not None:
-        raise fault
+    fault.__context__ = None
+    raise fault
 
 
 def fault_of(error: Exception, where: str) -> StoreError:
@@ -61,6 +63,8 @@ def fault_of(error: Exception, where: str) -> StoreError:
 
     if certificate := _certificate_problem(error):
         return StoreNotAllowed(f"Redis at {where} is not who it says: {certificate}")
+    if isinstance(error, redis.WatchError) and isinstance(error.__context__, Exception):
+        return fault_of(error.__context__, where)  # what happened while a key was watched
     if isinstance(error, TimeoutError | redis.TimeoutError):
         return StoreUnavailable(f"Redis at {where} does not answer in time")
     if isinstance(error, redis.ResponseError | redis.AuthenticationError | redis.BusyLoadingError):
@@ -76,7 +80,11 @@ def _said(error: Exception, where: str) -> StoreError:
     text = str(error)
     if UNASKED in text:
         return StoreNotAllowed(f"Redis at {where} cannot be used: {OPEN_SERVER}")
+    if NO_MULTI in text:
+        return StoreNotAllowed(f"Redis at {where} refuses (NOPERM MULTI): {REFUSED['NOPERM']}")
     code = next((code for code in (*REFUSED, *FAILED) if code in text), "")
+    if UNNAMED in text:
+        code = "NOAUTH"
     if not code:  # the client takes the code off some of them
         code = next((code for kind, code in _kinds(redis) if isinstance(error, kind)), "")
     if code in REFUSED:

@@ -6,11 +6,11 @@ What lies there is sealed, so a stranger who writes to it can delete models and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from quantlab.errors import StoreNotAllowed
+from quantlab.errors import StoreNotAllowed, StoreUnavailable
 from quantlab.learning.backend import KEEP, conflict, oldest_kept
 from quantlab.learning.modelid import ModelId
 from quantlab.learning.redisaddress import OPEN_WARNING, RedisAddress
@@ -19,6 +19,8 @@ from quantlab.secret import Secret
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+T = TypeVar("T")
 
 PREFIX = "quantlab:model:"
 CONNECT_S = 1.0
@@ -44,36 +46,50 @@ class RedisStore:
         self._client: Redis | None = None
 
     async def versions(self, which: ModelId) -> list[int]:
-        async with self._connected() as client:
+        async def ask(client: Redis) -> list[int]:
             return _versions(await client.hkeys(_key(which)))
 
+        return await self._do(ask)
+
     async def read(self, which: ModelId, version: int) -> bytes | None:
-        async with self._connected() as client:
+        async def ask(client: Redis) -> bytes | None:
             found = await client.hget(_key(which), str(version))
             return found if isinstance(found, bytes) else None
+
+        return await self._do(ask)
 
     async def write(self, which: ModelId, version: int, blob: bytes, *, keep: int = KEEP) -> None:
         from redis.exceptions import WatchError
 
-        key = _key(which)
-        async with self._connected() as client:
+        async def change(client: Redis) -> None:
             async with client.pipeline(transaction=True) as pipe:
-                await pipe.watch(key)
-                versions = _versions(await pipe.hkeys(key))
-                head = versions[-1] if versions else 0
-                if head == version and await pipe.hget(key, str(version)) == blob:
+                await pipe.watch(_key(which))
+                versions = await self._may_write(pipe, which, version, blob)
+                if versions is None:
                     return
-                if head not in (0, version - 1):
-                    raise conflict(which, version, head)
                 pipe.multi()  # type: ignore[no-untyped-call]
-                pipe.hset(key, str(version), blob)
+                pipe.hset(_key(which), str(version), blob)
                 if old := [str(each) for each in versions if each < oldest_kept(version, keep)]:
-                    pipe.hdel(key, *old)
+                    pipe.hdel(_key(which), *old)
                 with suppress(WatchError):
                     await pipe.execute()
                     return
-            versions = _versions(await client.hkeys(key))
-        raise conflict(which, version, versions[-1] if versions else 0)
+            # the client says so too where the connection broke: then the store tells what became of it
+            if await self._may_write(client, which, version, blob) is not None:
+                raise StoreUnavailable(f"Redis at {self.where} did not take {which}: the connection broke")
+
+        await self._do(change)
+
+    async def _may_write(self, client: Redis, which: ModelId, version: int, blob: bytes) -> list[int] | None:
+        """The versions that are kept, if `version` comes next; None if exactly this is the head already."""
+        key = _key(which)
+        versions = _versions(await client.hkeys(key))
+        head = versions[-1] if versions else 0
+        if head == version and await client.hget(key, str(version)) == blob:
+            return None
+        if head not in (0, version - 1):
+            raise conflict(which, version, head)
+        return versions
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -81,18 +97,20 @@ class RedisStore:
             with suppress(Exception):  # it is thrown away, connected or not
                 await client.aclose()
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Redis]:
-        """The client, checked once after it was made; what fails inside is one of our errors."""
-        async with named(self.where, self._whole_s):
-            if self._client is None:
-                await self._check_open()
-                self._client = self._new_client(with_password=True)
+    async def _do(self, work: Callable[[Redis], Awaitable[T]]) -> T:
+        """`work` with the client, checked once after it was made; what fails is one of our errors."""
+
+        async def connected() -> T:
             try:
-                yield self._client
+                if self._client is None:
+                    await self._check_open()
+                    self._client = self._new_client(with_password=True)
+                return await work(self._client)
             except BaseException:
                 await self.close()  # whatever it was: no half-read answer is left to the next call
                 raise
+
+        return await named(connected, self.where, self._whole_s)
 
     async def _check_open(self) -> None:
         """A server that lets in whoever asks is used on loopback at the paper level alone."""
@@ -139,6 +157,9 @@ def _credentials(user: str, password: Secret) -> Any:
     class Credentials(CredentialProvider):
         def get_credentials(self) -> tuple[str] | tuple[str, str]:
             return (user, password.reveal()) if user else (password.reveal(),)
+
+        async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+            return self.get_credentials()
 
     return Credentials()
 

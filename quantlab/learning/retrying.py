@@ -16,6 +16,8 @@ from quantlab.learning.modelid import ModelId
 
 T = TypeVar("T")
 
+NEVER_SOON = 64  # failures after which the pause is the longest
+
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. A save is tried again after a random pause up to `first_s`, twice that, ... `longest_s`.
@@ -67,10 +69,10 @@ class Waiting(Generic[T]):
                 failures += 1
                 pause = self._patience.pause_s(failures, self._random.random())
                 if loop.time() + pause > deadline:
-                    self._go_on()
+                    self._go_on(failures)
                     raise
             except StoreNotAllowed:
-                self._go_on()
+                self._go_on(NEVER_SOON)
                 raise
             await asyncio.sleep(pause)
 
@@ -109,14 +111,13 @@ class Waiting(Generic[T]):
         if self._items.get(which) is item:  # a newer one may wait by now
             del self._items[which]
 
-    def _go_on(self) -> None:
+    def _go_on(self, failures: int) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(
-                self._repeat(), name="quantlab models that wait", context=contextvars.Context()
+                self._repeat(failures), name="quantlab models that wait", context=contextvars.Context()
             )
 
-    async def _repeat(self) -> None:
-        failures = 1
+    async def _repeat(self, failures: int) -> None:
         while self._items:
             await asyncio.sleep(self._patience.pause_s(failures, self._random.random()))
             for which, item in tuple(self._items.items()):
@@ -127,7 +128,7 @@ class Waiting(Generic[T]):
                     failures += 1
                     break
                 except StoreNotAllowed:
-                    failures = 64  # the longest pause
+                    failures = NEVER_SOON
                     break
                 except StoreError as error:
                     self.problem = str(error)

@@ -69,6 +69,7 @@ class Store:
         self._heads: dict[ModelId, int] = {}  # the newest that this store has saved or loaded
         self._locks: dict[ModelId, asyncio.Lock] = {}
         self._waiting: Waiting[Snapshot] = Waiting(self._try, patience)
+        self._sealed: dict[ModelId, tuple[Snapshot, int, bytes]] = {}  # what waits, as it will lie there
         self._mark_problem = ""
         self.saved = 0
 
@@ -157,14 +158,19 @@ class Store:
         async with self._locks.setdefault(which, asyncio.Lock()):
             expected = max(snapshot.version, self._heads.get(which, 0))
             version = expected + 1
-            blob = await self._on_thread(self._sealed, snapshot, version)
-            await self._backend.write(which, version, blob, keep=self._keep)
+            before = self._sealed.get(which)
+            if before is None or before[0] is not snapshot or before[1] != version:
+                blob = await self._on_thread(self._seal, snapshot, version)
+                before = self._sealed[which] = (snapshot, version, blob)
+            # the very same bytes each time: what was written though the answer was lost is our own
+            await self._backend.write(which, version, before[2], keep=self._keep)
+            del self._sealed[which]
             self._heads[which] = version
             self.saved += 1
             await self._on_thread(self._note, which, version, False)
             return version
 
-    def _sealed(self, snapshot: Snapshot, version: int) -> bytes:
+    def _seal(self, snapshot: Snapshot, version: int) -> bytes:
         """On the thread: the envelope of what was loaded once, as it will be."""
         payload = snapshot.payload
         if payload is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1]))  # faultproxy.py is one up
 sys.path.append(str(Path(__file__).parent))  # tests are no packages: markets.py stands beside them
 
 from quantlab.binance.codec_stream import decode_market

@@ -46,9 +46,9 @@ SCALER = preprocessing.StandardScaler
 CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "logistic": lambda: SCALER() | linear_model.LogisticRegression(optim.Adam()),
     "passive aggressive": lambda: SCALER() | linear_model.PAClassifier(),
-    "perceptron": lambda: linear_model.Perceptron(),
-    "alma": lambda: linear_model.ALMAClassifier(),
-    "softmax": lambda: linear_model.SoftmaxRegression(),
+    "perceptron": linear_model.Perceptron,
+    "alma": linear_model.ALMAClassifier,
+    "softmax": linear_model.SoftmaxRegression,
     "hoeffding tree": lambda: SCALER() | tree.HoeffdingTreeClassifier(grace_period=20, delta=0.1),
     "adaptive tree": lambda: tree.HoeffdingAdaptiveTreeClassifier(grace_period=20, delta=0.1, seed=1),
     "fast tree": lambda: tree.ExtremelyFastDecisionTreeClassifier(grace_period=20, delta=0.1),
@@ -64,7 +64,7 @@ CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "neighbours": lambda: SCALER() | neighbors.KNNClassifier(n_neighbors=3),
     "factors": lambda: facto.FMClassifier(seed=1),
     "retrained": lambda: drift.DriftRetrainingClassifier(naive_bayes.GaussianNB(), drift.binary.DDM()),
-    "prior": lambda: dummy.PriorClassifier(),
+    "prior": dummy.PriorClassifier,
     "some features": lambda: compose.Select("return", "flow") | SCALER() | linear_model.LogisticRegression(),
     "two scalers": lambda: (
         compose.TransformerUnion(SCALER(), preprocessing.MinMaxScaler()) | linear_model.LogisticRegression()
@@ -74,7 +74,7 @@ CLASSIFIERS: dict[str, Callable[[], Any]] = {
 }
 REGRESSORS: dict[str, Callable[[], Any]] = {
     "linear": lambda: SCALER() | linear_model.LinearRegression(),
-    "bayesian": lambda: linear_model.BayesianLinearRegression(),
+    "bayesian": linear_model.BayesianLinearRegression,
     "tree": lambda: tree.HoeffdingTreeRegressor(grace_period=20, delta=0.1),
     "adaptive tree": lambda: tree.HoeffdingAdaptiveTreeRegressor(grace_period=20, delta=0.1, seed=1),
     "forest": lambda: forest.ARFRegressor(n_models=3, grace_period=20, delta=0.1, seed=1),
@@ -83,10 +83,10 @@ REGRESSORS: dict[str, Callable[[], Any]] = {
     "averaged": lambda: ensemble.EWARegressor([linear_model.LinearRegression(), linear_model.PARegressor()]),
 }
 HELPERS: dict[str, Callable[[], Any]] = {
-    "ADWIN": lambda: drift.ADWIN(),
-    "Page-Hinkley": lambda: drift.PageHinkley(),
+    "ADWIN": drift.ADWIN,
+    "Page-Hinkley": drift.PageHinkley,
     "KSWIN": lambda: drift.KSWIN(seed=1),
-    "ROC AUC": lambda: metrics.ROCAUC(),
+    "ROC AUC": metrics.ROCAUC,
     "rolling": lambda: utils.Rolling(stats.Mean, window_size=20),
     "quantile": lambda: stats.RollingQuantile(0.5, 20),
 }
