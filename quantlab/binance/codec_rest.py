@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from quantlab.binance.instruments import instrument_of
 from quantlab.binance.limits import RateLimit
 from quantlab.binance.rest_shapes import (
-    NO_FILTER,
     AccountReply,
     BookTickerReply,
     DepthReply,
@@ -22,7 +22,6 @@ from quantlab.binance.rest_shapes import (
     ExchangeInfoReply,
     KlineReply,
     PriceReply,
-    SymbolReply,
     TimeReply,
     TradeReply,
     Wire,
@@ -53,8 +52,9 @@ class ExchangeInfo(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: tuple[RateLimit, ...]
 
     def frame(self) -> pd.DataFrame:
-        """One line per symbol: its grid and bounds."""
-        return frame(self.instruments.values(), columns=Instrument.__struct_fields__, index="symbol")
+        """One line per symbol: its grid and bounds; `filters(symbol)` shows the rest."""
+        columns = tuple(name for name in Instrument.__struct_fields__ if name != "rules")
+        return frame(self.instruments.values(), columns=columns, index="symbol")
 
 
 class OrderBook(DepthSnapshot, frozen=True, kw_only=True):
@@ -111,7 +111,8 @@ def decode_exchange_info(body: bytes) -> ExchangeInfo:
         for each in info.rate_limits
     )
     return ExchangeInfo(
-        instruments={each.symbol: _instrument(each) for each in info.symbols}, rate_limits=limits
+        instruments={each.symbol: instrument_of(each, info.exchange_filters) for each in info.symbols},
+        rate_limits=limits,
     )
 
 
@@ -196,29 +197,6 @@ def decode_account(body: bytes) -> Account:
         can_trade=account.can_trade,
         updated_ms=account.update_time,
         uid=account.uid,
-    )
-
-
-def _instrument(symbol: SymbolReply) -> Instrument:
-    filters = {each.filter_type: each for each in symbol.filters}
-    price = filters.get("PRICE_FILTER", NO_FILTER)
-    lot = filters.get("LOT_SIZE", NO_FILTER)
-    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL", NO_FILTER)
-    return Instrument(
-        symbol=symbol.symbol,
-        base=symbol.base_asset,
-        quote=symbol.quote_asset,
-        status=symbol.status,
-        tick_size=amount(price.tick_size),
-        min_price=amount(price.min_price),
-        max_price=amount(price.max_price),
-        step_size=amount(lot.step_size),
-        min_quantity=amount(lot.min_qty),
-        max_quantity=amount(lot.max_qty),
-        min_notional=amount(notional.min_notional),
-        max_notional=amount(notional.max_notional),
-        base_precision=symbol.base_asset_precision,
-        quote_precision=symbol.quote_asset_precision,
     )
 
 

@@ -45,6 +45,26 @@ class FilterReply(Wire):
     step_size: Decimal = ZERO
     min_notional: Decimal = ZERO
     max_notional: Decimal = ZERO
+    apply_to_market: bool = True
+    apply_min_to_market: bool = True
+    apply_max_to_market: bool = True
+    multiplier_up: Decimal = ZERO
+    multiplier_down: Decimal = ZERO
+    bid_multiplier_up: Decimal = ZERO
+    bid_multiplier_down: Decimal = ZERO
+    ask_multiplier_up: Decimal = ZERO
+    ask_multiplier_down: Decimal = ZERO
+    max_position: Decimal = ZERO
+    limit: Decimal = ZERO  # a count in ICEBERG_PARTS, an amount in MAX_ASSET
+    max_num_orders: int = 0
+    max_num_algo_orders: int = 0
+    max_num_iceberg_orders: int = 0
+    max_num_order_lists: int = 0
+    max_num_order_amends: int = 0
+    min_trailing_above_delta: int = 0
+    max_trailing_above_delta: int = 0
+    min_trailing_below_delta: int = 0
+    max_trailing_below_delta: int = 0
 
 
 class SymbolReply(Wire):
@@ -55,6 +75,7 @@ class SymbolReply(Wire):
     filters: tuple[FilterReply, ...]
     base_asset_precision: int = 8
     quote_asset_precision: int = 8
+    order_types: tuple[str, ...] = ()
 
 
 class RateLimitReply(Wire):
@@ -67,6 +88,7 @@ class RateLimitReply(Wire):
 class ExchangeInfoReply(Wire):
     symbols: tuple[SymbolReply, ...]
     rate_limits: tuple[RateLimitReply, ...] = ()
+    exchange_filters: tuple[FilterReply, ...] = ()
 
 
 class DepthReply(Wire):

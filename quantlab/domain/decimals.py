@@ -72,21 +72,11 @@ def plain(number: Decimal) -> str:
     return "0" if text in ("", "-0", "-") else text
 
 
-def add(left: Decimal, right: Decimal) -> Decimal:
-    """left + right, exactly."""
-    return EXACT.add(left, right)
-
-
-def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """left - right, exactly."""
-    return EXACT.subtract(left, right)
-
-
-def times(left: Decimal, right: Decimal) -> Decimal:
-    """left x right, exactly."""
-    return EXACT.multiply(left, right)
-
-
-def remainder(value: Decimal, step: Decimal) -> Decimal:
-    """What is left of `value` over whole multiples of `step`, exactly; of the sign of `value`."""
-    return EXACT.remainder(value, step)
+add = EXACT.add
+"""left + right, exactly."""
+subtract = EXACT.subtract
+"""left - right, exactly."""
+times = EXACT.multiply
+"""left x right, exactly."""
+remainder = EXACT.remainder
+"""`remainder(value, step)`: what is left of `value` over whole steps, exactly; of the sign of `value`."""

@@ -12,6 +12,7 @@ import msgspec
 
 from quantlab.domain.decimals import add, plain, remainder, subtract
 from quantlab.domain.orders import Side
+from quantlab.domain.rules import NO_RULES, VenueRules
 from quantlab.errors import OffGrid
 
 ZERO = Decimal(0)
@@ -20,7 +21,8 @@ ZERO = Decimal(0)
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol of a spot venue. Prices in the quote asset, quantities in the base asset.
 
-    A bound of zero switches that rule off, as the venue's filters do.
+    A bound of zero switches that rule off, as the venue's filters do. `rules` are the filters beyond
+    those: what a market order, an iceberg or one order more must respect.
 
     Source: Binance spot "Filters": PRICE_FILTER, LOT_SIZE, MARKET_LOT_SIZE, NOTIONAL.
     """
@@ -39,6 +41,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     max_notional: Decimal = ZERO
     base_precision: int = 8
     quote_precision: int = 8
+    rules: VenueRules = NO_RULES
 
 
 def round_quantity(quantity: Decimal, step_size: Decimal) -> Decimal:

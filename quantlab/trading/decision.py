@@ -6,23 +6,54 @@ raises `Unknown`, so that no rail can compute with a hole. No rule lives here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
+from quantlab.domain.decimals import plain
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.limits import Limits, Verdict
-from quantlab.domain.orders import OrderRequest, Side
+from quantlab.domain.limits import Verdict
+from quantlab.domain.position import Balance
 from quantlab.frames import frame
-from quantlab.trading.amounts import ZERO, add, times
-from quantlab.trading.causes import TradingState as TradingState  # the engine reads both here
+from quantlab.trading.amounts import EXACT, ONE, ZERO, ratio_up
+from quantlab.trading.causes import TradingState
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ONE = Decimal(1)
+__all__ = [
+    "AccountView", "Answer", "BookView", "Decision", "Exposure", "OwnOrders", "Pace", "TradingState",
+    "Unknown",
+]  # fmt: skip
+
+Answer: TypeAlias = tuple[Any, ...]
+"""What a rail says: an amount, a fraction, or words; see `rails.ask`."""
+WITHIN, ABOVE = "within the limit", "above the limit"
 COLUMNS = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
+
+
+def _exact(number: object) -> bool:
+    return type(number) is Decimal and number.is_finite()
+
+
+def _mark(view: msgspec.Struct, sound: bool) -> None:  # noqa: FBT001
+    """A view says whether all that it holds can be reckoned with; one that is not counts as missing."""
+    msgspec.structs.force_setattr(view, "sound", sound)
+
+
+class Described(Protocol):
+    """An order, a list of orders, or a replacement."""
+
+    def describe(self) -> str: ...
+
+
+class Named(Protocol):
+    """A rail: what is needed of it here is its name."""
+
+    @property
+    def __name__(self) -> str: ...
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +68,11 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     low: Decimal | None = None
     high: Decimal | None = None
     average: Decimal | None = None
+    sound: bool = False
+
+    def __post_init__(self) -> None:
+        values = (self.bid, self.ask, self.low, self.high, self.average)
+        _mark(self, all(each is None or (_exact(each) and each > 0) for each in values))
 
 
 class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +88,15 @@ class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
     lists: int = 0
     best_bid: Decimal | None = None
     best_ask: Decimal | None = None
+    sound: bool = False
+
+    def __post_init__(self) -> None:
+        prices, counts = (self.best_bid, self.best_ask), (self.open, self.algo, self.iceberg, self.lists)
+        _mark(
+            self,
+            all(each is None or _exact(each) for each in prices)
+            and all(type(each) is int and each >= 0 for each in counts),
+        )
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +125,21 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     peak_equity: Decimal | None = None
     day_start_equity: Decimal | None = None
     rate: Decimal | None = ONE
+    sound: bool = False
+
+    def __post_init__(self) -> None:
+        signed = (self.net_elsewhere, self.equity, self.day_start_equity)
+        amounts = (
+            self.free_base, self.free_quote, self.promised_base, self.promised_quote, self.held_base,
+            self.open_notional, self.gross_elsewhere, self.peak_equity, self.rate,
+        )  # fmt: skip
+        counts = (0 if self.open is None else self.open, self.algo, self.iceberg, self.lists)
+        _mark(
+            self,
+            all(each is None or _exact(each) for each in (*signed, *amounts))
+            and all(each is None or each >= 0 for each in amounts)
+            and all(type(each) is int and each >= 0 for each in counts),
+        )
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +161,14 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     answers: int = 0
     errors: int = 0
     budget_left: int | None = None
+    sound: bool = False
+
+    def __post_init__(self) -> None:
+        counts = (
+            self.amends, self.cancels, self.identical, self.repeats, self.cooldown_ms, self.answers,
+            self.errors, 0 if self.budget_left is None else self.budget_left,
+        )  # fmt: skip
+        _mark(self, type(self.rerun_of) is str and all(type(each) is int and each >= 0 for each in counts))
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +179,8 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     `selling_quote` (quote asset) are the same for orders by quote quantity. The price's age is
     judged by the venue's event time. `health` is a `HealthState`, `health_age_ms` how old that answer is.
     `reduce_only`: whoever asks promises that the order only brings the position nearer to zero.
-    `now_ms` (UTC) ends overrides. None means not known, and denies; so does a view that is missing.
+    `now_ms` (UTC) ends overrides. None means not known, and denies; so does a view that is missing, or
+    that holds what is no number (it checks itself when it is made: `sound`).
     """
 
     instrument: Instrument | None
@@ -133,18 +202,95 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     account: AccountView | None = None
     pace: Pace | None = None
 
+    @classmethod
+    def alone(
+        cls,
+        *,
+        instrument: Instrument,
+        reference_price: Decimal,
+        price_age_ms: int,
+        balances: Iterable[Balance],
+        budget_left: int = 1,
+    ) -> Exposure:
+        """For a script that trades by itself: nothing of its own works, and it keeps to one order at a time.
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Every rail's answer to one order, in the order of `RAILS`."""
+        What such a script cannot know it takes upon itself: that the venue is fit, that the market has no
+        spread to speak of and did not jump, and that its account holds nothing else that counts.
+        """
+        by_asset = {each.asset: each for each in balances}
+        base, quote = by_asset.get(instrument.base), by_asset.get(instrument.quote)
+        tick = instrument.tick_size
+        return cls(
+            instrument=instrument,
+            reference_price=reference_price,
+            price_age_ms=price_age_ms,
+            health="OK",
+            health_age_ms=0,
+            book=BookView(
+                bid=EXACT.subtract(reference_price, tick), ask=EXACT.add(reference_price, tick),
+                low=reference_price, high=reference_price,
+            ),
+            own=OwnOrders(),
+            account=AccountView(
+                free_base=base.free if base else ZERO,
+                free_quote=quote.free if quote else ZERO,
+                held_base=EXACT.add(base.free, base.locked) if base else ZERO,
+                open=0, open_notional=ZERO, gross_elsewhere=ZERO, net_elsewhere=ZERO,
+            ),
+            pace=Pace(budget_left=budget_left),
+        )  # fmt: skip
 
-    order: str
-    limits_version: int
-    verdicts: tuple[Verdict, ...]
+
+class Decision:
+    """Every rail's answer to one order, in the order of `RAILS`.
+
+    The verdicts are put into words when somebody reads them, and not before: most decisions allow, and
+    nobody looks. Immutable; equal where orders, limits' version and verdicts are.
+    """
+
+    __slots__ = ("_answers", "_rails", "_request", "_said", "allowed", "limits_version")
+
+    def __init__(
+        self, *, order: str, limits_version: int, verdicts: tuple[Verdict, ...], allowed: bool | None = None
+    ) -> None:
+        self._request: Described | str = order
+        self._rails: Sequence[Named] = ()
+        self._answers: Sequence[Answer] = ()
+        self._said: tuple[Verdict, ...] | None = verdicts
+        self.limits_version = limits_version
+        passed = bool(verdicts) and all(each.allowed for each in verdicts)
+        self.allowed = passed if allowed is None else allowed and passed
+
+    @classmethod
+    def of(
+        cls,
+        request: Described,
+        limits_version: int,
+        rails: Sequence[Named],
+        answers: Sequence[Answer],
+        *,
+        allowed: bool,
+    ) -> Decision:
+        """From the rails and their answers, as `rails.decide` has them."""
+        self = cls.__new__(cls)
+        self._request, self._rails, self._answers, self._said = request, rails, answers, None
+        self.limits_version, self.allowed = limits_version, allowed
+        return self
 
     @property
-    def allowed(self) -> bool:
-        """True where every rail allowed (and there was one)."""
-        return bool(self.verdicts) and not self.breaches
+    def order(self) -> str:
+        """The order in words."""
+        return self._request if isinstance(self._request, str) else described(self._request)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One for each rail."""
+        if self._said is None:
+            self._said = tuple(
+                verdict_of(rail.__name__, answer)
+                for rail, answer in zip(self._rails, self._answers, strict=True)
+            )
+        return self._said
 
     @property
     def breaches(self) -> tuple[Verdict, ...]:
@@ -160,57 +306,44 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return frame(rows, columns=COLUMNS, index="rail")
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Decision):
+            return NotImplemented
+        mine = (self.order, self.limits_version, self.verdicts)
+        return mine == (other.order, other.limits_version, other.verdicts)
+
+    def __hash__(self) -> int:
+        return hash((self.order, self.limits_version))
+
+    def __repr__(self) -> str:
+        told = "allowed" if self.allowed else "; ".join(each.describe() for each in self.breaches)
+        return f"<Decision {self.order}: {told}>"
+
 
 class Unknown(Exception):
     """An input that a rail needs is missing or is no number; it becomes the verdict UNKNOWN_..."""
 
 
-def instrument_of(request: OrderRequest, exposure: Exposure) -> Instrument:
-    """The order's own instrument; UNKNOWN_SYMBOL without."""
-    if exposure.instrument is None or exposure.instrument.symbol != request.symbol:
-        raise Unknown("SYMBOL")
-    return exposure.instrument
+def verdict_of(rail: str, answer: Answer) -> Verdict:
+    """A rail's answer in words; see `rails.ask` for what an answer is."""
+    allowed, second = bool(answer[0]), answer[1]
+    if isinstance(second, str):
+        values = (plain(each) if isinstance(each, Decimal) else each for each in answer[2:])
+        return Verdict(rail=rail, allowed=allowed, reason=second.format(*values))
+    used, limit, unit = second, answer[2], answer[3]
+    reason, more = WITHIN if used <= limit else ABOVE, answer[4:]
+    if isinstance(unit, Decimal):  # a fraction of it
+        used, limit, unit, more = ratio_up(used, unit), answer[4], "", answer[5:]
+    if more:  # why it passes all the same
+        reason = f"{reason}; {more[0]}"
+    return Verdict(
+        rail=rail, allowed=allowed, reason=reason, used=Decimal(used), limit=Decimal(limit), unit=unit
+    )
 
 
-def finite(number: Decimal | None, name: str) -> Decimal:
-    """`number`, which is a finite Decimal; UNKNOWN_<name> otherwise."""
-    if type(number) is not Decimal or not number.is_finite():
-        raise Unknown(name)
-    return number
-
-
-def positive(number: Decimal | None, name: str) -> Decimal:
-    """`number`, which is finite and above zero; UNKNOWN_<name> otherwise."""
-    if finite(number, name) <= 0:
-        raise Unknown(name)
-    return finite(number, name)
-
-
-def reference_of(exposure: Exposure) -> Decimal:
-    """The market's price (quote asset); UNKNOWN_PRICE without."""
-    return positive(exposure.reference_price, "PRICE")
-
-
-def dearest_of(request: OrderRequest, exposure: Exposure, limits: Limits) -> Decimal:
-    """The highest price that the order may trade at, for all we can say, in the quote asset.
-
-    A market buy pays what the book asks, however thin it is: it counts at the collar's upper end,
-    reference x (1 + `limits.price_collar`), which is what a limit buy may bid at most. A market
-    sell counts at the reference, and so does a limit sell below it.
-    """
-    if request.price is None:
-        reference = reference_of(exposure)
-        if request.stop_price is not None:  # it trades once the market has come there, if not before
-            reference = max(reference, positive(request.stop_price, "STOP_PRICE"))
-        if request.side is not Side.BUY:
-            return reference
-        return times(reference, add(ONE, finite(limits.price_collar, "LIMIT")))
-    price = positive(request.price, "PRICE")
-    return price if request.side is Side.BUY else max(price, reference_of(exposure))
-
-
-def value_of(request: OrderRequest, price: Decimal) -> Decimal:
-    """What the order is worth at `price`, in the quote asset."""
-    if request.quantity is None:
-        return positive(request.quote_quantity, "AMOUNT")
-    return times(positive(request.quantity, "QUANTITY"), price)
+def described(request: Described) -> str:
+    """The order in words; a malformed one is denied, and shown as it is."""
+    try:
+        return request.describe()
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        return repr(request)[:200]

@@ -92,19 +92,19 @@ def part_of_replacement(
 
 def merged(described: str, decisions: Sequence[Decision]) -> Decision:
     """One decision for all: of each rail the first denial, else the answer that has the least left."""
-    if len(decisions) == 1:
-        return msgspec.structs.replace(decisions[0], order=described)
     count = len(decisions)
     verdicts = []
     for answers in zip(*(each.verdicts for each in decisions), strict=True):
         denials = [(number, each) for number, each in enumerate(answers, 1) if not each.allowed]
         if denials:
-            number, denial = denials[0]
-            reason = f"order {number} of {count}: {denial.reason}"
-            verdicts.append(msgspec.structs.replace(denial, reason=reason))
+            number, verdict = denials[0]
+            if count > 1:
+                reason = f"order {number} of {count}: {verdict.reason}"
+                verdict = msgspec.structs.replace(verdict, reason=reason)
+            verdicts.append(verdict)
         else:
             verdicts.append(min(answers, key=_room))
-    return msgspec.structs.replace(decisions[0], order=described, verdicts=tuple(verdicts))
+    return Decision(order=described, limits_version=decisions[0].limits_version, verdicts=tuple(verdicts))
 
 
 def _room(verdict: Verdict) -> Decimal:

@@ -1,0 +1,83 @@
+"""Rails: what the account may lose. Floor, the day's loss, and the fall from the highest equity.
+
+Equity is in the account's currency; the day begins at 00:00 UTC, as the venue's does. What only reduces a
+position passes: a loss must never keep one from ending it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quantlab.domain.limits import Limits
+from quantlab.trading.amounts import ZERO, ratio_up, subtract
+from quantlab.trading.causes import EQUITY, Cause, TradingState
+from quantlab.trading.decision import AccountView, Answer, Unknown
+from quantlab.trading.rails.ask import NO_LIMIT, Ask, known, sound
+
+REDUCES: Answer = (True, "beyond the limit; this order only reduces")
+
+
+def equity_floor(ask: Ask) -> Answer:
+    """Deny new risk with an equity below `min_equity`; used is the floor, the limit what there is."""
+    floor = ask.limits.min_equity
+    if floor is None:
+        return NO_LIMIT
+    equity = known(ask.account.equity, "EQUITY")
+    if floor > equity and ask.reduces():
+        return REDUCES
+    return (floor <= equity, floor, equity, "")
+
+
+def daily_loss(ask: Ask) -> Answer:
+    """Deny new risk once the day has lost more than `max_daily_loss`."""
+    limit = ask.limits.max_daily_loss
+    if limit is None:
+        return NO_LIMIT
+    used = _lost(ask.account)
+    if used > limit and ask.reduces():
+        return REDUCES
+    return (used <= limit, used, limit, "")
+
+
+def drawdown(ask: Ask) -> Answer:
+    """Deny new risk once the equity is further below its highest than `max_drawdown` (a fraction)."""
+    limit = ask.limits.max_drawdown
+    if limit is None:
+        return NO_LIMIT
+    used = _fallen(ask.account)
+    if used > limit and ask.reduces():
+        return REDUCES
+    return (used <= limit, used, limit, "")
+
+
+def _lost(account: AccountView) -> Decimal:
+    equity = known(account.equity, "EQUITY")
+    return max(subtract(known(account.day_start_equity, "DAY_START_EQUITY"), equity), ZERO)
+
+
+def _fallen(account: AccountView) -> Decimal:
+    equity, peak = known(account.equity, "EQUITY"), account.peak_equity
+    if not sound(peak):
+        raise Unknown("PEAK_EQUITY")
+    fallen = subtract(peak, equity)  # type: ignore[arg-type]  # sound: a Decimal
+    return ratio_up(fallen, peak) if fallen > 0 else ZERO  # type: ignore[arg-type]
+
+
+def equity_cause(account: AccountView, limits: Limits) -> Cause | None:
+    """The cause that stands from now on until control lifts it, where one of the three is broken.
+
+    For whoever learns of a new equity: a rail denies while the loss lasts, this keeps denying after it.
+    """
+    reasons = []
+    if account.equity is not None:
+        if limits.min_equity is not None and account.equity < limits.min_equity:
+            reasons.append("the equity is below its floor (min_equity)")
+        known = account.day_start_equity is not None
+        if limits.max_daily_loss is not None and known and _lost(account) > limits.max_daily_loss:
+            reasons.append("the day has lost more than it may (max_daily_loss)")
+        known = account.peak_equity is not None
+        if limits.max_drawdown is not None and known and _fallen(account) > limits.max_drawdown:
+            reasons.append("the equity has fallen too far from its highest (max_drawdown)")
+    if not reasons:
+        return None
+    return Cause(owner=EQUITY, state=TradingState.REDUCING, reason="; ".join(reasons))
