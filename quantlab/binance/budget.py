@@ -117,6 +117,21 @@ class Budget:
         """How much of a limit a priority may use."""
         return int(window.limit * self._shares[priority])
 
+    def left(self, cost: Cost, priority: Priority, now_ms: int) -> int | None:
+        """How many requests like this one may still be sent in the windows of now; None: no limit is known.
+
+        Changes nothing, so it may be asked from another thread: what it says may be a request old.
+        """
+        if now_ms < self._closed_until_ms:
+            return 0
+        counts = [
+            (max(self.allowed(window, priority), asked) - spent) // asked
+            for window in tuple(self._windows.values())
+            if (asked := cost.of(window.kind))
+            for spent in (window.spent if now_ms < window.ends_ms() else window.in_flight,)
+        ]
+        return max(0, min(counts)) if counts else None
+
     def learn(self, rules: Iterable[RateLimit]) -> None:
         """Take over the venue's rules; what is counted already stays counted."""
         for rule in rules:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from quantlab.binance.budget import Cost, Priority
 from quantlab.clock import SystemClock
 from quantlab.control.commands import ModelChange
 from quantlab.control.desk import Desk
@@ -24,6 +25,7 @@ from quantlab.engine.identity import Identity
 from quantlab.engine.link import Link
 from quantlab.engine.refusals import Refusals
 from quantlab.errors import JournalLocked, UnknownSymbol
+from quantlab.trading.asking import Conditions
 from quantlab.trading.flatten import Flattening
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key, read
@@ -36,6 +38,9 @@ from quantlab.wire import WireCall
 
 if TYPE_CHECKING:
     from quantlab.engine.root import Engine
+
+
+ONE_ORDER = Cost(weight=1, orders=1)
 
 
 class Carrier:
@@ -129,10 +134,21 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         lock_out=engine.lock_out, alarm=engine.alarms.append,
         fetch=lambda: engine.wire.call(link.rules.refresh, "the rules anew"),
     )  # fmt: skip
+
+    def conditions(symbol: str) -> Conditions:
+        quote, health = engine.quotes.get(symbol), engine.health.snapshot
+        now_ms = link.client.venue_clock.now_ms()
+        return Conditions(
+            health=health.state.value if health else None,
+            health_age_ms=now_ms - health.as_of_ms if health else None,
+            budget_left=link.client.governor.budget.left(ONE_ORDER, Priority.ORDER, now_ms),
+            book=quote.book if quote else None,
+        )
+
     return Gateway(
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
-        trading_state=engine.trading_state, on_alarm=engine.alarms.append, on_contradiction=engine.halt,
-        on_refused=refusals.on_refused,
+        trading_state=engine.trading_state, conditions=conditions,
+        on_alarm=engine.alarms.append, on_contradiction=engine.halt, on_refused=refusals.on_refused,
     )  # fmt: skip

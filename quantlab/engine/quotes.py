@@ -8,20 +8,60 @@ be one (a side is empty, or the sides cross) takes the price away until the next
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 
 import msgspec
 
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.trading.amounts import middle
+from quantlab.trading.decision import BookView
+
+WINDOW_MS = 60_000
+NOTHING_SEEN = BookView()
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """A reference price (quote asset) and the newest event time behind it (UTC ms)."""
+    """A reference price (quote asset) and the newest event time behind it (UTC ms).
+
+    `book` is what the market shows: best bid and ask, and the reference's own bounds of the last minute.
+    """
 
     symbol: str
     price: Decimal
     event_ms: int
+    book: BookView = NOTHING_SEEN
+
+
+class Extremes:
+    """The lowest and the highest of a price within a window, at a cost that does not grow with it."""
+
+    __slots__ = ("_highs", "_lows")
+
+    def __init__(self) -> None:
+        self._lows: deque[tuple[int, Decimal]] = deque()
+        self._highs: deque[tuple[int, Decimal]] = deque()
+
+    def add(self, time_ms: int, price: Decimal) -> None:
+        """What a later price goes beyond can never be an extreme again."""
+        lows, highs = self._lows, self._highs
+        while lows and lows[-1][1] >= price:
+            lows.pop()
+        while highs and highs[-1][1] <= price:
+            highs.pop()
+        lows.append((time_ms, price))
+        highs.append((time_ms, price))
+        for each in (lows, highs):
+            while time_ms - each[0][0] > WINDOW_MS:
+                each.popleft()
+
+    @property
+    def low(self) -> Decimal:
+        return self._lows[0][1]
+
+    @property
+    def high(self) -> Decimal:
+        return self._highs[0][1]
 
 
 class Quotes:
@@ -30,7 +70,8 @@ class Quotes:
     def __init__(self) -> None:
         self._prices: dict[str, Decimal] = {}
         self._times: dict[str, int] = {}
-        self._has_ticker: set[str] = set()
+        self._tickers: dict[str, BookTicker] = {}
+        self._extremes: dict[str, Extremes] = {}
 
     def on_event(self, event: Trade | BookTicker | DepthUpdate | Kline) -> None:
         """Fold one market event in; the newest event time wins, whatever its order of arrival."""
@@ -38,17 +79,26 @@ class Quotes:
         if event.event_ms is not None:
             self._times[symbol] = max(event.event_ms, self._times.get(symbol, 0))
         if isinstance(event, BookTicker):
-            self._has_ticker.add(symbol)
+            self._tickers[symbol] = event
             if 0 < event.bid < event.ask:
-                self._prices[symbol] = middle(event.bid, event.ask)
+                self._moved(symbol, middle(event.bid, event.ask))
             else:
                 self._prices.pop(symbol, None)
-        elif isinstance(event, Trade) and symbol not in self._has_ticker:
-            self._prices[symbol] = event.price
+        elif isinstance(event, Trade) and symbol not in self._tickers:
+            self._moved(symbol, event.price)
 
     def get(self, symbol: str) -> Quote | None:
         """The symbol's quote, or None where no price or no event time was seen yet."""
         price, event_ms = self._prices.get(symbol), self._times.get(symbol)
         if price is None or event_ms is None:
             return None
-        return Quote(symbol=symbol, price=price, event_ms=event_ms)
+        ticker, extremes = self._tickers.get(symbol), self._extremes[symbol]
+        book = BookView(
+            bid=ticker.bid if ticker else None, ask=ticker.ask if ticker else None,
+            low=extremes.low, high=extremes.high,
+        )  # fmt: skip
+        return Quote(symbol=symbol, price=price, event_ms=event_ms, book=book)
+
+    def _moved(self, symbol: str, price: Decimal) -> None:
+        self._prices[symbol] = price
+        self._extremes.setdefault(symbol, Extremes()).add(self._times.get(symbol, 0), price)

@@ -5,26 +5,25 @@ Main thread only. Reads what others keep and changes nothing, but for the count 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from quantlab.clock import NS_PER_MS, Clock
-from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, ReplaceRequest
+from quantlab.clock import Clock
+from quantlab.domain.limits import Limits
+from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, ReplaceRequest, orders_of
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import InvalidField
 from quantlab.trading.amounts import ZERO
 from quantlab.trading.answers import Latch
-from quantlab.trading.decision import Exposure, TradingState
+from quantlab.trading.decision import BookView, Exposure, TradingState
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
+from quantlab.trading.pace import CELL, Tempo
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.together import Part, part_of_replacement, parts_of_list
-
-SECOND_NS = 1_000 * NS_PER_MS
 
 
 class Reference(Protocol):
@@ -35,6 +34,22 @@ class Reference(Protocol):
 
     @property
     def event_ms(self) -> int: ...
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand outside the account when an order is decided; None is not known, and denies.
+
+    `health` is the venue's, as measured `health_age_ms` ago; `budget_left` how many orders its limits
+    still let us send; `book` what the symbol's market shows.
+    """
+
+    health: str | None = None
+    health_age_ms: int | None = None
+    budget_left: int | None = None
+    book: BookView | None = None
+
+
+NOT_KNOWN = Conditions()
 
 
 class Asking:
@@ -48,6 +63,9 @@ class Asking:
         reference: The market's price of a symbol, None where there is none.
         venue_now_ms: The venue's time (UTC ms), for the age of a price.
         trading_state: What the engine says of trading, besides the latch.
+        conditions: How things stand for a symbol.
+        limits: The limits in force, for the windows in which things are counted.
+        tempo: What was done lately.
     """
 
     def __init__(
@@ -60,14 +78,21 @@ class Asking:
         reference: Callable[[str], Reference | None],
         venue_now_ms: Callable[[], int],
         trading_state: Callable[[], str],
+        conditions: Callable[[str], Conditions],
+        limits: Callable[[], Limits],
+        tempo: Tempo,
     ) -> None:
         self._portfolio, self._orders, self._clock, self._latch = portfolio, orders, clock, latch
         self._reference, self._venue_now_ms, self._trading_state = reference, venue_now_ms, trading_state
-        self._sent_ns: deque[int] = deque()
+        self._conditions, self._limits, self._tempo = conditions, limits, tempo
 
-    def sent(self, count: int) -> None:
-        """So many orders were handed over just now."""
-        self._sent_ns.extend([self._clock.monotonic_ns()] * count)
+    def sent(self, request: AnyRequest) -> None:
+        """It was handed over just now."""
+        now_ns, cell = self._clock.monotonic_ns(), CELL.get()
+        if isinstance(request, AmendRequest):
+            self._tempo.amended(now_ns)
+        for order in orders_of(request):
+            self._tempo.sent(order, self._limits(), now_ns, client_order_id=order.client_order_id, cell=cell)
 
     def parts(self, request: AnyRequest, *, reduce_only: bool = False) -> tuple[Part, ...]:
         """Each order that `request` may place and the state it is decided on; of an amendment what it leaves.
@@ -133,16 +158,24 @@ class Asking:
         )
 
     def _exposure(self, request: OrderRequest) -> Exposure:
-        now_ns = self._clock.monotonic_ns()
-        while self._sent_ns and now_ns - self._sent_ns[0] >= SECOND_NS:
-            self._sent_ns.popleft()
-        reference = self._reference(request.symbol)
-        return self._portfolio.exposure_for(
+        now_ns, now_ms = self._clock.monotonic_ns(), self._clock.now_ms()
+        reference, conditions = self._reference(request.symbol), self._conditions(request.symbol)
+        exposure = self._portfolio.exposure_for(
             request,
             reference_price=reference.price if reference else None,
             price_age_ms=self._venue_now_ms() - reference.event_ms if reference else None,
-            orders_last_second=len(self._sent_ns),
+            orders_last_second=self._tempo.orders_last_second(now_ns),
             trading_state=f"{TradingState.HALTED}: {self._latch.reason}"
             if self._latch.is_set
             else self._trading_state(),
+        )
+        return msgspec.structs.replace(
+            exposure,
+            health=conditions.health,
+            health_age_ms=conditions.health_age_ms,
+            book=conditions.book,
+            now_ms=now_ms,
+            pace=self._tempo.view(
+                request, self._limits(), now_ns, now_ms, budget_left=conditions.budget_left, cell=CELL.get()
+            ),
         )

@@ -20,7 +20,7 @@ from quantlab.domain.position import AccountInfo, AccountPosition
 from quantlab.errors import UnknownSymbol
 from quantlab.topics import Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
-from quantlab.trading.asking import Asking, Reference
+from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.denials import Denials
 from quantlab.trading.flatten import Flattening
@@ -28,6 +28,7 @@ from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
 from quantlab.trading.patrol import Look, asked, suspicion
+from quantlab.trading.pace import Tempo
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
 from quantlab.trading.rails import Rails
@@ -37,6 +38,9 @@ from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import Sent, SentList, SentOrder
 from quantlab.trading.states import OrderEvent, OrderState
 from quantlab.wire import Wire, WireCall
+
+ERRORS = (OrderEvent.REFUSED, OrderEvent.LOST, OrderEvent.NOT_SENT)
+STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
 
 
 class Gateway:
@@ -55,6 +59,8 @@ class Gateway:
         reference: The market's price of a symbol, None where there is none.
         venue_now_ms: The venue's time (UTC ms), for the age of a price.
         trading_state: What the engine says of trading, besides the latch.
+        conditions: How things stand for a symbol outside the account; without, nothing is known of them.
+        tempo: What was done lately.
         on_alarm: Called with a sentence when something contradicts what we knew.
         on_contradiction: Called with a sentence when the venue said what cannot be true.
         on_refused: Called with the venue's code and words when it refused an order, definitely.
@@ -75,6 +81,8 @@ class Gateway:
         reference: Callable[[str], Reference | None],
         venue_now_ms: Callable[[], int] | None = None,
         trading_state: Callable[[], str] = lambda: TradingState.ACTIVE,
+        conditions: Callable[[str], Conditions] = lambda _: NOT_KNOWN,
+        tempo: Tempo | None = None,
         on_alarm: Callable[[str], object] | None = None,
         on_contradiction: Callable[[str], object] | None = None,
         on_refused: Callable[[int, str], object] | None = None,
@@ -84,9 +92,11 @@ class Gateway:
             orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock,
             on_alarm=on_alarm, on_contradiction=on_contradiction,
         )  # fmt: skip
+        self.tempo = Tempo() if tempo is None else tempo
         self._asking = Asking(
             portfolio=portfolio, orders=orders, clock=clock, latch=latch, reference=reference,
-            venue_now_ms=venue_now_ms or clock.now_ms, trading_state=trading_state,
+            venue_now_ms=venue_now_ms or clock.now_ms, trading_state=trading_state, conditions=conditions,
+            limits=lambda: rails.limits, tempo=self.tempo,
         )  # fmt: skip
         self._preparing = Preparing(
             portfolio=portfolio, orders=orders, asking=self._asking, session=clock.session_id()
@@ -163,6 +173,7 @@ class Gateway:
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
         """Ask the venue to cancel one order; needs no permit and passes when halted."""
+        self.tempo.cancelled(self._clock.monotonic_ns())
         order = self.orders.get(client_order_id)
         order_id = order.order_id if order is not None and order.external else None
         return self._wire.call(
@@ -219,12 +230,17 @@ class Gateway:
         match message:
             case OrderAnswer():
                 order = self._intake.on_answer(message)
+                self.tempo.answered(self._clock.monotonic_ns(), error=message.event in ERRORS)
                 if order.state is OrderState.UNKNOWN and message.event is OrderEvent.LOST:
                     self._resolve(order)
                 if message.event is OrderEvent.REFUSED and self._on_refused is not None:
                     self._on_refused(message.code, message.reason)
             case ExecutionReport():
                 self._intake.on_report(message)
+                if message.status == "FILLED" and message.type in STOPS:
+                    self.tempo.stopped(
+                        message.symbol, self.limits, self._clock.monotonic_ns(), self._clock.now_ms()
+                    )
             case AccountPosition() | AccountInfo():
                 self._intake.on_account(message)
             case Reconciled():
@@ -258,7 +274,7 @@ class Gateway:
                     OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)
                 )
             raise
-        self._asking.sent(len(new))
+        self._asking.sent(request)
         for order in orders:
             self._intake.publish_order(order)
         if listed is not None:

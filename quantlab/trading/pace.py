@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +18,8 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
 from quantlab.trading.decision import Pace
 
+K = TypeVar("K")
+V = TypeVar("V")
 MS_NS = 1_000_000
 SECOND_NS = 1_000 * MS_NS
 MINUTE_NS = 60 * SECOND_NS
@@ -27,6 +31,10 @@ class Cell(msgspec.Struct, frozen=True):
 
     cell: str
     run: int
+
+
+CELL: ContextVar[Cell | None] = ContextVar("cell", default=None)
+"""The cell whose run is under way; set by the notebook, and seen by what that run starts."""
 
 
 class Lasting(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +95,9 @@ class Tempo:
             self._locked.add(side)
             self._tell()
         text = content(request)
-        _remember(self._same, text, self._same.get(text) or Ring()).add(now_ns)
+        same = self._same.get(text) or Ring()
+        same.add(now_ns)
+        _remember(self._same, text, same)
         if cell is not None:
             _remember(self._cells, (cell.cell, text), (cell.run, client_order_id))
 
@@ -187,9 +197,8 @@ def content(request: OrderRequest) -> str:
     )
 
 
-def _remember[K, V](known: dict[K, V], key: K, value: V) -> V:
+def _remember(known: dict[K, V], key: K, value: V) -> None:
     known.pop(key, None)  # the newest last
     known[key] = value
     if len(known) > MOST_ORDERS:
         del known[next(iter(known))]
-    return value

@@ -16,83 +16,132 @@ from hypothesis import strategies as st
 
 import quantlab
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect
-from quantlab.domain.instrument import Instrument
-from quantlab.domain.limits import PERMIT_LIFE_NS, Limits
+from quantlab.domain.limits import PERMIT_LIFE_NS
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side, TimeInForce
-from quantlab.errors import PermitRefused
-from quantlab.trading import rails
-from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide
+from quantlab.errors import InvalidField, PermitRefused
+from quantlab.trading.decision import BookView, OwnOrders
+from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide, deciding
+from tests.trading.railkit import BTC, FRESH, LIMITS, breaches, by_quote, limits, order, ruled, seen, stop
 
 D = Decimal
-BTC = Instrument(
-    symbol="BTCUSDT", base="BTC", quote="USDT", tick_size=D("0.01"), step_size=D("0.001"),
-    min_price=D(1), max_price=D(1_000_000), min_quantity=D("0.001"), max_quantity=D(100),
-    min_notional=D(5), max_notional=D(2_000_000),
-)  # fmt: skip
-LIMITS = Limits(
-    max_order_notional=D(100_000), max_position=D(250_000), price_collar=D("0.05"), max_price_age_ms=2_000,
-    max_orders_per_second=10,
-)  # fmt: skip
-FRESH = Exposure(instrument=BTC, reference_price=D(60_000), price_age_ms=100)
-
+BUY, SELL = Side.BUY, Side.SELL
+STOP, TAKE = OrderType.STOP_LOSS, OrderType.TAKE_PROFIT
 EXPOSING = {name for name, each in ENDPOINTS.items() if each.effect is Effect.EXPOSE}
 
-
-def order(
-    quantity: str = "1", price: str | None = "60000", side: Side = Side.BUY, **more: Any
-) -> OrderRequest:
-    fields: dict[str, Any] = {
-        "symbol": "BTCUSDT",
-        "side": side,
-        "type": OrderType.MARKET if price is None else OrderType.LIMIT,
-        "quantity": D(quantity),
-        "price": None if price is None else D(price),
-        "time_in_force": None if price is None else TimeInForce.GTC,
-        "client_order_id": "a-1",
-    }
-    return OrderRequest(**fields | more)
-
-
-def seen(**more: Any) -> Exposure:
-    return msgspec.structs.replace(FRESH, **more)
-
-
-def by_quote(amount: str) -> OrderRequest:
-    return msgspec.structs.replace(order(price=None), quantity=None, quote_quantity=D(amount))
-
-
-def breaches(request: OrderRequest, exposure: Exposure = FRESH, limits: Limits = LIMITS) -> list[str]:
-    return [each.rail for each in decide(request, exposure, limits).breaches]
-
-
-AT_THE_LIMIT = {
-    "trading_state": (order(), FRESH),
+ICEBERG = order("10", iceberg_quantity=D(1), price="6000", client_order_id="i")
+CHEAP = seen(
+    reference_price=D(6_000), bid=D(5_999), ask=D(6_001), low=D(6_000), high=D(6_000), average=D(6_000)
+)
+AT_THE_LIMIT: dict[str, tuple[OrderRequest, Exposure]] = {
+    "trading_state": (order(side=SELL), seen(trading_state="REDUCING: x", position=D(2), selling=D(1))),
+    "venue_health": (order(), seen(health="OK", health_age_ms=5_000)),
+    "allowed_symbol": (order(), FRESH),
     "order_shape": (by_quote("1000"), FRESH),
-    "symbol_status": (order(), FRESH),
+    "symbol_status": (order(), ruled(order_types=("LIMIT",))),
     "price_grid": (order(price="60000.01"), FRESH),
-    "quantity_grid": (order("0.001"), FRESH),
-    "venue_notional": (order("0.001", "5000"), seen(reference_price=D(5_000))),
+    "quantity_grid": (order("0.002", None), FRESH),
+    "min_quantity": (order("0.002", None), FRESH),
+    "max_quantity": (
+        order("50", None, SELL),
+        msgspec.structs.replace(
+            CHEAP,
+            reference_price=D(1_000),
+            book=BookView(bid=D(999), ask=D(1_001), low=D(1_000), high=D(1_000)),
+        ),
+    ),
+    "min_notional": (
+        order("0.001", "5000"),
+        seen(
+            reference_price=D(5_000),
+            bid=D(4_999),
+            ask=D(5_001),
+            low=D(5_000),
+            high=D(5_000),
+            average=D(5_000),
+        ),
+    ),
+    "venue_notional": (order("1"), seen(instrument=msgspec.structs.replace(BTC, max_notional=D(60_000)))),
+    "percent_price": (order(), seen(average=D(12_000))),
+    "venue_position": (order("1"), seen(held_base=D(998), buying=D(1))),
+    "max_asset": (order("1"), ruled(max_base=D(1), max_quote=D(60_000))),
+    "venue_orders": (order(), seen(own=OwnOrders(open=199))),
+    "venue_algo_orders": (stop(STOP, BUY), seen(own=OwnOrders(algo=4))),
+    "iceberg": (ICEBERG, msgspec.structs.replace(CHEAP, own=OwnOrders(iceberg=2))),
+    "trailing_delta": (stop(STOP, BUY, trailing_delta=10), FRESH),
     "price_age": (order(), seen(price_age_ms=2_000)),
+    "spread": (order(), seen(bid=D(59_700), ask=D(60_300))),
     "price_collar": (order(price="63000"), FRESH),
-    "reduce_only": (order(), seen(reduce_only=True, position=D(-1), buying=D(1) - order().quantity)),
+    "window_collar": (order(price="61600"), seen(low=D(56_000))),
     "order_rate": (order(), seen(orders_last_second=9)),
+    "venue_budget": (order(), seen(budget_left=3)),
+    "venue_errors": (order(), seen(answers=10, errors=5)),
+    "repeated_execution": (order(), seen(repeats=99)),
+    "duplicate_order": (order(), seen(identical=2)),
+    "cell_rerun": (order(), FRESH),
+    "cooldown": (order(side=SELL), seen(cooldown_ms=1, position=D(1))),
+    "reduce_only": (order(), seen(reduce_only=True, position=D(-2), buying=D(1))),
+    "self_match": (order(price="60000"), seen(own=OwnOrders(best_ask=D("60000.01")))),
+    "balance": (order(), seen(free_quote=D(60_010), promised_quote=D(10))),
+    "max_order_quantity": (order("1"), FRESH),
     "max_order_notional": (by_quote("100000"), FRESH),
     "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D(10_000))),
+    "max_gross_exposure": (order("1"), seen(gross_elsewhere=D(340_000))),
+    "max_net_exposure": (order("1"), seen(net_elsewhere=D(240_000))),
+    "max_open_orders": (order(), seen(open=49)),
+    "max_open_notional": (order("1"), seen(open_notional=D(140_000))),
+    "equity_floor": (order(), seen(equity=D(10_000), peak_equity=D(10_000), day_start_equity=D(10_000))),
+    "daily_loss": (order(), seen(equity=D(95_000))),
+    "drawdown": (order(), seen(equity=D(80_000), day_start_equity=D(80_000))),
 }
-BEYOND_IT = {
-    "trading_state": (order(), seen(trading_state="HALTED")),
+BEYOND_IT: dict[str, tuple[OrderRequest, Exposure]] = {
+    "trading_state": (order(side=SELL), seen(trading_state="REDUCING: x", position=D("1.999"), selling=D(1))),
+    "venue_health": (order(), seen(health="OK", health_age_ms=5_001)),
+    "allowed_symbol": (order(), seen(instrument=BTC)),
     "order_shape": (order(time_in_force=None), FRESH),
-    "symbol_status": (order(), seen(instrument=msgspec.structs.replace(BTC, status="BREAK"))),
+    "symbol_status": (order(), ruled(order_types=("MARKET",))),
     "price_grid": (order(price="60000.001"), FRESH),
-    "quantity_grid": (order("0.0015"), FRESH),
-    "venue_notional": (order("0.001", "4999"), seen(reference_price=D(5_000))),
+    "quantity_grid": (order("0.003", None), FRESH),
+    "min_quantity": (order("0.001", None), ruled(market_step_size=D(0))),
+    "max_quantity": (order("50.002", None, SELL), AT_THE_LIMIT["max_quantity"][1]),
+    "min_notional": (order("0.001", "4999"), AT_THE_LIMIT["min_notional"][1]),
+    "venue_notional": (order("1", "60000.01"), AT_THE_LIMIT["venue_notional"][1]),
+    "percent_price": (order(), seen(average=D("11999.99"))),
+    "venue_position": (order("1"), seen(held_base=D("998.001"), buying=D(1))),
+    "max_asset": (order("1"), ruled(max_base=D(1), max_quote=D("59999.99"))),
+    "venue_orders": (order(), seen(own=OwnOrders(open=200))),
+    "venue_algo_orders": (stop(STOP, BUY), seen(own=OwnOrders(algo=5))),
+    "iceberg": (ICEBERG, msgspec.structs.replace(CHEAP, own=OwnOrders(iceberg=3))),
+    "trailing_delta": (stop(STOP, BUY, trailing_delta=9), FRESH),
     "price_age": (order(), seen(price_age_ms=2_001)),
+    "spread": (order(), seen(bid=D(59_700), ask=D("60300.01"))),
     "price_collar": (order(price="63000.01"), FRESH),
-    "reduce_only": (order(), seen(reduce_only=True, position=D(-1), buying=D("1.001") - order().quantity)),
+    "window_collar": (order(price="61600.01"), seen(low=D(56_000))),
     "order_rate": (order(), seen(orders_last_second=10)),
+    "venue_budget": (order(), seen(budget_left=2)),
+    "venue_errors": (order(), seen(answers=10, errors=6)),
+    "repeated_execution": (order(), seen(repeats=100)),
+    "duplicate_order": (order(), seen(identical=3)),
+    "cell_rerun": (order(), seen(rerun_of="b-7")),
+    "cooldown": (order(side=SELL), seen(cooldown_ms=1, position=D("0.999"))),
+    "reduce_only": (order(), seen(reduce_only=True, position=D(-2), buying=D("1.001"))),
+    "self_match": (order(price="60000.01"), seen(own=OwnOrders(best_ask=D("60000.01")))),
+    "balance": (order(), seen(free_quote=D(60_010), promised_quote=D("10.01"))),
+    "max_order_quantity": (order("1"), FRESH),
     "max_order_notional": (by_quote("100000.01"), FRESH),
     "max_position": (order("1"), seen(position=D(2), buying=D(1), buying_quote=D("10000.01"))),
+    "max_gross_exposure": (order("1"), seen(gross_elsewhere=D("340000.01"))),
+    "max_net_exposure": (order("1"), seen(net_elsewhere=D("240000.01"))),
+    "max_open_orders": (order(), seen(open=50)),
+    "max_open_notional": (order("1"), seen(open_notional=D("140000.01"))),
+    "equity_floor": (order(), seen(equity=D("9999.99"), peak_equity=D(10_000), day_start_equity=D(10_000))),
+    "daily_loss": (order(), seen(equity=D("94999.99"))),
+    "drawdown": (order(), seen(equity=D("79999.99"), day_start_equity=D(80_000))),
+}  # fmt: skip
+WITH = {
+    "max_order_quantity": (limits(max_order_quantity=D(1)), limits(max_order_quantity=D("0.999"))),
+    "allowed_symbol": (limits(allowed_symbols=("BTCUSDT",)), limits(denied_symbols=("BTCUSDT",))),
 }
+"""The rails that tell by the limits, not by the order: those with which it passes, and does not."""
 
 
 def test_the_tables_of_this_file_name_every_rail() -> None:
@@ -105,13 +154,13 @@ def test_the_tables_of_this_file_name_every_rail() -> None:
 @pytest.mark.parametrize("rail", AT_THE_LIMIT)
 def test_an_order_exactly_at_the_limit_passes_every_rail(rail: str) -> None:
     """What stands at a limit is allowed, by the rail in question and by all others."""
-    assert breaches(*AT_THE_LIMIT[rail]) == []
+    assert breaches(*AT_THE_LIMIT[rail], WITH.get(rail, (LIMITS, LIMITS))[0]) == []
 
 
 @pytest.mark.parametrize("rail", BEYOND_IT)
 def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: str) -> None:
     """One step more, and exactly the rail in question denies."""
-    assert breaches(*BEYOND_IT[rail]) == [rail]
+    assert breaches(*BEYOND_IT[rail], WITH.get(rail, (LIMITS, LIMITS))[1]) == [rail]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +168,43 @@ def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: s
     [
         ("price_grid", order(price="1"), order(price="0.99")),
         ("price_grid", order(price="1000000"), order(price="1000000.01")),
-        ("quantity_grid", order("0.002"), order("0.001")),
-        ("quantity_grid", order("100"), order("100.001")),
-        ("venue_notional", by_quote("5"), by_quote("4.99")),
+        (
+            "price_grid",
+            stop(STOP, SELL, stop_price=D(1)),
+            stop(STOP, SELL, stop_price=D("0.99")),
+        ),
+        (
+            "price_grid",
+            stop(STOP, SELL),
+            stop(STOP, SELL, stop_price=D("1.001")),
+        ),
+        ("min_quantity", order("0.002"), order("0.001")),
+        ("min_quantity", order("1", iceberg_quantity=D("0.002")), order("1", iceberg_quantity=D("0.001"))),
+        ("max_quantity", order("100"), order("100.001")),
+        ("quantity_grid", order("0.002"), order("0.0025")),
+        ("quantity_grid", order("1", iceberg_quantity=D("0.1")), order("1", iceberg_quantity=D("0.1001"))),
+        ("quantity_grid", by_quote("5.00000001"), by_quote("5.000000001")),
+        ("min_notional", by_quote("5"), by_quote("4.99")),
+        ("iceberg", order("10", iceberg_quantity=D(1)), order("10.001", iceberg_quantity=D(1))),
+        ("max_asset", order("50", "60000"), order("50.001", "60000")),
+        ("max_asset", order("90", "1"), order("90.001", "1")),
+        (
+            "trailing_delta",
+            stop(STOP, BUY, trailing_delta=2_000),
+            stop(STOP, BUY, trailing_delta=2_001),
+        ),
+        (
+            "trailing_delta",
+            stop(STOP, SELL, trailing_delta=20),
+            stop(STOP, SELL, trailing_delta=19),
+        ),
+        (
+            "trailing_delta",
+            stop(TAKE, SELL, trailing_delta=2_000),
+            stop(TAKE, BUY, trailing_delta=2_000),
+        ),
+        ("percent_price", order(price="300000"), order(price="300000.01")),
+        ("percent_price", order(price="12000", side=SELL), order(price="11999.99", side=SELL)),
         ("venue_notional", by_quote("2000000"), by_quote("2000000.01")),
     ],
 )
@@ -167,18 +250,19 @@ def test_an_impossible_amount_in_a_request_is_denied_and_crashes_nothing(field: 
 
 
 @pytest.mark.parametrize("limit", [D("NaN"), D("Infinity"), None])
-def test_a_limit_that_is_no_number_denies(limit: Any) -> None:
+def test_a_limit_that_is_no_number_cannot_be(limit: Any) -> None:
     """NaN as a limit is no limit, and no limit is no order."""
-    assert "max_position" in breaches(order(), limits=msgspec.structs.replace(LIMITS, max_position=limit))
+    with pytest.raises(InvalidField, match="max_position"):
+        msgspec.structs.replace(LIMITS, max_position=limit)
 
 
 def test_an_exception_in_a_rail_denies_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rail that fails is a rail that denies; the others still answer."""
 
-    def broken(request: OrderRequest, exposure: Exposure, limits: Limits) -> Any:
+    def broken(ask: object) -> Any:
         raise KeyError("oops")
 
-    monkeypatch.setattr(rails, "RAILS", (broken, *RAILS))
+    monkeypatch.setattr(deciding, "RAILS", (broken, *RAILS))
     decision = decide(order(), FRESH, LIMITS)
     assert [(each.rail, each.reason) for each in decision.breaches] == [("broken", "UNKNOWN_KEYERROR")]
 
@@ -190,7 +274,7 @@ def test_a_decision_without_any_rail_allows_nothing() -> None:
 
 def test_a_limit_sell_below_the_market_is_valued_at_the_market() -> None:
     """A sell at a low limit trades at the market's price: its low limit must not make it look small."""
-    wide = msgspec.structs.replace(LIMITS, price_collar=D(1))
+    wide = limits(price_collar=D(1))
     assert "max_order_notional" in breaches(order("2", "1", Side.SELL), limits=wide)
 
 
@@ -200,8 +284,9 @@ def test_a_market_buy_counts_at_the_worst_price_that_we_allow() -> None:
     assert used["max_order_notional"] == D(63_000)
     assert used["max_position"] == D(189_000)
     most = D(100_000) / D(63_000)
-    assert breaches(order(str(round(most - D("0.0005"), 3)), None)) == []
-    assert breaches(order(str(round(most + D("0.0005"), 3)), None)) == ["max_order_notional"]
+    assert str(most)[:5] == "1.587"
+    assert breaches(order("1.586", None)) == []
+    assert breaches(order("1.588", None)) == ["max_order_notional"]
 
 
 def test_a_market_sell_and_an_order_by_quote_quantity_count_as_what_they_are() -> None:
@@ -209,13 +294,6 @@ def test_a_market_sell_and_an_order_by_quote_quantity_count_as_what_they_are() -
     for request, worth in ((order("1", None, Side.SELL), D(60_000)), (by_quote("90000"), D(90_000))):
         used = {each.rail: each.used for each in decide(request, FRESH, LIMITS).verdicts}
         assert used["max_order_notional"] == worth
-
-
-@pytest.mark.parametrize("collar", [D("NaN"), D("Infinity"), None])
-def test_without_a_collar_there_is_no_market_buy(collar: Any) -> None:
-    """Nobody can say what it may cost."""
-    limits = msgspec.structs.replace(LIMITS, price_collar=collar)
-    assert breaches(order("1", None), limits=limits) == ["max_order_notional", "max_position"]
 
 
 def test_a_price_from_the_future_is_as_bad_as_an_old_one() -> None:
@@ -227,7 +305,7 @@ def test_an_order_towards_zero_is_allowed_in_a_position_above_the_cap() -> None:
     """The price moved and the position is too large: selling it must be possible, buying not."""
     large = seen(position=D(5))
     assert breaches(order("1", side=Side.SELL), large) == []
-    assert breaches(order("1", side=Side.BUY), large) == ["max_position"]
+    assert breaches(order("1", side=Side.BUY), large) == ["max_position", "max_net_exposure"]
 
 
 def test_working_orders_of_the_other_side_do_not_make_room() -> None:
@@ -241,7 +319,7 @@ whole = st.integers(0, 60).map(D)
 def test_max_position_equals_the_worst_case_by_brute_force() -> None:
     """Allowed exactly where no set of fills on the order's side leads beyond the cap."""
     answers = {True: 0, False: 0}
-    limits = msgspec.structs.replace(LIMITS, max_position=D(500))
+    capped = limits(max_position=D(500))
 
     @settings(max_examples=300)
     @given(st.integers(-50, 50), whole, whole, st.integers(1, 20), st.sampled_from(Side))
@@ -250,7 +328,7 @@ def test_max_position_equals_the_worst_case_by_brute_force() -> None:
         worst = position + buying + quantity if side is Side.BUY else selling + quantity - position
         expected = max(Fraction(0), Fraction(worst)) * 10 <= 500
 
-        verdicts = decide(order(str(quantity), "10", side), exposure, limits).verdicts
+        verdicts = decide(order(str(quantity), "10", side), exposure, capped).verdicts
 
         assert next(each.allowed for each in verdicts if each.rail == "max_position") is expected
         answers[expected] += 1
@@ -262,7 +340,7 @@ def test_max_position_equals_the_worst_case_by_brute_force() -> None:
 @given(factors=st.tuples(*[st.decimals("0.5", "1.5", places=3)] * 2).map(sorted))
 def test_a_higher_limit_never_denies_more(factors: list[Decimal]) -> None:
     """Whatever a high limit denies, every lower limit denies too."""
-    low, high = (msgspec.structs.replace(LIMITS, max_order_notional=60_000 * factor) for factor in factors)
+    low, high = (limits(max_order_notional=60_000 * factor) for factor in factors)
     assert set(breaches(order(), limits=high)) <= set(breaches(order(), limits=low))
 
 
@@ -330,7 +408,7 @@ def test_only_the_rails_make_permits() -> None:
     def called(node: ast.Call) -> str:
         return getattr(node.func, "id", getattr(node.func, "attr", ""))
 
-    assert calls("Permit", called) == {"trading/rails.py"}
+    assert calls("Permit", called) == {"trading/rails/gate.py"}
 
 
 @pytest.mark.parametrize("kind", OrderType)
@@ -346,7 +424,7 @@ def test_only_an_order_whose_fields_fit_its_type_has_a_shape(kind: OrderType) ->
         "TAKE_PROFIT_LIMIT": {**limit, "stop_price": D(59_000)},
     }  # fmt: skip
     for name, changes in shapes.items():
-        request = msgspec.structs.replace(order(), type=kind, **changes)
+        request = msgspec.structs.replace(order("0.5", side=SELL), type=kind, **changes)
         decision, permit = Rails(LIMITS).decide(request, FRESH, now_ns=0, state_sequence=1)
         (verdict,) = [each for each in decision.verdicts if each.rail == "order_shape"]
         fits = shapes[kind] == changes
@@ -355,13 +433,12 @@ def test_only_an_order_whose_fields_fit_its_type_has_a_shape(kind: OrderType) ->
 
 
 @pytest.mark.parametrize("field", [each for each in EXTRAS if each != "self_trade"])
-def test_a_field_that_no_rail_weighs_is_denied_by_its_name(field: str) -> None:
+def test_a_field_that_does_not_fit_a_limit_order_is_denied(field: str) -> None:
     """A LIMIT order with a trigger, an iceberg or the like is no plain LIMIT order."""
     request = msgspec.structs.replace(order(), **{field: Decimal(5)})
 
     assert breaches(order()) == []
-    assert breaches(request) == ["order_shape"]
-    assert field in str(decide(request, FRESH, LIMITS).verdicts)
+    assert "order_shape" in breaches(request)
 
 
 @pytest.mark.parametrize(
