@@ -27,8 +27,8 @@ from quantlab.trading.flatten import Flattening
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
-from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.pace import Tempo
+from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
 from quantlab.trading.rails import Rails
