@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from quantlab.domain.instrument import Instrument
-from quantlab.trading.amounts import ZERO, add, ratio, subtract, times
-from quantlab.trading.decision import ONE
+from quantlab.trading.amounts import ONE, ZERO, add, ratio, subtract, times
 
 Amounts = tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
 """Position, buying, selling (base asset), buying and selling by quote quantity (quote asset)."""

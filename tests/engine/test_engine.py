@@ -347,9 +347,10 @@ async def test_the_first_look_of_a_halt_and_the_last_are_at_symbols_that_nobody_
     assert key
     assert secret is not None
     assert "DOGEUSDT" not in engine.watched
-    seen = Exposure(
-        instrument=engine.portfolio.instruments["DOGEUSDT"], reference_price=Decimal("0.1"), price_age_ms=0
-    )
+    seen = Exposure.alone(
+        instrument=engine.portfolio.instruments["DOGEUSDT"], reference_price=Decimal("0.1"), price_age_ms=0,
+        balances=engine.portfolio.balances.values(),
+    )  # fmt: skip
     async with BinanceClient(
         engine.settings.rest, clock=SystemClock(), credentials=Credentials(key, secret)
     ) as elsewhere:

@@ -152,9 +152,10 @@ async def test_what_was_traded_while_the_stream_was_away_is_booked_once(place: P
     await engine.wire.call(lambda: link.user.restart("a drill"))
     key, secret = place.venue.accounts[0]
     request = msgspec.structs.replace(market_order("BUY", "BTCUSDT", "0.03"), client_order_id="script-1")
-    exposure = Exposure(
-        instrument=engine.portfolio.instruments["BTCUSDT"], reference_price=Decimal(60_000), price_age_ms=0
-    )
+    exposure = Exposure.alone(
+        instrument=engine.portfolio.instruments["BTCUSDT"], reference_price=Decimal(60_000), price_age_ms=0,
+        balances=engine.portfolio.balances.values(),
+    )  # fmt: skip
     _, permit = Rails().decide(request, exposure, now_ns=clock.monotonic_ns(), state_sequence=0)
     assert permit is not None
     async with BinanceClient(

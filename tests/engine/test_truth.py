@@ -16,6 +16,8 @@ from truth import Truth
 
 from quantlab.config import Settings
 from quantlab.control.commands import CancelOrder, SubmitOrder
+from quantlab.domain.limits import Limits
+from quantlab.domain.venue import HealthState
 from quantlab.engine import Engine
 from quantlab.errors import QuantlabError
 from quantlab.paper.terms import Terms
@@ -68,10 +70,14 @@ def settings_for(venue: PaperVenue, home: Path, folder: Path) -> Settings:
     )  # fmt: skip
 
 
+FIT = (HealthState.OK, HealthState.DEGRADED)
+
+
 async def trade(engine: Engine, dice: random.Random, orders: int) -> None:
     """Buy and sell at the market, near it and far from it, cancel; take no error for an answer."""
     for _ in range(orders):
         await until(lambda: engine.trading_state() == "ACTIVE", "the engine trades")
+        await until(lambda: engine.health.snapshot.state in FIT, "the venue is fit to trade on", 30)
         await asyncio.sleep(0.12)  # the rail order_rate allows ten in a second
         side, quantity = dice.choice(("BUY", "SELL")), f"0.00{dice.randint(1, 9)}"
         book = await engine.market.book("BTCUSDT", 1)
@@ -112,6 +118,7 @@ async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
         engine = start(settings_for(venue, home, tmp_path), deterministic=False)
         await engine.ready()
         engine.arm(token)
+        engine.rails.limits = Limits(max_error_rate=Decimal(1))  # that many faults would stop the trading
         await trade(engine, random.Random(seed), 40)
         venue.session.faults.clear()
         await until(

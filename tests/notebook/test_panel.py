@@ -23,6 +23,7 @@ from quantlab.config import Settings
 from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.limits import Verdict
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.position import AccountPosition, Balance
 from quantlab.engine import Engine
 from quantlab.errors import InvalidField, OrderDenied, OrderOutcomeUnknown, OrderRejected
 from quantlab.notebook import pages, ticket
@@ -425,7 +426,7 @@ async def test_a_denied_order_shows_the_rails_and_reaches_no_venue(engine: Engin
 
 
 async def test_what_the_venue_rejects_is_shown_as_rejected(engine: Engine, panel: Panel, quick: None) -> None:
-    """The second time there is not enough DOGE left."""
+    """The second time there is not enough DOGE left, whatever our books say."""
     await engine.market.watch("DOGEUSDT")
     await engine.market.advance(1)
     shown = []
@@ -433,6 +434,9 @@ async def test_what_the_venue_rejects_is_shown_as_rejected(engine: Engine, panel
         await typed(panel, symbol="DOGEUSDT", kind=MARKET, side="SELL", quantity="600000")
         panel.ticket.button.click()
         shown.append(await answered(panel))
+        await engine.bus.settle()
+        much = Balance(asset="DOGE", free=Decimal(10**9), locked=Decimal(0))
+        engine.portfolio.apply(AccountPosition(balances=(much,), event_ms=2**50, updated_ms=2**50))
 
     assert "OrderRejected: " not in shown[0]
     assert "OrderRejected: " in shown[1]

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from scripted import calm
+
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.signing import Credentials
 from quantlab.binance.wsapi import UserStream
@@ -82,6 +84,7 @@ class Core:
             journal=journal,
             latch=self.latch,
             reference=lambda _: Quote(D(60_000), CLOCK.now_ms()),
+            conditions=lambda _: calm(D(60_000)),
             on_refused=lambda code, reason: self.refusals.append((code, reason)),
         )
 
@@ -96,6 +99,7 @@ class Core:
         await self.wire.call(self.client.sync_clock)
         info = await self.wire.call(self.client.exchange_info)
         self.portfolio.instruments.update(info.instruments)
+        self.portfolio.mark("BTCUSDT", D(60_000), CLOCK.now_ms())
         self.wire.spawn(self.user.run, "user stream")
         await asyncio.wait_for(self.live.wait(), 5)
         await self.gateway.reconcile(("BTCUSDT",))
@@ -122,9 +126,10 @@ async def script(venue: PaperVenue, account: int = 1) -> AsyncIterator[Callable[
             request = limit_order(side, "BTCUSDT", quantity, price)
             fields = {name: getattr(request, name) for name in request.__struct_fields__}
             request = OrderRequest(**fields | {"client_order_id": f"other-{next(numbers)}"})
-            exposure = Exposure(
-                instrument=info.instruments["BTCUSDT"], reference_price=D(60_000), price_age_ms=0
-            )
+            exposure = Exposure.alone(
+                instrument=info.instruments["BTCUSDT"], reference_price=D(60_000), price_age_ms=0,
+                balances=(await client.account()).balances,
+            )  # fmt: skip
             _, permit = rails.decide(request, exposure, now_ns=CLOCK.monotonic_ns(), state_sequence=0)
             assert permit
             await client.submit_order(request, permit)

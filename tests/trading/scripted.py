@@ -20,9 +20,11 @@ from quantlab.domain.orders import (
     OrderRequest,
     OrderSnapshot,
 )
-from quantlab.domain.position import AccountInfo, Balance
+from quantlab.domain.position import AccountInfo, AccountPosition, Balance
 from quantlab.errors import NotSent, OrderOutcomeUnknown, OrderRejected, VenueRejected
 from quantlab.topics import CATALOGUE
+from quantlab.trading.asking import Conditions
+from quantlab.trading.decision import BookView
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.orders import Orders
@@ -45,6 +47,27 @@ class Quote(NamedTuple):
 
     price: Decimal
     event_ms: int
+
+
+def calm(price: Decimal) -> Conditions:
+    """A venue that is fit and has room, and a market that stands still at `price`."""
+    book = BookView(bid=price - 1, ask=price + 1, low=price, high=price)
+    return Conditions(health="OK", health_age_ms=0, budget_left=1_000_000, book=book)
+
+
+MUCH = Decimal(10**12)
+WIDE = Limits(
+    max_order_notional=MUCH, max_position=MUCH, max_gross_exposure=MUCH, max_net_exposure=MUCH,
+    max_open_notional=MUCH, max_orders_per_second=1_000_000, max_open_orders=1_000_000,
+    max_repeats=1_000_000, max_identical_orders=1_000_000, max_error_rate=Decimal(1),
+)  # fmt: skip
+"""Limits that leave the venue to say no."""
+
+
+def mistake(portfolio: Portfolio) -> None:
+    """Have a portfolio believe that the account is rich."""
+    for asset in ("BTC", "USDT"):
+        portfolio.balances[asset] = Balance(asset=asset, free=MUCH, locked=Decimal(0))
 
 
 class ScriptedVenue:
@@ -183,7 +206,7 @@ class ScriptedVenue:
         return [each for each in trades if each.trade_id >= from_id][:limit]
 
     async def account(self) -> AccountInfo:
-        usdt = Balance(asset="USDT", free=Decimal(1_000), locked=Decimal(0))
+        usdt = Balance(asset="USDT", free=Decimal(10**9), locked=Decimal(0))
         return AccountInfo(balances=(usdt,), can_trade=True, updated_ms=1)
 
     def _by_number(self, symbol: str, order_id: int) -> OrderSnapshot:
@@ -257,9 +280,16 @@ class Bench:
         self.gateway = Gateway(
             wire=self.wire, sender=self.sender, bus=self.bus, clock=clock, rails=self.rails,
             portfolio=self.portfolio, orders=self.orders, journal=journal, latch=self.latch,
-            reference=lambda _: self.quote, on_contradiction=self.contradictions.append,
+            reference=lambda _: self.quote, conditions=lambda _: calm(Decimal(60_000)),
+            on_contradiction=self.contradictions.append,
         )  # fmt: skip
         self.heard: list[tuple[str, Any]] = []
+        riches = tuple(
+            Balance(asset=each, free=Decimal(10**9), locked=Decimal(0)) for each in ("BTC", "ETH", "USDT")
+        )
+        self.portfolio.apply(AccountPosition(balances=riches, event_ms=0, updated_ms=0))
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            self.portfolio.mark(symbol, Decimal(60_000), 0)
         self.wire.start()
 
     async def listen(self) -> None:

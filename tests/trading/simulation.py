@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from scripted import calm
 
 from quantlab.bus import Bus
 from quantlab.clock import NS_PER_MS
@@ -327,6 +328,7 @@ class Session:
             wire=self.wire, sender=sender, bus=self.bus, clock=self.clock, rails=rails,
             portfolio=self.portfolio, orders=self.orders, journal=journal, latch=latch,
             reference=lambda _: Quote(PRICE, self.clock.now_ms()),
+            conditions=lambda _: calm(PRICE),
             trading_state=lambda: self.standing.trading_state(),  # noqa: PLW0108  # made below
         )  # fmt: skip
         self.standing = Standing(

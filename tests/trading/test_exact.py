@@ -5,7 +5,9 @@ from __future__ import annotations
 import decimal
 from decimal import Decimal
 
+import msgspec
 import pytest
+from railkit import FRESH
 
 from quantlab.domain.instrument import Instrument, round_price, round_quantity
 from quantlab.domain.limits import Limits
@@ -13,7 +15,7 @@ from quantlab.domain.orders import Side
 from quantlab.domain.position import Fill
 from quantlab.trading.grid import require_tradable
 from quantlab.trading.ledger import Holding
-from quantlab.trading.rails import Exposure, Rails, decide
+from quantlab.trading.rails import Rails, decide
 from quantlab.trading.requests import limit_order
 
 INSTRUMENT = Instrument(
@@ -44,8 +46,8 @@ def story() -> tuple[object, ...]:
     ):  # fmt: skip
         holding.book(fill(side, quantity, price))
     request = limit_order("BUY", "BTCUSDT", "1.23456", "60123.45")
-    exposure = Exposure(
-        instrument=INSTRUMENT, reference_price=Decimal("60150.015"), price_age_ms=1,
+    exposure = msgspec.structs.replace(
+        FRESH, instrument=INSTRUMENT, reference_price=Decimal("60150.015"), price_age_ms=1,
         position=holding.quantity, buying=Decimal("0.12345678"),
     )  # fmt: skip
     rails = Rails(Limits())

@@ -99,7 +99,7 @@ def test_the_way_to_the_dispatch_is_one_chain_of_single_callers() -> None:
     assert {path for path, _ in callers("send") if path.startswith("trading/")} == {"trading/gateway.py"}
     assert callers("decide_together") == {
         ("trading/gateway.py", "submit"),
-        ("trading/rails.py", "decide"),
+        ("trading/rails/gate.py", "decide"),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from papercore import Core, D, eventually, script
+from scripted import WIDE, mistake
 
 from quantlab.domain.orders import Side
 from quantlab.errors import OrderDenied, OrderRejected
@@ -85,9 +86,8 @@ async def test_a_denied_order_never_reaches_the_venue(core: Core, venue: PaperVe
 
 async def test_the_venues_own_refusal_is_a_rejection(core: Core) -> None:
     """More than the account holds passes the rails' limits, and the venue says no."""
-    core.gateway.rails.limits = core.gateway.rails.limits.__class__(
-        max_order_notional=D(10**9), max_position=D(10**9)
-    )
+    core.gateway.rails.limits = WIDE
+    mistake(core.portfolio)
     sent = core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "50", "60000"))
     with pytest.raises(OrderRejected, match="-2010"):
         await sent

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from railkit import BTC, FRESH, LIMITS, breaches, by_quote, limits, order, ruled, seen, stop
 
 import quantlab
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect
@@ -21,7 +22,6 @@ from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side, TimeIn
 from quantlab.errors import InvalidField, PermitRefused
 from quantlab.trading.decision import BookView, OwnOrders
 from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide, deciding
-from tests.trading.railkit import BTC, FRESH, LIMITS, breaches, by_quote, limits, order, ruled, seen, stop
 
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL

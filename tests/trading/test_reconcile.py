@@ -40,7 +40,7 @@ async def test_at_start_open_orders_are_adopted_and_old_trades_are_not_booked(
     await b.gateway.reconcile(("BTCUSDT",))
     assert state(b) == (0, D("0.7"), [("web", S.PARTIALLY_FILLED, D("0.3"))])
     assert b.orders.get("web").external
-    assert b.portfolio.balances["USDT"].free == 1_000
+    assert b.portfolio.balances["USDT"].free == 10**9
     assert b.portfolio.reconciled_to("BTCUSDT") == b.venue.trades[-1].trade_id
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from papercore import Core, D, eventually, script
+from scripted import WIDE, mistake
 
 from quantlab.domain.order_lists import AmendRequest, CancelRestriction, ReplaceRequest
 from quantlab.domain.orders import Side
@@ -82,9 +83,8 @@ async def test_a_denied_list_leaves_no_byte_and_no_reservation(core: Core, venue
 
 async def test_a_list_that_the_venue_refuses_is_rejected_as_a_whole(core: Core) -> None:
     """More than the account holds."""
-    core.gateway.rails.limits = core.gateway.rails.limits.__class__(
-        max_order_notional=D(10**9), max_position=D(10**9)
-    )
+    core.gateway.rails.limits = WIDE
+    mistake(core.portfolio)
     sent = core.gateway.submit(
         one_cancels_other("SELL", "BTCUSDT", "140", take_profit="60100", stop_loss="59000")
     )
@@ -166,9 +166,8 @@ async def test_a_replacement_is_one_request_with_one_permit(core: Core, venue: P
 async def test_a_replacement_whose_new_order_is_refused_says_that_the_old_one_is_gone(core: Core) -> None:
     """The venue cancels, and refuses a post-only order that would take, or more than there is."""
     old = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.01", "59000"))
-    core.gateway.rails.limits = core.gateway.rails.limits.__class__(
-        max_order_notional=D(10**9), max_position=D(10**9)
-    )
+    core.gateway.rails.limits = WIDE
+    mistake(core.portfolio)
     sent = core.gateway.submit(
         ReplaceRequest(
             order=limit_order(Side.BUY, "BTCUSDT", "140", "59100"),
