@@ -44,6 +44,7 @@ from quantlab.engine.recorder import Recorder
 from quantlab.engine.source import LinkedMarket
 from quantlab.engine.standing import Rhythm, Standing
 from quantlab.engine.status import status_rows
+from quantlab.engine.strategies import Strategies
 from quantlab.engine.valuing import Valuing
 from quantlab.errors import ConfigError, EngineStopped, VenueError
 from quantlab.health.monitor import Monitor
@@ -104,6 +105,7 @@ class Engine:
         self._source = LinkedMarket(self)
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
         self.recorder = Recorder(self)
+        self.strategies = Strategies(self)
         self.session: Session | None = None
         self.alarms: deque[str] = deque(maxlen=ALARMS)
         self.rhythm = Rhythm()

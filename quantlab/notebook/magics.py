@@ -196,6 +196,9 @@ class QuantlabMagics(Magics):
     def _health(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.health)
 
+    def _strategies(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.strategies)
+
     def _orders(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.orders)
 

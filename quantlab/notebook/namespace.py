@@ -15,6 +15,7 @@ from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, Portfoli
 from quantlab.notebook.learning import LearnFace
 from quantlab.notebook.ordering import OrdersFace
 from quantlab.notebook.recording import RecorderFace
+from quantlab.notebook.strategies import StrategiesFace
 from quantlab.notebook.table import Table, of_frame
 
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ class Ql(Face):
     def market(self) -> MarketFace:
         """Symbols and books."""
         return MarketFace(self._engine)
+
+    @property
+    def strategies(self) -> StrategiesFace:
+        """What trades by itself: run, stop, frame."""
+        return StrategiesFace(self._engine)
 
     @property
     def learn(self) -> LearnFace:

@@ -216,6 +216,7 @@ GRAMMAR: Mapping[str, Entry] = {
     "positions": Entry("positions", "what our fills add up to", _nothing_more("positions")),
     "fills": Entry("fills", "executions of our orders", _nothing_more("fills")),
     "balances": Entry("balances", "free and locked, by asset", _nothing_more("balances")),
+    "strategies": Entry("strategies", "what trades by itself, and how it fares", _nothing_more("strategies")),
     "book": Entry("book SYMBOL [LEVELS]", "the best levels of a book", _book),
     "explain": Entry(
         "explain buy|sell QTY SYMBOL [@ PRICE] ...",
