@@ -16,7 +16,7 @@ NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",))
     [
         ("%ql ", list(GRAMMAR), ""),
         ("%ql or", ["order", "orders"], "or"),
-        ("x = %ql st", ["status"], "st"),
+        ("x = %ql st", ["status", "strategies"], "st"),
         ("    %quantlab can", ["cancel"], "can"),
         ("%ql order ", ["buy", "sell"], ""),
         ("%ql order B", ["BUY"], "B"),
