@@ -1,0 +1,251 @@
+"""From `gateway.submit` to the socket write: what the core adds to the client's own way, in one run.
+
+One order after another against `quantlab venue` on loopback, by four ways in interleaved rounds:
+
+    client        the client alone, on a loop of its own: a permit that is ready, until its bytes are written
+    core, 1 loop  decision, reservation, journal line and client on one loop; the disk is not waited for
+    core          the same with the wire on its own thread, as in a kernel; the disk is not waited for
+    core, synced  the same, and the intent's line is on the disk before the order leaves
+
+The write is where the HALT latch is asked last. Prints one JSON document: microseconds, p50 and p99 of each
+way, `added` against the client, one sync of this disk by itself, and what a decision costs. Asserts nothing.
+
+    PYTHONPATH=. python tests/benchmarks/bench_submit.py [--orders 400] [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from quantlab.binance.client import BinanceClient
+from quantlab.binance.signing import Credentials
+from quantlab.bus import Bus
+from quantlab.clock import SystemClock
+from quantlab.domain.limits import Limits
+from quantlab.domain.orders import OrderRequest
+from quantlab.paper.spawn import EmbeddedVenue, VenueAddress
+from quantlab.topics import CATALOGUE
+from quantlab.trading.gateway import Gateway
+from quantlab.trading.journal import Journal, load_key
+from quantlab.trading.orders import Orders
+from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.rails import Rails
+from quantlab.trading.requests import limit_order
+from quantlab.trading.sender import OrderSender
+from quantlab.wire import HaltLatch, Wire
+
+CLOCK = SystemClock()
+LIMITS = Limits(max_orders_per_second=1_000_000)
+LOW = limit_order("BUY", "BTCUSDT", "0.001", "58000")
+
+
+class Watch(HaltLatch):
+    """Notes when it was asked last: that is the write."""
+
+    asked_ns = 0
+
+    def check(self, generation: int | None = None) -> None:
+        self.asked_ns = time.perf_counter_ns()
+        super().check(generation)
+
+
+class Quote(NamedTuple):
+    price: Decimal
+    event_ms: int
+
+
+class Way:
+    """One way to send: `once` gives the nanoseconds from the call to the write."""
+
+    def __init__(self, address: VenueAddress) -> None:
+        key, secret = address.credentials()
+        self.watch = Watch()
+        self.client = BinanceClient(
+            address.rest, clock=CLOCK, credentials=Credentials(key, secret), latch=self.watch
+        )
+        self.number = 0
+
+    async def start(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    async def once(self) -> int:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        raise NotImplementedError
+
+
+class Alone(Way):
+    """The client with a permit that is ready."""
+
+    async def start(self, folder: Path) -> None:
+        await self.client.sync_clock()
+        self.info = await self.client.exchange_info()
+        self.portfolio = Portfolio(self.info.instruments)
+        self.portfolio.apply(await self.client.account())
+        self.rails = Rails(LIMITS)
+
+    def permit(self, request: OrderRequest) -> Any:
+        exposure = self.portfolio.exposure_for(
+            request, reference_price=Decimal(60_000), price_age_ms=0, orders_last_second=0
+        )
+        decision, permit = self.rails.decide(
+            request, exposure, now_ns=CLOCK.monotonic_ns(), state_sequence=0, halts=0
+        )
+        assert permit, decision
+        return permit
+
+    async def once(self) -> int:
+        self.number += 1
+        request = msgspec.structs.replace(LOW, client_order_id=f"alone-{os.getpid()}-{self.number}")
+        permit = self.permit(request)
+        began = time.perf_counter_ns()
+        await self.client.submit_order(request, permit)
+        written = self.watch.asked_ns - began
+        await self.client.cancel_order("BTCUSDT", client_order_id=request.client_order_id)
+        return written
+
+    async def stop(self) -> None:
+        await self.client.aclose()
+
+
+class Core(Way):
+    """The whole core around the client."""
+
+    def __init__(self, address: VenueAddress, *, thread: bool, synced: bool) -> None:
+        super().__init__(address)
+        self.thread, self.synced = thread, synced
+
+    async def start(self, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        self.wire = Wire(loop, self.apply, loop=None if self.thread else loop)
+        more: dict[str, Any] = {} if self.synced else {"sync": lambda _: None}
+        self.journal = Journal(
+            folder / f"{id(self)}.journal", key=load_key(folder), clock=CLOCK, instance="bench",
+            account="bench", level="L0 paper", **more,
+        )  # fmt: skip
+        rails = Rails(LIMITS)
+        sender = OrderSender(
+            client=self.client, journal=self.journal, latch=self.watch, post=self.wire.post_order,
+            limits_version=lambda: rails.limits.version,
+        )  # fmt: skip
+        self.portfolio, self.orders = Portfolio(), Orders()
+        self.gateway = Gateway(
+            wire=self.wire, sender=sender, bus=Bus(CLOCK, catalogue=CATALOGUE), clock=CLOCK, rails=rails,
+            portfolio=self.portfolio, orders=self.orders, journal=self.journal, latch=self.watch,
+            reference=lambda _: Quote(Decimal(60_000), CLOCK.now_ms()),
+        )  # fmt: skip
+        self.wire.start()
+        await self.wire.call(self.client.sync_clock)
+        info = await self.wire.call(self.client.exchange_info)
+        self.portfolio.instruments.update(info.instruments)
+        await self.gateway.reconcile(("BTCUSDT",))
+
+    def apply(self, message: object) -> None:
+        self.gateway.apply(message)
+
+    async def once(self) -> int:
+        began = time.perf_counter_ns()
+        sent = self.gateway.submit(LOW)
+        order = await sent
+        written = self.watch.asked_ns - began
+        self.number += 1
+        await self.gateway.cancel("BTCUSDT", order.client_order_id)
+        self.gateway.portfolio.release(order.client_order_id)  # no user stream here tells its end
+        return written
+
+    async def stop(self) -> None:
+        await self.wire.call(self.client.aclose)
+        self.wire.stop()
+        self.journal.close()
+
+
+def disk(folder: Path, count: int) -> list[int]:
+    """One line written and synced, again and again, with nothing around it."""
+    took = []
+    with (folder / "plain").open("ab") as plain:
+        for _ in range(count):
+            began = time.perf_counter_ns()
+            plain.write(b"x" * 600)
+            plain.flush()
+            os.fdatasync(plain.fileno())
+            took.append(time.perf_counter_ns() - began)
+    return took
+
+
+def decisions(way: Alone, count: int) -> list[int]:
+    took = []
+    for _ in range(count):
+        request = msgspec.structs.replace(LOW, client_order_id="decided")
+        began = time.perf_counter_ns()
+        way.permit(request)
+        took.append(time.perf_counter_ns() - began)
+    return took
+
+
+def shown(took: list[int]) -> dict[str, float]:
+    ranks = statistics.quantiles(took, n=100)
+    return {"p50_us": round(ranks[49] / 1_000, 1), "p99_us": round(ranks[98] / 1_000, 1)}
+
+
+async def main(orders: int, rounds: int) -> None:
+    venue = EmbeddedVenue(
+        ["--market", "none", "--orders-10s", "1000000", "--orders-1d", "100000000", "--weight-1m", "1000000"]
+    )
+    venue.spawn()
+    address = await venue.address()
+    ways: dict[str, Callable[[], Way]] = {
+        "client": lambda: Alone(address),
+        "core, 1 loop": lambda: Core(address, thread=False, synced=False),
+        "core": lambda: Core(address, thread=True, synced=False),
+        "core, synced": lambda: Core(address, thread=True, synced=True),
+    }
+    took: dict[str, list[int]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:  # the disk that a journal would be on
+        folder = Path(name)
+        for _ in range(rounds):
+            for each, make in ways.items():
+                way = make()
+                await way.start(folder)
+                for _ in range(20):
+                    await way.once()
+                took[each] += [await way.once() for _ in range(orders // rounds)]
+                if isinstance(way, Alone):
+                    decided = decisions(way, 500)
+                await way.stop()
+        synced = disk(folder, 200)
+    venue.stop()
+    table = {each: shown(values) for each, values in took.items()}
+    alone = table["client"]["p50_us"]
+    print(
+        json.dumps(
+            {
+                "orders": orders,
+                "ways": table,
+                "added_p50_us": {each: round(row["p50_us"] - alone, 1) for each, row in table.items()},
+                "one_sync": shown(synced),
+                "one_decision_with_its_exposure": shown(decided),
+            },
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--orders", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.orders, arguments.rounds))
