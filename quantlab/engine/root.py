@@ -13,15 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from quantlab.binance.limits import LimitUsage
 from quantlab.bus import Bus, SubscriberFailed
 from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
-from quantlab.control.commands import Command, Flatten, Halt, Placing
-from quantlab.control.handle import Handle
-from quantlab.domain.order_lists import AnyRequest
-from quantlab.domain.venue import Level
+from quantlab.control.commands import Command, Flatten, Placing
+from quantlab.engine.actions import Actions
 from quantlab.engine.assembly import new_desk, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.glance import Glances
@@ -39,19 +36,17 @@ from quantlab.engine.opening import (
     new_standing,
 )
 from quantlab.engine.quotes import Quotes
-from quantlab.engine.reads import Reads
 from quantlab.engine.recorder import Recorder
+from quantlab.engine.rhythm import Rhythm
 from quantlab.engine.source import LinkedMarket
-from quantlab.engine.standing import Rhythm, Standing
+from quantlab.engine.standing import Standing
 from quantlab.engine.status import status_rows
 from quantlab.engine.strategies import Strategies
 from quantlab.engine.valuing import Valuing
 from quantlab.errors import ConfigError, EngineStopped, VenueError
-from quantlab.health.monitor import Monitor
 from quantlab.paper.spawn import EmbeddedVenue
-from quantlab.secret import Secret
-from quantlab.topics import CATALOGUE, RISK_RECONCILE, ReconcileChange
-from quantlab.trading.decision import Decision, TradingState
+from quantlab.topics import CATALOGUE, RISK_RECONCILE, Difference, ReconcileChange
+from quantlab.trading.decision import TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.kept import Kept
 from quantlab.trading.orders import Orders
@@ -61,7 +56,6 @@ from quantlab.wire import HaltLatch, Wire
 
 if TYPE_CHECKING:
     from quantlab.engine.learning import Learn
-    from quantlab.learning.store import Store
 
 READY_TIMEOUT_S = 30.0
 UNCOUNTED = ["--messages-1s", "1000"]  # each advance asks on the stream's socket; see `link.UNHURRIED`
@@ -71,7 +65,7 @@ VENUE_ENDED = "the paper venue's process has ended; %reload_ext quantlab starts 
 ALARMS = 1_000
 
 
-class Engine:
+class Engine(Actions):
     """Everything that runs behind one notebook.
 
     Args:
@@ -253,108 +247,11 @@ class Engine:
         if loop_runs:
             self._closing.append(asyncio.ensure_future(self.bus.aclose()))
 
-    # -- what a user may do
-
-    def arm(self, token: Secret) -> Session:
-        """Arm this kernel with a token; see `Desk.arm_with`."""
-        self.session = self.desk.arm_with(token)
-        self.glances.renew()
-        return self.session
-
-    def arm_from_file(self) -> Session:
-        """Arm with the file that QUANTLAB_TOKEN_FILE names."""
-        if self.settings.token_file is None:
-            raise ConfigError("no token file is set", "set QUANTLAB_TOKEN_FILE, or use %ql arm")
-        self.session = self.desk.arm_from_file(self.settings.token_file)
-        self.glances.renew()
-        return self.session
-
-    def disarm(self) -> None:
-        """End every capability of this kernel; orders in flight go on."""
-        self.session = None
-        self.desk.disarm()
-        self.glances.renew()
-
-    def lock_out(self, reason: str) -> None:
-        """HALT and disarm: our key is worth nothing to the venue, or not ours alone any more."""
-        self.halt(reason)
-        self.disarm()
-        self.alarms.append(reason)
-
-    def execute(self, command: Command) -> Handle[object]:
-        """A lazy handle that carries out `command` as the armed session; see `Desk.execute`."""
-        if self.state == "stopped":
-            raise EngineStopped("the engine was stopped: %reload_ext quantlab starts a new one")
-        if self.read_only and not isinstance(command, Halt):
-            raise EngineStopped(f"{self.read_only}; nothing was done")
-        session = self.session
-        return self.desk.execute(command, session.prove if session else None)
-
-    def halt(self, reason: str) -> object:
-        """No new order leaves from now on, and what is open is cancelled. From any thread."""
-        return self.desk.halt(reason)
-
-    def catch_up(self) -> None:
-        """Apply what the wire has handed over; after a cell that blocked, that is a lot."""
-        if hasattr(self, "wire"):
-            self.wire.catch_up()
-
-    def explain(self, request: AnyRequest, *, reduce_only: bool = False) -> Decision:
-        """Every rail's answer to this request now; nothing is sent or reserved."""
-        self.catch_up()
-        return self.require_orders_open().explain(request, reduce_only=reduce_only)
+    # -- what the parts ask of each other
 
     def status(self) -> list[tuple[str, str]]:
         """Label and text rows: venue, level, engine, streams, rails, armed or not."""
         return status_rows(self)
-
-    @property
-    def level(self) -> Level:
-        return self.settings.level
-
-    @property
-    def venue_name(self) -> str:
-        return self.settings.venue
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        return tuple(self.portfolio.instruments)
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The symbols whose streams run."""
-        return self.settings.symbols if self._link is None else tuple(self._link.feed.books)
-
-    @property
-    def monitor(self) -> Monitor | None:
-        """What watches the venue, on the wire; None before there is a connection."""
-        return None if self._link is None else self._link.monitor
-
-    @property
-    def client_limits(self) -> LimitUsage:
-        """What the venue last said of its limits; each answer to the client replaces it whole."""
-        return LimitUsage() if self._link is None else self._link.client.limits
-
-    @property
-    def binance(self) -> Reads:
-        """The venue's own reads, awaited from a cell; see `BinanceClient`."""
-        return Reads(self)
-
-    @property
-    def learn(self) -> Learn:
-        """Models on the stream."""
-        if self._learn is None:
-            from quantlab.engine.learning import Learn
-
-            self._learn = Learn(self.bus, self.execute, self._open_model_store)
-        return self._learn
-
-    def _open_model_store(self) -> Store:
-        from quantlab.learning.store import open_store
-
-        return open_store(self.settings, self.level, clock=self.clock)
-
-    # -- what the parts ask of each other
 
     def user_stream(self, *, live: bool) -> None:
         """The user stream came (ask the venue what we have) or went (until then we do not know)."""
@@ -407,6 +304,13 @@ class Engine:
         if self._link is None:
             raise EngineStopped(f"the engine is {self.state}: await ql.health.until_ok() first")
         return self._link
+
+    async def compare(self) -> tuple[Difference, ...]:
+        """Compare our books with the venue's now, all of it; see `Standing.compare`."""
+        await self.ready()
+        self.require_orders_open()
+        assert self._standing is not None  # noqa: S101  # as old as the gateway
+        return await self._standing.compare()
 
     @property
     def mismatch(self) -> str:

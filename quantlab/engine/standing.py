@@ -13,10 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from quantlab.clock import NS_PER_MS, Clock
-from quantlab.topics import ReconcileChange
+from quantlab.engine.rhythm import BUSY_SHARE, Rhythm
+from quantlab.topics import Difference, ReconcileChange
 from quantlab.trading.causes import Causes, TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.patrol import Look
@@ -25,21 +24,6 @@ from quantlab.wire import WireCall
 
 STREAM, ACCOUNT, BOOKS = "user stream", "reconciliation", "books"  # the causes that are ours
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before the next try; the last one again and again
-BUSY_SHARE = 0.5  # of the venue's request weight: from there on a look waits for the next one
-
-
-class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
-    """How often it is asked whether the books agree, in seconds.
-
-    `every_s` between looks: what the stream lost is found within ten seconds. Each `whole`th look is
-    a whole reconciliation, whatever the cheap one would say. `again_s` after a difference, to see
-    that it is gone. `trust_s` without an answer, and there is no new risk.
-    """
-
-    every_s: float = 9.0
-    again_s: float = 1.0
-    whole: int = 6
-    trust_s: float = 60.0
 
 
 class Standing:
@@ -81,6 +65,7 @@ class Standing:
         self.causes = Causes() if causes is None else causes
         self.mismatch = ""
         self.looks = self.reconciliations = 0
+        self._found: tuple[Difference, ...] = ()
         self._known = False
         self._number = self._tries = self._cheap = 0
         self._agreed_ns = clock.monotonic_ns()
@@ -105,6 +90,17 @@ class Standing:
         self._known = False
         self._tries = 0
         return self._ask(self._learned)
+
+    async def compare(self) -> tuple[Difference, ...]:
+        """A whole reconciliation now; what differed comes back, and is told like any other.
+
+        Raises:
+            VenueError: The venue did not answer.
+        """
+        self._stop()
+        call = self._reconcile_again()
+        await call
+        return self._found
 
     def close(self) -> None:
         """Ask no more."""
@@ -175,11 +171,11 @@ class Standing:
             self._agree()
             self._in(self._rhythm.every_s, self._look)
 
-    def _reconcile_again(self) -> None:
+    def _reconcile_again(self) -> WireCall[Reconciled]:
         self._cheap = 0
-        self._follow(
-            self._gateway.reconcile(self._symbols), partial(self._compared, routine=True), self._failed
-        )
+        call = self._gateway.reconcile(self._symbols)
+        self._follow(call, partial(self._compared, routine=True), self._failed)
+        return call
 
     def _compared(self, *, routine: bool) -> None:
         """A whole reconciliation was applied: what it found, and when to look again."""
@@ -187,6 +183,7 @@ class Standing:
         found = self._gateway.take_differences()
         if not routine:
             found = tuple(each for each in found if not each.repaired)
+        self._found = found
         lasting = any(not each.repaired for each in found) and bool(self.mismatch)
         if found:
             text = "; ".join(each.describe() for each in found[:3])

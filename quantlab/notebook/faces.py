@@ -15,10 +15,12 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.market import BookView, Kline, Trade
 from quantlab.domain.venue import VenueHealth
 from quantlab.errors import InvalidField
+from quantlab.frames import Rows
 from quantlab.market.history import Past
 from quantlab.notebook import views
 from quantlab.notebook.progress import ProgressLine
 from quantlab.notebook.table import Table, of_frame
+from quantlab.topics import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +143,13 @@ class PortfolioFace(Face):
     def exposure(self) -> tuple[Decimal | None, Decimal | None]:
         """Gross and net exposure of all symbols, in the account's currency; None where not known."""
         return self._engine().portfolio.exposure
+
+    def reconcile(self) -> Lazy[Rows[Difference]]:
+        """Compare our books with the venue's now: `await` it. What differed, and was put right or not."""
+        return Lazy("reconciliation with the venue", self._reconcile)
+
+    async def _reconcile(self) -> Rows[Difference]:
+        return Rows(await self._engine().compare(), of=Difference)
 
     def frame(self) -> pd.DataFrame:
         """The positions as a pandas frame."""

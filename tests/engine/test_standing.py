@@ -13,8 +13,9 @@ import pytest
 from quantlab.config import Settings
 from quantlab.control.commands import CancelOrder, SubmitOrder
 from quantlab.engine import Engine
-from quantlab.engine.standing import BUSY_SHARE, Rhythm
+from quantlab.engine.rhythm import BUSY_SHARE, Rhythm
 from quantlab.errors import OrderDenied
+from quantlab.notebook.faces import PortfolioFace
 from quantlab.paper.faults.reading import from_text
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
@@ -177,6 +178,22 @@ async def test_the_account_is_valued_and_its_peak_outlives_a_restart(
     assert state.peak is not None
     assert again.portfolio.equity.state.peak >= state.peak
     await again.aclose()
+
+
+async def test_the_books_are_compared_on_request(place: Place) -> None:
+    """`ql.portfolio.reconcile()`: what differed comes back as a table, and nothing the next time."""
+    engine, venue = place.engine, place.venue
+    face = PortfolioFace(lambda: engine)
+    assert list(await face.reconcile()) == []
+    engine._standing._rhythm = Rhythm(every_s=60, again_s=60)
+    lost = venue.session.faults.add(from_text("drop:stream=user,account=account-1"))
+    await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
+    found = await face.reconcile()
+    venue.session.faults.remove(lost.number)
+    assert "UNHEARD_FILL" in found.frame()["kind"].tolist()
+    assert engine.trading_state().startswith("REDUCING")
+    assert list(await face.reconcile()) == []
+    assert engine.trading_state() == "ACTIVE"
 
 
 def test_a_lost_report_is_found_within_ten_seconds_and_costs_little() -> None:

@@ -35,7 +35,8 @@ from quantlab.domain.orders import (
     TimeInForce,
 )
 from quantlab.domain.position import AccountInfo, Balance
-from quantlab.engine.standing import Rhythm, Standing
+from quantlab.engine.rhythm import Rhythm
+from quantlab.engine.standing import Standing
 from quantlab.errors import (
     NotSent,
     OrderDenied,

@@ -25,7 +25,7 @@ PRICES = ("59990", "59995", "60000", "60005", "60010")
 async def test_the_books_are_the_venues_ledger_after_any_session(
     journal_at: Callable[..., Any], full: bool, seed: int
 ) -> None:
-    """Orders of two accounts that cross, rest, are cancelled and refused; fees in the third asset and in others.
+    """Orders of two accounts that cross, rest, are cancelled and refused; fees in whatever asset pays them.
 
     Balances, open orders, fills and positions are what the exchange itself has; the profit of the fills less
     their fees is exactly what the account gained.
