@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from quantlab.control.effects import DeskStatus
 from quantlab.domain.decimals import plain
 from quantlab.domain.limits import Verdict
@@ -94,7 +96,10 @@ def book(view: BookView) -> Table:
 
 def decision(answer: Any) -> Table:
     """Every rail's answer to one order. `answer` is a `trading.decision.Decision`."""
-    return verdicts(answer.order, answer.verdicts)
+    table = verdicts(answer.order, answer.verdicts)
+    if answer.largest is None:
+        return table
+    return msgspec.structs.replace(table, notes=(answer.largest.describe(),))
 
 
 def verdicts(order: str, answers: Sequence[Verdict]) -> Table:

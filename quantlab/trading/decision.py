@@ -245,14 +245,18 @@ class Decision:
     """Every rail's answer to one order, in the order of `RAILS`.
 
     The verdicts are put into words when somebody reads them, and not before: most decisions allow, and
-    nobody looks. Immutable; equal where orders, limits' version and verdicts are.
+    nobody looks. Equal where orders, limits' version and verdicts are.
+
+    Attributes:
+        largest: Of an explanation of one order: the largest amount with which it would pass.
     """
 
-    __slots__ = ("_answers", "_rails", "_request", "_said", "allowed", "limits_version")
+    __slots__ = ("_answers", "_rails", "_request", "_said", "allowed", "largest", "limits_version")
 
     def __init__(
         self, *, order: str, limits_version: int, verdicts: tuple[Verdict, ...], allowed: bool | None = None
     ) -> None:
+        self.largest: Described | None = None
         self._request: Described | str = order
         self._rails: Sequence[Named] = ()
         self._answers: Sequence[Answer] = ()
@@ -273,6 +277,7 @@ class Decision:
     ) -> Decision:
         """From the rails and their answers, as `rails.decide` has them."""
         self = cls.__new__(cls)
+        self.largest = None
         self._request, self._rails, self._answers, self._said = request, rails, answers, None
         self.limits_version, self.allowed = limits_version, allowed
         return self

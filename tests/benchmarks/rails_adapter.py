@@ -24,7 +24,7 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.domain.rules import VenueRules
 from quantlab.trading.decision import AccountView, BookView, Exposure, OwnOrders, Pace
-from quantlab.trading.rails import Rails
+from quantlab.trading.rails import Rails, decide
 
 D = Decimal
 LIMITS = Limits(
@@ -97,14 +97,14 @@ def register(contenders: dict[str, Any]) -> None:
         books, rails = Books(symbols), Rails(LIMITS)
 
         def check(request: OrderRequest) -> str | None:
-            return None if rails.explain(request, books.exposure_for(request)).allowed else "denied"
+            return None if decide(request, books.exposure_for(request), LIMITS).allowed else "denied"
 
         def permit(request: OrderRequest) -> str | None:
             _, leave = rails.decide(request, books.exposure_for(request), now_ns=0, state_sequence=0)
             return None if leave else "denied"
 
         def explain(request: OrderRequest) -> str | None:
-            decision = rails.explain(request, books.exposure_for(request))
+            decision = decide(request, books.exposure_for(request), LIMITS)
             return None if decision.verdicts and decision.allowed else "denied"
 
         made = {"decide": check, "permit": permit, "explain": explain}[kind]

@@ -16,7 +16,7 @@ from quantlab.trading.amounts import subtract
 from quantlab.trading.decision import Decision, Exposure, described
 from quantlab.trading.rails.catalogue import AMEND_RAILS, LIMITED, LIST_RAILS, RAILS
 from quantlab.trading.rails.deciding import decide
-from quantlab.trading.rails.largest import Largest, largest
+from quantlab.trading.rails.largest import largest
 from quantlab.trading.together import Part, merged
 
 if TYPE_CHECKING:
@@ -42,24 +42,15 @@ class Rails:
         self._limits = msgspec.structs.replace(limits, version=self._limits.version + 1)
 
     def explain(self, request: OrderRequest, exposure: Exposure) -> Decision:
-        """What `decide` would answer; no permit, nothing reserved."""
-        return decide(request, exposure, self._limits)
+        """What `decide` would answer, and the largest amount that passes; no permit, nothing reserved."""
+        return self.explain_together(request, (Part(request, exposure),))
 
     def explain_together(self, request: AnyRequest, parts: Sequence[Part]) -> Decision:
-        """What `decide_together` would answer; no permit, nothing reserved."""
+        """What `decide_together` would answer; no permit, nothing reserved. Of one order as `explain`."""
+        decision = self._decided(request, parts)
         if isinstance(request, OrderRequest):
-            return decide(request, parts[0].exposure, self._limits)
-        rails = RAILS
-        if isinstance(request, AmendRequest):
-            rails = AMEND_RAILS
-        elif isinstance(request, OrderListRequest):
-            rails = (*RAILS, *LIST_RAILS)
-        decisions = [decide(order, exposure, self._limits, rails) for order, exposure in parts]
-        return merged(described(request), decisions)
-
-    def largest(self, request: OrderRequest, exposure: Exposure) -> Largest:
-        """The largest amount with which `request` would pass, exactly; see `largest`."""
-        return largest(request, exposure, self._limits)
+            decision.largest = largest(request, parts[0].exposure, self._limits)
+        return decision
 
     def decide(
         self,
@@ -92,7 +83,7 @@ class Rails:
             now_ns: The monotonic clock; the permit lives one second from here.
             halts: The HALT latch's generation, read before the state; see `Permit`.
         """
-        self.last = decision = self.explain_together(request, parts)
+        self.last = decision = self._decided(request, parts)
         if not decision.allowed:
             return decision, None
         return decision, self._permit(request, now_ns, state_sequence, halts)
@@ -109,6 +100,17 @@ class Rails:
             headroom = subtract(Decimal(value), used) if used is not None else None
             rows.append(dict(zip(USAGE, (name, rail, value, used, headroom, unit), strict=True)))
         return frame(rows, columns=USAGE, index="limit")
+
+    def _decided(self, request: AnyRequest, parts: Sequence[Part]) -> Decision:
+        if isinstance(request, OrderRequest):
+            return decide(request, parts[0].exposure, self._limits)
+        rails = RAILS
+        if isinstance(request, AmendRequest):
+            rails = AMEND_RAILS
+        elif isinstance(request, OrderListRequest):
+            rails = (*RAILS, *LIST_RAILS)
+        decisions = [decide(order, exposure, self._limits, rails) for order, exposure in parts]
+        return merged(described(request), decisions)
 
     def _permit(self, request: Permissible, now_ns: int, state_sequence: int, halts: int | None) -> Permit:
         return Permit(

@@ -101,6 +101,8 @@ def _last_digit(instrument: Instrument) -> Decimal:
 def _step(instrument: Instrument, *, at_market: bool) -> Decimal:
     """The least quantity of which every quantity on the grid is a multiple."""
     steps = [instrument.step_size, instrument.rules.market_step_size if at_market else Decimal(0)]
+    if len({step for step in steps if step}) == 1:
+        return max(steps)
     whole = [int(EXACT.scaleb(step, -FINEST)) for step in steps if step]
     if not whole:
         return Decimal((0, (1,), -instrument.base_precision))
