@@ -82,13 +82,16 @@ class LiveLearner(Learner):
         """Learn from a recording, off the loop; what was predicted. Nothing is published."""
         return await replay(self, self._home.worker, events)
 
-    async def save(self, key: str | None = None, note: str = "by hand") -> int:
+    async def save(self, key: str | None = None, note: str = "by hand", *, anew: bool = False) -> int:
         """Save the model of `key` (or the only one) in the store as its next version; returns which.
+
+        Versions that the store has of another model by this name are in the way, unless it is to
+        begin `anew`: then it comes after them.
 
         Raises:
             StoreError: Nothing was saved; the message says why.
         """
-        return await self._kept().save(self._model(key).key, note)
+        return await self._kept().save(self._model(key).key, note, anew=anew)
 
     async def load(self, key: str, version: int | None = None) -> int:
         """Go on from the newest saved version of `key`, or from that one; returns which.

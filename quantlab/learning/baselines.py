@@ -1,7 +1,8 @@
 """What needs no learning, beside every model: no change, the prior, the last label.
 
 Pure. A baseline guesses from the labels that were known when the model predicted, no later ones,
-and is counted by the same rules: `Tally`. A model that does not beat all three has learned nothing.
+and is counted on the same samples by the same rules: `Scoreboard`. A model that does not beat all
+three has learned nothing.
 """
 
 from __future__ import annotations
@@ -17,101 +18,56 @@ LEAST = 1e-15  # of a probability, in the log loss: River's
 
 
 class Guesses(NamedTuple):
-    """What the baselines say at one time; `shares` are the classes' frequencies, {} of a number."""
+    """What the baselines say at one time; `counts` of the classes among the `learned` labels."""
 
     no_change: Target
     prior: Target | None
     last: Target | None
-    shares: dict[Target, float]
+    learned: int
+    counts: dict[Target, int]
 
 
 class Baselines:
     """The three of them, for one key."""
 
-    __slots__ = ("_counts", "_label", "_learned", "_no_change", "_sum", "now")
+    __slots__ = ("_classes", "_sum", "now")
 
     def __init__(self, label: Label) -> None:
-        self._label = label
-        self._no_change = label.judge(0.0)
-        self._counts: dict[Target, int] = {}
-        self._learned, self._sum = 0, 0.0
-        self.now = Guesses(self._no_change, None, None, {})
+        self._classes = bool(label.classes)
+        self._sum = 0.0
+        self.now = Guesses(label.judge(0.0), None, None, 0, {})
 
     def learn(self, target: Any) -> None:
         """One more label is known."""
-        self._learned += 1
-        if not self._label.classes:
+        no_change, prior, _, learned, counts = self.now
+        learned += 1
+        if self._classes:
+            counts = counts.copy()
+            counts[target] = count = counts.get(target, 0) + 1
+            if prior is None or count > counts[prior]:
+                prior = target
+        else:
             self._sum += target
-            self.now = Guesses(self._no_change, self._sum / self._learned, target, {})
-            return
-        counts = self._counts
-        counts[target] = counts.get(target, 0) + 1
-        shares = {each: count / self._learned for each, count in counts.items()}
-        self.now = Guesses(self._no_change, max(counts, key=counts.__getitem__), target, shares)
+            prior = self._sum / learned
+        self.now = Guesses(no_change, prior, target, learned, counts)
 
     def state(self) -> Any:
-        return [self._learned, self._sum, [list(each) for each in self._counts.items()], guessed(self.now)]
+        return [self._sum, guessed(self.now)]
 
     def restore(self, state: Any) -> None:
-        self._learned, self._sum, counts, now = state
-        self._counts = dict(counts)
+        self._sum, now = state
         self.now = guesses(now)
 
 
 def guessed(of: Guesses) -> list[Any]:
     """Guesses as JSON holds them."""
-    return [of.no_change, of.prior, of.last, [list(each) for each in of.shares.items()]]
+    return [*of[:4], [list(each) for each in of.counts.items()]]
 
 
 def guesses(state: list[Any]) -> Guesses:
     """What `guessed` gave."""
-    no_change, prior, last, shares = state
-    return Guesses(no_change, prior, last, dict(shares))
-
-
-class Tally:
-    """How often somebody was right, and what it would have earned.
-
-    What a prediction says to hold is held until its label is known, each prediction for itself, one
-    unit of the quote asset; whoever holds pays `cost_bps` for getting in and out.
-    """
-
-    __slots__ = ("earned", "hits", "labels", "loss", "trades", "weighed")
-
-    def __init__(self) -> None:
-        self.labels = self.hits = self.trades = self.weighed = 0
-        self.loss = 0.0  # the sum of log losses, or of absolute errors
-        self.earned = 0.0  # basis points, after costs
-
-    def classify(self, *, hit: bool, share: float | None) -> None:
-        """A class was predicted; `share` is the probability that was given to the right one."""
-        self.labels += 1
-        self.hits += hit
-        if share is not None:
-            self.weighed += 1
-            self.loss -= math.log(min(max(share, LEAST), 1.0))
-
-    def measure(self, error: float) -> None:
-        """A number was predicted, and was wrong by so much."""
-        self.labels += 1
-        self.weighed += 1
-        self.loss += abs(error)
-
-    def hold(self, stance: int, bps: float, cost_bps: float) -> float:
-        """What the prediction said to hold, and what the price then did; returns what it earned."""
-        if not stance:
-            return 0.0
-        self.trades += 1
-        earned = stance * bps - cost_bps
-        self.earned += earned
-        return earned
-
-    def state(self) -> list[float]:
-        return [getattr(self, name) for name in self.__slots__]
-
-    def restore(self, state: list[float]) -> None:
-        for name, value in zip(self.__slots__, state, strict=True):
-            setattr(self, name, value)
+    no_change, prior, last, learned, counts = state
+    return Guesses(no_change, prior, last, learned, dict(counts))
 
 
 class Score(NamedTuple):
@@ -129,13 +85,124 @@ class Score(NamedTuple):
     net_bps: float | None
 
 
-def score(who: str, tally: Tally, *, classes: bool) -> Score:
-    """A tally as a row."""
-    return Score(
-        who,
-        tally.labels,
-        tally.hits / tally.labels if classes and tally.labels else None,
-        tally.loss / tally.weighed if tally.weighed else None,
-        tally.trades,
-        tally.earned / tally.trades if tally.trades else None,
-    )
+class Tally:
+    """How somebody did: `loss` is the sum of log losses or of absolute errors, of `weighed` predictions;
+    `earned` is in basis points, after costs."""
+
+    __slots__ = ("earned", "hits", "labels", "loss", "trades", "weighed")
+
+    def __init__(self) -> None:
+        self.labels = self.hits = self.trades = self.weighed = 0
+        self.loss = self.earned = 0.0
+
+    def score(self, who: str, *, classes: bool) -> Score:
+        """As a row of the table."""
+        return Score(
+            who,
+            self.labels,
+            self.hits / self.labels if classes and self.labels else None,
+            self.loss / self.weighed if self.weighed else None,
+            self.trades,
+            self.earned / self.trades if self.trades else None,
+        )
+
+    def state(self) -> list[float]:
+        return [getattr(self, name) for name in self.__slots__]
+
+    def restore(self, state: list[float]) -> None:
+        for name, value in zip(self.__slots__, state, strict=True):
+            setattr(self, name, value)
+
+
+class Scoreboard:
+    """Model and baselines, counted side by side, for one key.
+
+    What a prediction says to hold is held until its label is known, each prediction for itself, one
+    unit of the quote asset; whoever holds pays `cost_bps` for getting in and out. A predicted return
+    that does not pay its cost is nothing to hold.
+
+    Of classes only the combinations of who said what are counted: few, and one look for each label.
+    """
+
+    __slots__ = ("_cells", "_cost_bps", "_label", "_losses", "_tallies", "_weighed")
+
+    def __init__(self, label: Label, cost_bps: float) -> None:
+        self._label, self._cost_bps = label, cost_bps
+        self._cells: dict[tuple[Any, ...], list[Any]] = {}  # (model, *baselines, label): count, sum of bps
+        self._losses, self._weighed = [0.0, 0.0], [0, 0]  # log losses of model and prior
+        self._tallies = {who: Tally() for who in (MODEL, *BASELINES)}  # of numbers
+
+    def classify(
+        self, value: Target, share: float | None, target: Target, bps: float, guess: Guesses
+    ) -> tuple[float, float]:
+        """One label of a class: the model's error (0 or 1), and what it earned.
+
+        `share` is the probability that it gave to the right class; None where it tells none.
+        """
+        no_change, prior, last, learned, counts = guess
+        key = (value, no_change, prior, last, target)
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = [0, 0.0]
+        cell[0] += 1
+        cell[1] += bps
+        losses, weighed = self._losses, self._weighed
+        if share is not None:
+            losses[0] -= math.log(max(LEAST, share))
+            weighed[0] += 1
+        known = counts.get(target, 0) / learned
+        losses[1] -= math.log(max(LEAST, known))
+        weighed[1] += 1
+        stance = self._label.stance(value)
+        return 0.0 if value == target else 1.0, stance * bps - self._cost_bps if stance else 0.0
+
+    def measure(self, value: Any, target: Any, bps: float, guess: Guesses) -> tuple[float, float]:
+        """One label that is a number: the model's absolute error, and what it earned."""
+        found: list[tuple[float, float]] = []
+        numbers: tuple[Any, ...] = (value, *guess[:3])
+        for tally, said in zip(self._tallies.values(), numbers, strict=True):
+            error = abs(said - target)
+            tally.labels += 1
+            tally.weighed += 1
+            tally.loss += error
+            stance = self._label.stance(said) if abs(said) > self._cost_bps else 0
+            earned = stance * bps - self._cost_bps if stance else 0.0
+            tally.trades += bool(stance)
+            tally.earned += earned
+            found.append((error, earned))
+        return found[0]
+
+    def tallies(self) -> dict[str, Tally]:
+        """How each did so far."""
+        if not self._label.classes:
+            return self._tallies
+        found = {who: Tally() for who in (MODEL, *BASELINES)}
+        for (*said, target), (count, bps) in self._cells.items():
+            for tally, value in zip(found.values(), said, strict=True):
+                stance = self._label.stance(value)
+                tally.labels += count
+                tally.hits += count if value == target else 0
+                tally.trades += count if stance else 0
+                tally.earned += stance * bps - self._cost_bps * count if stance else 0.0
+        for who, loss, weighed in zip((MODEL, "prior"), self._losses, self._weighed, strict=True):
+            found[who].loss, found[who].weighed = loss, weighed
+        return found
+
+    def scores(self) -> list[Score]:
+        """The model's row, and a row for each baseline."""
+        classes = bool(self._label.classes)
+        return [tally.score(who, classes=classes) for who, tally in self.tallies().items()]
+
+    def state(self) -> Any:
+        return {
+            "cells": [[list(key), *cell] for key, cell in self._cells.items()],
+            "losses": self._losses,
+            "weighed": self._weighed,
+            "tallies": [each.state() for each in self._tallies.values()],
+        }
+
+    def restore(self, state: Any) -> None:
+        self._cells = {tuple(key): [count, bps] for key, count, bps in state["cells"]}
+        self._losses, self._weighed = list(state["losses"]), list(state["weighed"])
+        for tally, its in zip(self._tallies.values(), state["tallies"], strict=True):
+            tally.restore(its)

@@ -10,11 +10,11 @@ from collections import UserList
 from collections.abc import Mapping
 from typing import Any
 
-from quantlab.learning.baselines import Tally
+from quantlab.learning.baselines import BASELINES, MODEL, Tally
 from quantlab.learning.snapshot import plain
 
 MOST = 400
-STEP = 10  # labels, at first
+STEP = 50  # labels, at first
 
 
 class Curve:
@@ -52,9 +52,11 @@ class Curve:
         self.points = [tuple(each) for each in state["points"]]
 
 
-def columns(metric: Any, who: Mapping[str, Any]) -> list[str]:
+def columns(metric: Any) -> list[str]:
     """What the numbers of a point are."""
-    running = [f"{each} {number}" for each in who for number in ("accuracy", "loss", "earned")]
+    running = [
+        f"{each} {number}" for each in (MODEL, *BASELINES) for number in ("accuracy", "loss", "earned")
+    ]
     return ["time_ms", "labels", *values_of(metric), *running]
 
 

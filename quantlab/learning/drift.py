@@ -51,14 +51,14 @@ class DriftWatch:
         self.on_drift = on_drift
         self.marks: deque[Mark] = deque(maxlen=MARKS)
         self._recent: deque[float] = deque(maxlen=RECENT)
-        self._older = [0, 0.0]  # how many errors before the recent ones, and their sum
+        self._older_count, self._older_sum = 0, 0.0  # errors before the recent ones
 
     def update(self, error: float, time_ms: int, labels: int) -> bool:
         """One more error; True where the model should begin anew."""
-        recent, older = self._recent, self._older
+        recent = self._recent
         if len(recent) == RECENT:
-            older[0] += 1
-            older[1] += recent[0]
+            self._older_count += 1
+            self._older_sum += recent[0]
         recent.append(error)
         spoke = []
         for each in self.detectors:
@@ -70,20 +70,19 @@ class DriftWatch:
     def _judge(self, spoke: list[str], time_ms: int, labels: int) -> bool:
         """Did it rise? From here on the newest errors are what later ones are compared with."""
         now = sum(self._recent) / len(self._recent)
-        count, total = self._older
-        before = total / count if count else now
+        before = self._older_sum / self._older_count if self._older_count else now
         rose = now > before
         acts = rose and self.on_drift is OnDrift.RESET
         for name in spoke:
             self.marks.append(Mark(time_ms, labels, name, before, now, rose, acts))
-        self._older = [0, 0.0]
+        self._older_count, self._older_sum = 0, 0.0
         return acts
 
     def state(self) -> Any:
         """What is not in the detectors themselves, as JSON holds it."""
         return {
             "recent": list(self._recent),
-            "older": list(self._older),
+            "older": [self._older_count, self._older_sum],
             "marks": [list(m) for m in self.marks],
         }
 
@@ -91,5 +90,5 @@ class DriftWatch:
         """Go on with these detectors from what `state` gave."""
         self.detectors = list(detectors)
         self._recent = deque(state["recent"], maxlen=RECENT)
-        self._older = list(state["older"])
+        self._older_count, self._older_sum = state["older"]
         self.marks = deque((Mark(*each) for each in state["marks"]), maxlen=MARKS)

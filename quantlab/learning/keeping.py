@@ -37,8 +37,11 @@ class Keeper:
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    async def save(self, key: str, note: str = "by hand") -> int:
+    async def save(self, key: str, note: str = "by hand", *, anew: bool = False) -> int:
         """Save the model of `key` as the next version, and return that.
+
+        Args:
+            anew: Also where the store has versions that this model does not come from.
 
         Raises:
             StoreError: Nothing was saved; the message says why.
@@ -46,6 +49,9 @@ class Keeper:
         async with self._one_at_a_time:
             frozen = await self._worker.do(self._freeze, key, note)
             head = self._heads.get(key, frozen.version)
+            if anew:
+                kept = await self._store.versions(self._learner.name, key)
+                head = kept[-1].version if kept else head
             version = await self._store.save(frozen, expect_version=head)
             self._heads[key], self._kept[key] = version, frozen.sequence
             self.saved += 1

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantlab.errors import InvalidField
-from quantlab.learning.baselines import BASELINES, MODEL, Baselines, Score, Tally, guessed, guesses, score
+from quantlab.learning.baselines import Baselines, Score, Scoreboard, guessed, guesses
 from quantlab.learning.curve import Curve, values_of
 from quantlab.learning.drift import DriftWatch
 from quantlab.learning.labels import return_bps
@@ -41,14 +41,13 @@ class KeyedModel:
         self.features = recipe.features.fresh()
         self.moment = Moment()
         self.baselines = Baselines(recipe.label)
-        self.tallies = {who: Tally() for who in (MODEL, *BASELINES)}
+        self.board = Scoreboard(recipe.label, recipe.cost_bps)
         self.metric = recipe.metric.clone()
         self.drift = DriftWatch(recipe.detectors, recipe.on_drift)
         self.curve = Curve()
         self.counts = dict.fromkeys(COUNTS, 0)
         self.outcomes: deque[tuple[Any, ...]] = deque(maxlen=OUTCOMES)
         self.first_ms = 0
-        self._anew = False  # the error rose: begin anew after this label
         self._heard_ms = 0  # when the label's price was last told
         self._next_ms = 0  # no sample before
         self._pending: deque[tuple[Any, ...]] = deque()
@@ -73,7 +72,8 @@ class KeyedModel:
             return None
         now_ms = moment.pass_to(at_ms)
         self.first_ms = self.first_ms or now_ms
-        if label.horizon_ms is not None:
+        timed, pending = label.horizon_ms is not None, self._pending
+        if timed and pending and pending[0][0] < now_ms:
             self._settle_until(now_ms - 1, now_ms)  # with the price that stood then
         kind = moment.fold(event)
         if kind is None:
@@ -83,10 +83,10 @@ class KeyedModel:
         if kind is not self._hears:
             return None
         silence_ms, self._heard_ms = now_ms - self._heard_ms, now_ms
-        if label.horizon_ms is not None:
-            self._settle_until(now_ms, now_ms)
-        else:
+        if not timed:
             self._settle_other_price(now_ms, silence_ms)
+        elif pending and pending[0][0] <= now_ms:
+            self._settle_until(now_ms, now_ms)
         return self._sample(now_ms) if now_ms >= self._next_ms else None
 
     def _settle_until(self, due_ms: int, now_ms: int) -> None:
@@ -127,8 +127,9 @@ class KeyedModel:
         horizon_ms = recipe.label.horizon_ms
         due_ms = None if horizon_ms is None else now_ms + horizon_ms
         self._asked.append(inputs)
-        self._pending.append((due_ms, number, now_ms, price, inputs, said, self.baselines.now))
-        shares = said if type(said) is dict else None
+        value = _best(said)
+        self._pending.append((due_ms, number, now_ms, price, inputs, said, self.baselines.now, value))
+        shares = said.copy() if type(said) is dict else None  # whoever hears it may write on it
         return Prediction(
             name=recipe.name,
             key=self.key,
@@ -137,7 +138,7 @@ class KeyedModel:
             event_ms=now_ms,
             due_ms=due_ms,
             price=price,
-            value=_best(said),
+            value=value,
             shares=shares,
         )
 
@@ -145,56 +146,34 @@ class KeyedModel:
         """The oldest sample's label is known."""
         label = self.recipe.label
         sample = self._pending.popleft()
-        said = sample[5]
-        bps = return_bps(sample[3], getattr(self.moment, label.of))
+        _, number, made_ms, price, inputs, said, guess, value = sample
+        bps = return_bps(price, getattr(self.moment, label.of))
         target = label.judge(bps)
-        earned = None
-        if said is not None and said != {}:
-            self.metric.update(target, said)
-            if sample[6].prior is not None:  # else nobody knew a label: all are counted on the same samples
-                earned = self._count(sample, now_ms, bps, target)
-        self.outcomes.append((sample[1], sample[2], now_ms, target, _best(said), bps, earned))
-        self.pipeline.learn_one(sample[4], target)
-        self.baselines.learn(target)
         learned = self.counts["learned"] = self.counts["learned"] + 1
+        earned, anew = None, False
+        if value is not None:
+            self.metric.update(target, said)
+            if guess.learned:  # else nobody knew a label yet: all are counted on the same samples
+                if label.classes:
+                    share = said.get(target, 0.0) if type(said) is dict else None
+                    error, earned = self.board.classify(value, share, target, bps, guess)
+                else:
+                    error, earned = self.board.measure(value, target, bps, guess)
+                anew = self.drift.update(error, now_ms, learned)
+        self.outcomes.append((number, made_ms, now_ms, target, value, bps, earned))
+        self.pipeline.learn_one(inputs, target)
+        self.baselines.learn(target)
         if learned >= self.curve.next_at:
-            self.curve.add(now_ms, learned, self.metric, self.tallies)
-        if self._anew:
-            self._anew = False
+            self.curve.add(now_ms, learned, self.metric, self.board.tallies())
+        if anew:
             self.counts["resets"] += 1
             self.use(self.recipe.pipeline.clone())
-
-    def _count(self, sample: tuple[Any, ...], now_ms: int, bps: float, target: Any) -> float:
-        """Who was right and what each would have earned; what the model did is returned."""
-        said, guesses = sample[5], sample[6]
-        share = said.get(target, 0.0) if type(said) is dict else None
-        error, earned = self._tally(MODEL, _best(said), target, bps, share)
-        prior = guesses.shares.get(target, 0.0) if guesses.shares else None
-        for who, guess in zip(BASELINES, guesses, strict=False):
-            self._tally(who, guess, target, bps, prior if who == "prior" else None)
-        self._anew = self.drift.update(error, now_ms, self.counts["learned"] + 1)
-        return earned
-
-    def _tally(
-        self, who: str, value: Any, target: Any, bps: float, share: float | None
-    ) -> tuple[float, float]:
-        """Count one prediction of the model or of a baseline: its error, and what it earned."""
-        recipe, tally = self.recipe, self.tallies[who]
-        if recipe.classes:
-            error = 0.0 if value == target else 1.0
-            tally.classify(hit=not error, share=share)
-            stance = recipe.label.stance(value)
-        else:  # a return that does not pay its cost is nothing to hold
-            error = abs(value - target)
-            tally.measure(error)
-            stance = recipe.label.stance(value) if abs(value) > recipe.cost_bps else 0
-        return error, tally.hold(stance, bps, recipe.cost_bps)
 
     # -- looking at it
 
     def scores(self) -> list[Score]:
         """The model's row, and a row for each baseline."""
-        return [score(who, tally, classes=self.recipe.classes) for who, tally in self.tallies.items()]
+        return self.board.scores()
 
     @property
     def pending(self) -> int:
@@ -225,7 +204,7 @@ class KeyedModel:
                 "heard_ms": self._heard_ms,
                 "next_ms": self._next_ms,
                 "baselines": self.baselines.state(),
-                "tallies": {who: each.state() for who, each in self.tallies.items()},
+                "board": self.board.state(),
                 "drift": self.drift.state(),
                 "curve": self.curve.state(),
             },
@@ -247,14 +226,15 @@ class KeyedModel:
         self.moment.restore(state["moment"])
         self._heard_ms, self._next_ms = state["heard_ms"], state["next_ms"]
         self.baselines.restore(state["baselines"])
-        for who, each in state["tallies"].items():
-            self.tallies[who].restore(each)
+        self.board.restore(state["board"])
         self.drift.restore(state["drift"], objects["detectors"])
         self.curve.restore(state["curve"])
         self.counts = dict(snapshot.counts)
         self.first_ms = snapshot.span.first_ms if snapshot.span else 0
         self.metric = objects["metric"]
-        self._pending = deque((*each[:5], as_said(each[5]), guesses(each[6])) for each in snapshot.pending)
+        self._pending = deque(
+            (*each[:5], said := as_said(each[5]), guesses(each[6]), _best(said)) for each in snapshot.pending
+        )
         self._asked = deque(snapshot.canary.inputs, maxlen=CANARIES)
         self.outcomes.clear()
         self.use(objects["pipeline"])

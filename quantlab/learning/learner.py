@@ -209,7 +209,7 @@ class Learner:
         """The scores as time went by: a few hundred points; `earned` is the sum after costs, in bps."""
         with self.lock:
             model = self._model(key)
-            points, names = list(model.curve.points), columns(model.metric, model.tallies)
+            points, names = list(model.curve.points), columns(model.metric)
         return frame([dict(zip(names, row, strict=True)) for row in points], columns=names)
 
     def drift(self, key: str | None = None) -> pd.DataFrame:

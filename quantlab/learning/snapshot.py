@@ -12,7 +12,7 @@ itself, and nobody may touch its objects until `save` has returned. What a store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -91,6 +91,9 @@ class Store(Protocol):
 
     async def rollback(self, name: str, key: str, version: int) -> Snapshot:
         """Make an earlier version the newest again, as a version of its own; as `load`."""
+
+    async def versions(self, name: str, key: str) -> Sequence[Any]:
+        """What is kept, oldest first; each has its `version`."""
 
     async def aclose(self) -> object:
         """Hold nothing any more."""

@@ -132,6 +132,9 @@ async def test_two_kernels_do_not_overwrite_each_other(kernel: Callable[[], Lear
     await _until(lambda: "VersionConflict" in two.problem)
     assert "VersionConflict" in other.frame()["store"].iloc[0]
     assert two.run(events[300:])
+    assert await two.save(anew=True) == 2
+    with pytest.raises(VersionConflict):
+        await one.save()
 
 
 async def test_what_does_not_fit_or_cannot_be_kept_is_refused_and_what_runs_goes_on(
