@@ -58,7 +58,8 @@ def cases(draw: st.DrawFn) -> tuple[OrderRequest, Exposure, Any]:
     exposure = seen(
         instrument=instrument, reference_price=D(10), bid=D("9.99"), ask=D("10.01"), low=D(10), high=D(10),
         average=D(10), position=D(draw(st.integers(-20, 20))), buying=draw(amounts), selling=draw(amounts),
-        free_base=draw(amounts) + 5, free_quote=draw(amounts) * 10 + 100, promised_quote=D(draw(st.integers(0, 3))),
+        free_base=draw(amounts) + 5, free_quote=draw(amounts) * 10 + 100,
+        promised_quote=D(draw(st.integers(0, 3))),
         gross_elsewhere=draw(amounts), net_elsewhere=D(draw(st.integers(-40, 40))),
         open_notional=draw(amounts), trading_state=draw(st.sampled_from(states)),
         reduce_only=draw(st.integers(0, 9)) == 0, cooldown_ms=draw(st.sampled_from((*[0] * 9, 9))),
@@ -172,7 +173,7 @@ def test_where_nothing_passes_there_is_none_and_the_rails_say_why(more: dict[str
 def test_an_override_lets_more_pass_and_the_answer_knows() -> None:
     """What explains is what checks."""
     leave = Override(rail="max_order_notional", symbol="BTCUSDT", until_ms=2_000_000, reason="a large close")
-    assert largest(order(), FRESH, limits(overrides=(leave,))).amount == D("3.333")
+    assert largest(order(), FRESH, limits(overrides=(leave,))).amount == D("3.166")
     assert largest(order(), seen(now_ms=2_000_000), limits(overrides=(leave,))).amount == D("1.666")
 
 
