@@ -16,7 +16,7 @@ SHARED := $(filter-out $(ALONE:%=tests/%/) tests/benchmarks/,$(wildcard tests/*/
 SHARED_TESTS = $(PYTEST) --numprocesses 2 --dist worksteal $(SHARED) $(wildcard tests/test_*.py)
 ALONE_TESTS  = $(PYTEST) --nbval --nbval-current-env $(ALONE:%=tests/%) notebooks
 
-.PHONY: lab demo test test-long check bench clients extension browser clean
+.PHONY: lab demo test test-long check bench clients extension browser redis clean
 
 lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 	$(BIN)/quantlab lab
@@ -24,11 +24,11 @@ lab: $(STAMP)          ## open JupyterLab on notebooks/01_quickstart.ipynb
 demo: $(STAMP)         ## run the quickstart headless and print what happened
 	$(BIN)/quantlab demo
 
-test: $(STAMP) $(OLDER) clients browser       ## all tests, at sizes that fit
+test: $(STAMP) $(OLDER) clients browser redis       ## all tests, at sizes that fit
 	$(SHARED_TESTS)
 	$(ALONE_TESTS)
 
-test-long: $(STAMP) $(OLDER) clients browser  ## all tests, at the sizes that the issues state
+test-long: $(STAMP) $(OLDER) clients browser redis  ## all tests, at the sizes that the issues state
 	$(SHARED_TESTS) --full
 	$(ALONE_TESTS) --full
 
@@ -60,6 +60,14 @@ browser:               ## Chromium for the browser tests, where root may install
 			chromium fonts-dejavu-core >/dev/null; \
 	fi || true; \
 	command -v chromium >/dev/null || echo "no Chromium: browser tests are skipped (Debian: apt-get install chromium)"
+
+redis:                 ## redis-server for the tests of models, where root may install it
+	@if ! command -v redis-server >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing redis-server for the tests of models"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+			redis-server >/dev/null; \
+	fi || true; \
+	command -v redis-server >/dev/null || echo "no redis-server: its tests are skipped (Debian: apt-get install redis-server)"
 
 clean:                 ## remove what the other targets made
 	rm -rf extension/node_modules extension/lib

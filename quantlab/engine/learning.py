@@ -225,6 +225,11 @@ class Learn:
         """What is wrong with the store now; "" where nothing is, or where it was not needed yet."""
         return "" if self._store is None else self._store.problem
 
+    @property
+    def store_notice(self) -> str:
+        """Its problem, else what a user should know of it: for the health. From any thread."""
+        return "" if self._store is None else self._store.problem or self._store.warning
+
     def require_store(self) -> Store:
         """The store that models are kept in."""
         if self._store is None:

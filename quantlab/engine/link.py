@@ -63,6 +63,7 @@ class Link:
         listens: False for a kernel that may only look: no user stream.
         problem: What is wrong with the venue's own process; empty while nothing is.
         mismatch: In what our books and the venue's differ; empty while in nothing.
+        model_store: Why models are not saved; empty while they are.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Link:
         listens: bool = True,
         problem: Callable[[], str] = lambda: "",
         mismatch: Callable[[], str] = lambda: "",
+        model_store: Callable[[], str] = lambda: "",
     ) -> None:
         credentials = None
         if settings.api_key and settings.api_secret is not None:
@@ -114,7 +116,7 @@ class Link:
             self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order, pace=RULES
         )
         self._rules_kept = False
-        self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch)
+        self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch, model_store)
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
@@ -129,6 +131,7 @@ class Link:
         wire: Wire,
         problem: Callable[[], str],
         mismatch: Callable[[], str],
+        model_store: Callable[[], str],
     ) -> Monitor:
         user = self.user
         return Monitor(
@@ -145,6 +148,7 @@ class Link:
                 wire_lag=lambda: wire.wire_lag_ms,
                 problem=problem,
                 mismatch=mismatch,
+                model_store=model_store,
             ),
             ping=self.client.ping,
             emit=self._on_health,

@@ -317,6 +317,11 @@ class Engine(Actions):
         """In what our books and the venue's differed when it was last asked; empty while in nothing."""
         return "" if self._standing is None else self._standing.mismatch
 
+    @property
+    def model_store_notice(self) -> str:
+        """What a user should know of where models are kept; empty while nothing. From any thread."""
+        return "" if self._learn is None else self._learn.store_notice
+
     def reconciled(self, change: ReconcileChange) -> None:
         """Tell the bus that the books differ, or agree again."""
         self.bus.publish(RISK_RECONCILE, change)

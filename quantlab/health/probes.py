@@ -46,7 +46,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     itself) where no credentials ask for a user stream. `books` returns (synced, total), `clock`
     (offset_ms, uncertainty_ms) of the venue's clock. Lags are in milliseconds, None if unknown.
     `problem` says what is wrong with the venue itself, where we know better than by asking it.
-    `mismatch` says in what our books and the venue's differ.
+    `mismatch` says in what our books and the venue's differ, `model_store` why models are not saved.
     """
 
     streams: Callable[[], StreamState | None]
@@ -59,6 +59,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     wire_lag: Callable[[], float | None] = lambda: None
     problem: Callable[[], str] = lambda: ""
     mismatch: Callable[[], str] = lambda: ""
+    model_store: Callable[[], str] = lambda: ""
 
 
 class Pinger:
@@ -171,6 +172,7 @@ class Prober:
             reconnects=reconnects,
             gaps=ask("gaps", sources.gaps, 0),
             mismatch=ask("mismatch", sources.mismatch, ""),
+            model_store=ask("model_store", sources.model_store, ""),
             stopped=stopped,
             missing=missing,
             failures=tuple(failures),

@@ -55,6 +55,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     reconnects: int = 0
     gaps: int = 0
     mismatch: str = ""
+    model_store: str = ""
     stopped: bool = False
     missing: dict[str, str] = {}
     failures: tuple[str, ...] = ()
@@ -109,6 +110,7 @@ def judge(sample: Sample, thresholds: Thresholds, *, strict: bool, down_ms: floa
         *_transport(sample, thresholds, down_ms),
         *_readiness(sample),
         *_values(sample, thresholds, SETTLE_FACTOR if strict else 1.0),
+        *_beside(sample),
         *(Finding("PROBE_FAILED", text, Weight.WARN) for text in sample.failures),
     ]
 
@@ -149,6 +151,13 @@ def _readiness(sample: Sample) -> list[Finding]:
     if sample.clock_offset_ms is None:
         found.append(Finding("NO_CLOCK", "The venue's clock has not been measured.", Weight.CRITICAL))
     return found
+
+
+def _beside(sample: Sample) -> list[Finding]:
+    """What a reader should know and what says nothing of the venue: no order is denied for it."""
+    if not sample.model_store:
+        return []
+    return [Finding("MODEL_STORE", f"{_sentence(sample.model_store)}.", Weight.FINE)]
 
 
 def _sentence(text: str) -> str:

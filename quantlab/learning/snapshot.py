@@ -102,6 +102,10 @@ class Store(Protocol):
     def problem(self) -> str:
         """What is wrong now; "" where nothing is."""
 
+    @property
+    def warning(self) -> str:
+        """What a user should know of it though nothing is wrong; "" where there is nothing."""
+
 
 def freeze(snapshot: Snapshot, dumps: Callable[[Mapping[str, Any]], bytes]) -> Snapshot:
     """The same snapshot with its objects as bytes, so that the model may learn on.

@@ -348,3 +348,13 @@ def test_the_bounds_are_settings() -> None:
     (finding,) = judge(FIT, strict, strict=False, down_ms=0)
 
     assert finding.weight is Weight.CRITICAL
+
+
+def test_a_store_of_models_that_is_down_is_told_and_is_no_fault_of_the_venue() -> None:
+    """A reason for people; the state, which denies orders, is of the venue alone."""
+    untold = run([FIT] * 15)[-1]
+    told = run([msgspec.structs.replace(FIT, model_store="redis is not there")] * 15)[-1]
+
+    assert untold.state is told.state is OK
+    assert [(each.code, each.text) for each in told.reasons] == [("MODEL_STORE", "Redis is not there.")]
+    assert untold.reasons == ()
