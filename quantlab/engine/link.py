@@ -116,7 +116,9 @@ class Link:
             self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order, pace=RULES
         )
         self._rules_kept = False
-        self.monitor = self._monitor(settings, venue_clock, wire, problem, mismatch, model_store)
+        self.monitor = self._monitor(
+            settings, venue_clock, wire, problem=problem, mismatch=mismatch, model_store=model_store
+        )
         self._wire, self._clock, self._control = wire, clock, control
         self._control_client: httpx.AsyncClient | None = None
         self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
@@ -129,6 +131,7 @@ class Link:
         settings: Settings,
         clock: VenueClock,
         wire: Wire,
+        *,
         problem: Callable[[], str],
         mismatch: Callable[[], str],
         model_store: Callable[[], str],
