@@ -1,9 +1,8 @@
 """The fast path of orders: one socket to the WebSocket API, many requests in flight on it.
 
-What is asked first is written first, so that the orders of one turn reach the venue in the order they
-were given. The HALT latch is asked at the write of each, after every wait that there is before it: a
-request waits here, unsigned, for as long as the system takes no more bytes. Nothing is sent twice, here
-or by REST: who asks learns whether the request had been written.
+What is asked first is written first (see `inflight`), so that the orders of one turn reach the venue in the
+order they were given. Here is the connection's life: handshake, logon, pings, its end and the next one.
+Nothing is sent twice, here or by REST: who asks learns whether the request had been written.
 
 Source: Binance spot WebSocket API, "Request format", "Response format", "Session Authentication".
 """
@@ -11,10 +10,8 @@ Source: Binance spot WebSocket API, "Request format", "Response format", "Sessio
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 import ssl
-from collections import deque
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -23,8 +20,9 @@ import msgspec
 from quantlab.binance.addresses import own_ssl_context
 from quantlab.binance.backoff import Backoff
 from quantlab.binance.errors import TEXT_LENGTH, redact
+from quantlab.binance.inflight import Asked, InFlight
 from quantlab.binance.signing import Credentials, Ed25519Signer, WsValue, sign_ws_params
-from quantlab.binance.socketcodec import Frame, decode_frame, reply_of, typed
+from quantlab.binance.socketcodec import Frame, decode_frame, typed
 from quantlab.binance.transport import Gate, Latch, Lost, Reply
 from quantlab.binance.websocket import WebSocket, connect
 from quantlab.clock import Clock
@@ -36,29 +34,6 @@ PING_S = 15.0  # an idle socket is asked for a sign of life this often, and has 
 LIFE_S = 23.5 * 3_600  # the venue ends a connection after 24 hours, wherever a request may be then
 OPEN_TIMEOUT_S = 10.0
 PROVEN_S = 10.0  # a connection that held so long starts the waits anew
-TOGETHER = 16  # requests in one write; more would stretch the time between the latch's check and it
-
-
-class _Asked:
-    """One request on its way."""
-
-    __slots__ = ("answer", "due_s", "gate", "id", "method", "params")
-
-    def __init__(
-        self,
-        number: int,
-        method: str,
-        params: Mapping[str, str],
-        gate: Gate,
-        answer: asyncio.Future[Reply | Lost],
-    ) -> None:
-        self.id, self.method, self.params = number, method, params
-        self.gate, self.answer = gate, answer
-        self.due_s = 0.0
-
-    def settle(self, outcome: Reply | Lost) -> None:
-        if not self.answer.done():
-            self.answer.set_result(outcome)
 
 
 class OrderSocket:
@@ -98,20 +73,15 @@ class OrderSocket:
         self.attempts = self.opened = 0
         self._url, self._where = url, urlsplit(url).netloc
         self._credentials, self._clock = credentials, clock
-        self._recv_window_ms, self._timeout_s = recv_window_ms, timeout_s
+        self._recv_window_ms = recv_window_ms
         self._ssl_context = ssl_context
         self._on_state = on_state
         self._backoff = Backoff(uniform)
-        self._socket: WebSocket | None = None
+        self._requests = InFlight(self._signed, timeout_s)
         self._logged_on = False
-        self._ids = itertools.count(1)
-        self._asked: dict[int, _Asked] = {}
-        self._queue: deque[_Asked] = deque()
-        self._flushing = False
         self._up = asyncio.Event()
         self._over: asyncio.Future[str] | None = None
         self._retiring: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Keep the socket up until cancelled."""
@@ -150,53 +120,9 @@ class OrderSocket:
             return Lost(halted.reason, sent=False, halted=True)
         if not self.up:
             return Lost(f"no connection to {self._where}: {self.reason}", sent=False)
-        return await self._ask(method, params, gate)
+        return await self._requests.ask(method, params, gate)
 
-    async def _ask(self, method: str, params: Mapping[str, str], gate: Gate) -> Reply | Lost:
-        loop = asyncio.get_running_loop()
-        asked = _Asked(next(self._ids), method, params, gate, loop.create_future())
-        asked.due_s = loop.time() + self._timeout_s
-        self._asked[asked.id] = asked
-        if self._timer is None:  # one for all: the oldest request is due first
-            self._timer = loop.call_at(asked.due_s, self._expire)
-        self._queue.append(asked)
-        if not self._flushing:  # once for all that this turn of the loop asks
-            self._flushing = True
-            loop.call_soon(self._flush)
-        try:
-            return await asked.answer
-        finally:
-            self._asked.pop(asked.id, None)
-
-    def _flush(self) -> None:
-        """Write what waits, the oldest first, while the system takes it: `TOGETHER` in one piece."""
-        self._flushing = False
-        socket = self._socket
-        while self._queue and socket is not None and socket.open and not socket.full:
-            ready: list[tuple[_Asked, bytes]] = []
-            while self._queue and len(ready) < TOGETHER:
-                asked = self._queue.popleft()
-                if asked.answer.done():  # timed out, or its caller has gone: it is not written any more
-                    continue
-                try:
-                    ready.append((asked, self._signed(asked)))
-                except Exception as error:  # noqa: BLE001  # whatever it is: it was not written
-                    asked.settle(Lost(redact(f"{type(error).__name__}: {error}"), sent=False))
-            self._write(socket, ready)
-
-    def _write(self, socket: WebSocket, ready: list[tuple[_Asked, bytes]]) -> None:
-        """Ask the latch for each, now that nothing is left to do but the write itself."""
-        messages = []
-        for asked, message in ready:
-            try:
-                asked.gate.write()
-                messages.append(message)
-            except Halted as halted:
-                asked.settle(Lost(halted.reason, sent=False, halted=True))
-        if messages:
-            socket.send(*messages)
-
-    def _signed(self, asked: _Asked) -> bytes:
+    def _signed(self, asked: Asked) -> bytes:
         params: dict[str, WsValue] = {name: typed(name, text) for name, text in asked.params.items()}
         if asked.method != "ping":
             params["recvWindow"] = self._recv_window_ms
@@ -205,22 +131,6 @@ class OrderSocket:
                 params["apiKey"] = self._credentials.api_key
                 params = sign_ws_params(params, self._credentials.signer)
         return msgspec.json.encode({"id": asked.id, "method": asked.method, "params": params})
-
-    def _expire(self) -> None:
-        """Tell those whose time is up; a connection that was silent all that time is dead."""
-        self._timer = None
-        loop, socket, owing = asyncio.get_running_loop(), self._socket, False
-        for asked in self._asked.values():
-            if asked.due_s > loop.time():
-                self._timer = loop.call_at(asked.due_s, self._expire)
-                break
-            owing |= asked.gate.written
-            reason = f"no answer within {self._timeout_s:g} s"
-            asked.settle(Lost(reason, sent=asked.gate.written, timed_out=True))
-        if socket is not None and owing:
-            silent_s = loop.time() - socket.heard_s
-            if silent_s >= self._timeout_s:
-                socket.drop(f"it was silent for {silent_s:.1f} s while it owed an answer")
 
     # --- the connection
 
@@ -233,14 +143,14 @@ class OrderSocket:
         self._logged_on = False
         try:
             socket = await connect(
-                self._url, on_text=self._hear, on_end=self._ended, on_room=self._flush,
+                self._url, on_text=self._hear, on_end=self._ended, on_room=self._requests.flush,
                 ssl_context=self._context(), timeout_s=OPEN_TIMEOUT_S,
             )  # fmt: skip
         except (OSError, TimeoutError) as error:
             self.reason = f"cannot connect to {self._where}: {str(error) or type(error).__name__}"
             self._on_state(False, self.reason)
             return None
-        self._socket = socket
+        self._requests.socket = socket
         try:
             refused = await self._log_on()
             if refused:
@@ -252,14 +162,14 @@ class OrderSocket:
         finally:
             socket.close()
             self._ended("closed by us")
-            self._socket = None
+            self._requests.socket = None
         return socket.close_code
 
     async def _log_on(self) -> str:
         """Log the session on, where the key can; why that was refused, "" where it was not."""
         if not isinstance(self._credentials.signer, Ed25519Signer):  # the venue takes no other
             return ""
-        outcome = await self._ask(LOGON, {}, Gate(None, None))
+        outcome = await self._requests.ask(LOGON, {}, Gate(None, None))
         if isinstance(outcome, Lost):
             return f"{LOGON}: {outcome.cause}"
         if outcome.status != 200:
@@ -291,9 +201,7 @@ class OrderSocket:
     async def _retire(self, socket: WebSocket, reason: str) -> None:
         """Take no more requests, wait for the answers that are owed, and end the connection."""
         self._mark_down(reason)
-        owed = [asked.answer for asked in self._asked.values()]
-        if owed:
-            await asyncio.wait(owed, timeout=self._timeout_s)
+        await self._requests.settled()
         self._ended(reason)
         socket.close()
 
@@ -302,19 +210,13 @@ class OrderSocket:
         self._up.clear()
 
     def _ended(self, reason: str) -> None:
-        """The connection is over: what was written is lost, what was not was not sent."""
+        """The connection is over; whoever waits for an answer learns it."""
         if self._over is None or self._over.done():
             return
         safe = self._safe(reason)
         self._mark_down(safe)
         self._over.set_result(safe)
-        for asked in list(self._asked.values()):
-            cause = f"the connection to {self._where} ended: {safe}"
-            asked.settle(Lost(cause, sent=asked.gate.written))
-        self._queue.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._requests.lose(f"the connection to {self._where} ended: {safe}")
 
     def _context(self) -> ssl.SSLContext | None:
         if self._ssl_context is None and self._url.startswith("wss:"):
@@ -327,18 +229,14 @@ class OrderSocket:
     # --- what comes
 
     def _hear(self, message: bytes) -> None:
-        socket = self._socket
+        socket = self._requests.socket
         try:
             frame = decode_frame(message)
         except UndecodableReply as error:
             if socket is not None:
                 socket.drop(self._safe(str(error)))
             return
-        number = frame.id
-        asked = self._asked.get(number) if type(number) is int else None
-        if asked is not None:
-            asked.settle(reply_of(frame, self._clock.now_ms()))
-        elif socket is not None:
+        if not self._requests.answer(frame, self._clock.now_ms()) and socket is not None:
             self._told(socket, frame)
 
     def _told(self, socket: WebSocket, frame: Frame) -> None:

@@ -512,6 +512,6 @@ async def _clog(client: BinanceClient, proxy: FaultProxy) -> None:
     """Make the path full after a few hundred orders: small buffers, and nobody who reads."""
     assert client.socket is not None
     connection: Any = client.socket
-    raw: sockets.socket = connection._socket._transport.get_extra_info("socket")
+    raw: sockets.socket = connection._requests.socket._transport.get_extra_info("socket")
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4_096)
     proxy.up.frozen = True
