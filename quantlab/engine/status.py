@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quantlab.domain.venue import HealthState
+from quantlab.market.recording.status import FAILED, RECORDING
 from quantlab.trading.rails import RAILS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def status_rows(engine: Engine) -> list[tuple[str, str]]:
         ("rails", f"{len(RAILS)} rails, limits version {engine.rails.limits.version}"),
         ("trading", str(engine.trading_state())),
         ("orders", f"{len(engine.orders.open())} open of {len(engine.orders)}"),
+        *((("recording", recording),) if (recording := _recording(engine)) else ()),
         ("actions", _armed(engine)),
         *((("alarm", engine.alarms[-1]),) if engine.alarms else ()),
     ]
@@ -35,6 +37,15 @@ def _engine(engine: Engine) -> str:
 def _health(engine: Engine) -> str:
     snapshot = engine.health.snapshot
     return HealthState.UNKNOWN.value if snapshot is None else snapshot.state.value
+
+
+def _recording(engine: Engine) -> str:
+    """Empty where nothing is being recorded, or was ended by whoever began it."""
+    status = engine.recorder.status()
+    if status.state == RECORDING:
+        missing = status.dropped + status.refused
+        return f"{status.name}, {status.written} records{f', {missing} missing' if missing else ''}"
+    return f"{status.name}: {status.reason}" if status.state == FAILED else ""
 
 
 def _armed(engine: Engine) -> str:

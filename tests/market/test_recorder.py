@@ -40,6 +40,9 @@ def read(folder: Path, **options: Any) -> tuple[list[Any], list[Mark]]:
     return events, list(recording.marks)
 
 
+ROOMY = msgspec.structs.replace(SMALL, flush_s=60.0)
+
+
 def segment(folder: Path, number: int = 1) -> Path:
     return folder / f"{number:06}.qlrec"
 
@@ -82,9 +85,17 @@ def test_only_what_was_chosen_is_recorded_and_of_that_only_what_is_asked_for_is_
     assert 0 < len(wanted) < len(events)
 
 
-def test_a_span_of_time_is_read_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blocks", ["one", "many"])
+def test_a_span_of_time_is_read_alone(tmp_path: Path, blocks: str) -> None:
     times = iter(range(1_000, 2_000))
-    folder = record(tmp_path / "one", [trade(each) for each in range(9)], stamp=lambda: next(times))
+    writer = new_writer(tmp_path / "one", stamp=lambda: next(times), bounds=ROOMY)
+    tap = writer.tap()
+    for number in range(9):
+        tap(trade(number))
+        if blocks == "many":
+            writer.flush()
+    writer.stop()
+    folder = writer.segments.folder
 
     inside = list(Recording(folder).records(from_ns=1_002, until_ns=1_005))
 

@@ -178,6 +178,19 @@ def test_raw_frames_are_the_same_tape_as_the_file_they_came_from(shared: Path, t
     assert ours.snapshot is not None
 
 
+def test_of_raw_frames_those_of_one_symbol_are_played_once_and_without_candles(tmp_path: Path) -> None:
+    """The typed events beside them are the same messages again."""
+    trades = [LINE.partition(b" ")[2].rstrip() % number for number in (1, 2)]
+    other = trades[0].replace(b"btcusdt", b"ethusdt").replace(b"BTCUSDT", b"ETHUSDT")
+    candle = b'{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":2,"s":"BTCUSDT","k":{}}}'
+    events = [trades[0], decode(trades[0], 0, ""), candle, other, trades[1]]
+    folder = record(tmp_path / "one", events, raw=True)
+
+    tape = tapefile.read(folder, "BTCUSDT")
+
+    assert [each.raw for each in tape.messages] == [each.partition(b'"data":')[2][:-1] for each in trades]
+
+
 def test_typed_events_are_a_tape_too_of_one_symbol_and_without_candles(tmp_path: Path) -> None:
     """What the venue reads of a message is in it; of several symbols one has to be named."""
     events = some_events(3, 60)

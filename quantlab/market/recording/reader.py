@@ -74,7 +74,10 @@ class Recording:
         self.marks: Sequence[Mark] = ()
         self._until = until
         self._known = {each.template: each for each in (*STANDARD, *topics)}
-        self._segments = _segments_of(folder)
+        found = _segments_of(folder)
+        self._segments = {
+            number: path for number, path in found.items() if until is None or number <= until.segment
+        }
         self.header = self._first_header()
 
     @property
@@ -176,6 +179,8 @@ class Recording:
         for number in self._segments:
             try:
                 header = self._header(number)
+            except FileNotFoundError:  # to make room for others, just now
+                continue
             except RecordingError as error:
                 problem = problem or error
             else:
