@@ -121,6 +121,14 @@ def test_a_private_key_comes_from_a_file_of_ours_alone(environ: dict[str, str], 
     assert "hush" not in str(refused.value)
 
 
+def test_a_redis_url_may_name_its_user(environ: dict[str, str]) -> None:
+    settings = Settings.from_environment(
+        {**environ, "QUANTLAB_REDIS_URL": "rediss://quantlab@redis.example/0"}
+    )
+
+    assert settings.redis_url == "rediss://quantlab@redis.example/0"
+
+
 def test_a_redis_url_with_a_password_is_refused_without_it(environ: dict[str, str]) -> None:
     with pytest.raises(ConfigError) as refused:
         Settings.from_environment({**environ, "QUANTLAB_REDIS_URL": "redis://:hush@localhost"})
