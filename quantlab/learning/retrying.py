@@ -86,12 +86,14 @@ class Waiting(Generic[T]):
         return tuple(self._items)
 
     async def close(self, timeout_s: float) -> tuple[ModelId, ...]:
-        """Try all once more, and no more after that."""
+        """Try all once more, and no more after that; returns what is lost with us."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
-        return await self.flush(timeout_s)
+        left = await self.flush(timeout_s)
+        self._items.clear()
+        return left
 
     async def _save(self, which: ModelId, item: T) -> int:
         """One attempt; what was saved, or can never be, waits no more."""

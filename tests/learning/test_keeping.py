@@ -1,14 +1,15 @@
-"""Learners and the store of files: a restart in mid-stream, versions, and what another kernel saved."""
+"""Learners and both kinds of store: a restart in mid-stream, versions, and what another kernel saved."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from markets import random_market
+from redisserver import PASSWORD, RedisServer
 from river import linear_model, preprocessing, tree
 
 from quantlab.bus import Bus
@@ -33,12 +34,22 @@ PIPELINES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.fixture(params=["files", "redis"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What the environment says of where models are kept; a real server where that is Redis."""
+    if request.param == "files":
+        yield {}
+        return
+    with RedisServer(tmp_path, ["--requirepass", PASSWORD]) as server:
+        yield {"QUANTLAB_REDIS_URL": server.url, "QUANTLAB_REDIS_PASSWORD": PASSWORD}
+
+
 @pytest.fixture
-async def kernel(tmp_path: Path) -> AsyncIterator[Callable[[], Learn]]:
-    """Makes what a kernel has of learning, each time anew, over one home."""
+async def kernel(tmp_path: Path, backend: dict[str, str]) -> AsyncIterator[Callable[[], Learn]]:
+    """Makes what a kernel has of learning, each time anew, over one home and one store."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    settings = Settings.from_environment({"QUANTLAB_HOME": str(home)})
+    settings = Settings.from_environment({"QUANTLAB_HOME": str(home), **backend})
     made: list[Learn] = []
 
     def start() -> Learn:
