@@ -348,7 +348,8 @@ PROVOKED: dict[str, Provocation] = {
     "max_gross_exposure": P({"max_gross_exposure": D(1)}), "max_net_exposure": P({"max_net_exposure": D(1)}),
     "max_open_orders": P({"max_open_orders": 0}), "max_open_notional": P({"max_open_notional": D(1)}),
     "equity_floor": P({"min_equity": D(10**12)}), "daily_loss": P({"max_daily_loss": D(0)}, act=losing),
-    "drawdown": P({"max_drawdown": D(0)}, act=losing), "amend_rate": P({"max_amends_per_second": 0}, act=amended),
+    "drawdown": P({"max_drawdown": D(0)}, act=losing),
+    "amend_rate": P({"max_amends_per_second": 0}, act=amended),
 }  # fmt: skip
 BEFORE = {"price_grid", "quantity_grid", "min_quantity", "max_quantity"}  # refused by field: see `Preparing`
 APART = {"cooldown"}  # nothing takes it back but time: tested beside the other rails

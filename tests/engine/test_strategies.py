@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +189,20 @@ async def test_a_strategy_of_the_same_name_takes_its_place(engine: Engine) -> No
     with pytest.raises(ZeroDivisionError):
         engine.strategies.run(Fails(), "market.>", name="fails")
     assert engine.strategies["fails"].state == "failed"
+
+
+async def test_the_readmes_strategy_runs_as_it_stands(engine: Engine) -> None:
+    """It quotes, and what is filled is offered again."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"```python\n(from quantlab.trading.requests.*?class Quoting.*?)```", text, re.DOTALL)
+    assert found
+    exec(compile(found[1], "README.md", "exec"), {"ql": engine})  # the README is ours
+    quoting = engine.strategies["Quoting"]
+    for _ in range(10):
+        await engine.market.advance(1)
+        await engine.bus.settle()
+        if quoting.sent:
+            break
+    assert (quoting.state, quoting.problem) == ("running", "")
+    assert quoting.sent
+    assert {strategy_of(each.client_order_id) for each in engine.orders} == {"Quoting"}
