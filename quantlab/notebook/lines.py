@@ -116,8 +116,12 @@ class ChangeLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Record `topics` (none: all market data), with raw frames or without, under `name` or the time."""
+    """Show what is being recorded (""), or "start", "stop", "list".
 
+    To start: these `topics` (none: all market data), with raw frames or without, under `name` or the time.
+    """
+
+    what: str = ""
     topics: tuple[str, ...] = ()
     raw: bool = False
     name: str = ""

@@ -22,7 +22,6 @@ from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
 from quantlab.domain.order_lists import AnyRequest
 from quantlab.errors import QuantlabError, TokenRefused
-from quantlab.market.recording.status import RecorderStatus
 from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views
 from quantlab.notebook.faces import Face
 from quantlab.notebook.table import Act, Table, View
@@ -126,7 +125,8 @@ class QuantlabMagics(Magics):
             case lines.Book():
                 return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
             case lines.Record():
-                return self._record_start(asked)
+                action = recording.action(ql.recorder, asked)
+                return self._view(action, recording.shown, wait=asked.what in ("", "start"))
             case lines.Help():
                 return self._view(lambda: asked.subject, views.help_table, wait=False)
         return getattr(self, f"_{asked.what}")()
@@ -227,24 +227,6 @@ class QuantlabMagics(Magics):
         if asked.change is None:
             return self._view(lambda: self._notebook.engine.learn[asked.name], learning.scores)
         return Act(self._notebook.engine.execute(asked.change), lambda said: views.message(str(said)))
-
-    def _record(self) -> View[Any]:
-        return self._view(self._notebook.ql.recorder.status, recording.recorder)
-
-    def _record_start(self, asked: lines.Record) -> View[Any]:
-        def start() -> RecorderStatus:
-            status: RecorderStatus = self._notebook.ql.recorder.start(
-                *asked.topics, raw=asked.raw, name=asked.name
-            )
-            return status
-
-        return self._view(start, recording.recorder)
-
-    def _record_stop(self) -> View[Any]:
-        return self._view(self._notebook.ql.recorder.stop, recording.recorder, wait=False)
-
-    def _record_list(self) -> View[Any]:
-        return self._view(self._notebook.ql.recorder.recordings, recording.recordings, wait=False)
 
     # Views --------------------------------------------------------------------------------
 

@@ -145,7 +145,7 @@ def _record(words: list[str]) -> Line:
     if not words or words[0].lower() in ("stop", "list"):
         if len(words) > 1:
             raise UsageError(f"%ql record {words[0].lower()} takes nothing more, not {words[1][:40]!r}")
-        return Show(what=f"record_{words[0].lower()}" if words else "record")
+        return Record(what=words[0].lower() if words else "")
     if words[0].lower() != "start":
         raise UsageError(f"cannot read {words[0][:40]!r}: {usage}")
     words, name = words[1:], ""
@@ -154,7 +154,7 @@ def _record(words: list[str]) -> Line:
     elif words and words[-1].lower() == "as":
         raise UsageError(f"the name is missing after as: {usage}")
     raw = bool(words) and words[-1].lower() == "raw"
-    return Record(topics=tuple(words[: len(words) - raw]), raw=raw, name=name)
+    return Record(what="start", topics=tuple(words[: len(words) - raw]), raw=raw, name=name)
 
 
 def _help(words: list[str]) -> Line:

@@ -11,6 +11,7 @@ from quantlab.engine.recorder import Recorder
 from quantlab.market.recording.status import RECORDING, RecorderStatus
 from quantlab.notebook import views
 from quantlab.notebook.faces import Face
+from quantlab.notebook.lines import Record
 from quantlab.notebook.table import Table, of_frame
 
 ACTIONS = (
@@ -36,6 +37,21 @@ class RecorderFace(Face):
 
     def _call(self, action: str, /, *args: Any, **options: Any) -> Any:
         return getattr(self._engine().recorder, action)(*args, **options)
+
+
+def action(face: RecorderFace, asked: Record) -> Callable[[], Any]:
+    """What a `%ql record` line does; its answer is for `shown`."""
+    if asked.what == "start":
+        return functools.partial(face.start, *asked.topics, raw=asked.raw, name=asked.name)
+    found: Callable[[], Any] = {"": face.status, "stop": face.stop, "list": face.recordings}[asked.what]
+    return found
+
+
+def shown(answer: Any) -> Table:
+    """How the recorder's answer to a line looks."""
+    if isinstance(answer, RecorderStatus):
+        return recorder(answer)
+    return of_frame(answer.frame(), title="recordings", empty="nothing was recorded yet: %ql record start")
 
 
 def recorder(status: RecorderStatus) -> Table:
@@ -64,8 +80,3 @@ def _short(path: Path | None) -> str:
     if path is not None and path.is_relative_to(Path.home()):
         return f"~/{path.relative_to(Path.home())}"
     return str(path)
-
-
-def recordings(listed: Any) -> Table:
-    """The recordings on disk."""
-    return of_frame(listed.frame(), title="recordings", empty="nothing was recorded yet: %ql record start")

@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parent))  # tests are no packages: recordings
 from recordings import FAST, SMALL, Fast, new_writer, record, some_events, trade
 
 from quantlab.bus import Topic
-from quantlab.domain.market import Trade
+from quantlab.domain.market import DepthSnapshot, Trade
 from quantlab.errors import InvalidField, RecordingError
 from quantlab.market.recording.marks import Mark, RecordingWarning
 from quantlab.market.recording.reader import Recording
@@ -83,6 +83,23 @@ def test_only_what_was_chosen_is_recorded_and_of_that_only_what_is_asked_for_is_
     ]
     assert {record.topic for record in recording.records(["market.kline.*"])} == {"market.kline.{symbol}"}
     assert 0 < len(wanted) < len(events)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "raw", "symbols"),
+    [(["market.depth.BTCUSDT"], False, ["BTCUSDT"]), (["market.trade.*"], False, []),
+     (["market.trade.*"], True, ["BTCUSDT", "ETHUSDT"]), (["market.>"], False, ["BTCUSDT", "ETHUSDT"])],
+)  # fmt: skip
+def test_a_book_is_recorded_where_its_diffs_or_all_frames_are(
+    tmp_path: Path, patterns: list[str], raw: bool, symbols: list[str]
+) -> None:
+    books = [
+        DepthSnapshot(symbol=symbol, last_update_id=1, bids=(("1.0", "2"),), asks=())
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
+    folder = record(tmp_path / "one", books, *patterns, raw=raw)
+
+    assert [each.symbol for each in Recording(folder).events()] == symbols
 
 
 @pytest.mark.parametrize("blocks", ["one", "many"])
