@@ -226,6 +226,16 @@ ATTACKS = {
     "import as a module": called("importlib", "import_module", "antigravity"),
     "getattr of a class": attribute(STATS, "__subclasses__", EMPTY_CALL),
     "getattr of a dunder": attribute(MODEL, "__reduce_ex__"),
+    "getattr of a constructor": attribute(MODEL, "__init__"),
+    "getattr of a property": attribute(MODEL, "_memory_usage"),
+    "getattr of an inherited method": attribute(
+        stack_global("river.time_series.holt_winters", "AdditiveLevel") + pickle.EMPTY_TUPLE + pickle.NEWOBJ,
+        "append",
+    ),
+    "getattr of a class's own method": attribute(MODEL, "_unit_test_params"),
+    "getattr of a random generator": attribute(
+        stack_global("random", "Random") + pickle.EMPTY_TUPLE + pickle.REDUCE, "seed"
+    ),
     "getattr of a plain object": attribute(pickle.EMPTY_DICT, "clear"),
     "getattr of an import": attribute(MODEL, "os"),
     "getattr with dots": attribute(MODEL, "learn_one.__globals__"),
@@ -428,3 +438,25 @@ def test_the_pickler_writes_what_pythons_own_would() -> None:
     model = trained(SCALER() | linear_model.LogisticRegression())
 
     assert dumps(model) == pickle.dumps(model, 5)
+
+
+def test_a_class_that_river_has_imported_is_not_rivers() -> None:
+    """Every name in every module of River that is loaded: what is admitted, River defines there itself."""
+    from quantlab.learning.admitted import find
+
+    modules = [(name, vars(module)) for name, module in sys.modules.items() if name.startswith("river.")]
+    own, strangers = 0, set()
+    for module, names in modules:
+        for name, value in tuple(names.items()):
+            try:
+                found = find(module, name)
+            except ModelRefused:
+                if isinstance(value, type) and not value.__module__.startswith("river"):
+                    strangers.add(f"{value.__module__}.{value.__qualname__}")
+                continue
+            own += 1
+            assert found is value
+            assert value.__module__ == module
+
+    assert own > 200
+    assert len(strangers) > 5, "River has imported nobody's classes: nothing was tried"
