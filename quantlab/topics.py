@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from quantlab.bus import SUBSCRIBER_FAILED, SUBSCRIBER_SLOW, Topic
-from quantlab.domain.limits import Verdict
+from quantlab.domain.limits import LimitAlert, Verdict
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import Balance, Fill, Position
@@ -118,11 +118,12 @@ POSITION: Topic[Position] = Topic("position.{symbol}", Position, lane="order")
 BALANCE: Topic[Balance] = Topic("balance.{asset}", Balance, lane="order")
 RISK_BREACH: Topic[RiskBreach] = Topic("risk.breach", RiskBreach, lane="order")
 RISK_RECONCILE: Topic[ReconcileChange] = Topic("risk.reconcile", ReconcileChange, lane="order")
+RISK_LIMIT: Topic[LimitAlert] = Topic("risk.limit", LimitAlert, lane="order")
 RISK_HALT: Topic[HaltChange] = Topic("risk.halt", HaltChange, lane="halt")
 VENUE_HEALTH: Topic[VenueHealth] = Topic("venue.health", VenueHealth)
 PREDICTION: Topic[Prediction] = Topic("learn.prediction.{name}", Prediction)
 
 CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
     TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,
-    RISK_BREACH, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, PREDICTION, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
+    RISK_BREACH, RISK_LIMIT, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, PREDICTION, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
 )  # fmt: skip

@@ -112,13 +112,35 @@ class Resume(msgspec.Struct, frozen=True, tag_field="command", tag="resume"):
 
 
 class SetLimits(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag="set_limits"):
-    """Change limits; None leaves one as it is. Amounts in the quote asset, as in `domain.limits`."""
+    """Change limits; None leaves one as it is. Meaning and units are those of `domain.limits.Limits`."""
 
     max_order_notional: Decimal | None = None
+    max_order_quantity: Decimal | None = None
     max_position: Decimal | None = None
+    max_gross_exposure: Decimal | None = None
+    max_net_exposure: Decimal | None = None
+    max_open_orders: int | None = None
+    max_open_notional: Decimal | None = None
     price_collar: Decimal | None = None
+    window_collar: Decimal | None = None
+    max_spread: Decimal | None = None
     max_price_age_ms: int | None = None
+    max_health_age_ms: int | None = None
     max_orders_per_second: int | None = None
+    max_amends_per_second: int | None = None
+    max_cancels_per_second: int | None = None
+    min_budget_left: int | None = None
+    max_identical_orders: int | None = None
+    identical_window_ms: int | None = None
+    max_repeats: int | None = None
+    repeat_window_ms: int | None = None
+    max_error_rate: Decimal | None = None
+    min_answers: int | None = None
+    stops_before_cooldown: int | None = None
+    cooldown_ms: int | None = None
+    min_equity: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+    max_drawdown: Decimal | None = None
 
     def changes(self) -> dict[str, Decimal | int]:
         """The limits that are given, by name."""
@@ -126,6 +148,18 @@ class SetLimits(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", 
 
     def describe(self) -> str:
         return "limits: " + ", ".join(f"{name}={value}" for name, value in self.changes().items())
+
+
+class OverrideLimit(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag="override_limit"):
+    """Let one of our own limits be broken until `until_ms` (UTC), in one symbol ("*": in all)."""
+
+    rail: str
+    symbol: str
+    until_ms: int
+    reason: str
+
+    def describe(self) -> str:
+        return f"override {self.rail} of {self.symbol}: {self.reason}"
 
 
 class PromoteModel(msgspec.Struct, frozen=True, tag_field="command", tag="promote_model"):
@@ -154,7 +188,18 @@ ModelChange = PromoteModel | RollBackModel
 Placing = SubmitOrder | SubmitList | ReplaceOrder
 """What may create or enlarge exposure, and takes from a budget."""
 
-Command = Placing | AmendOrder | Flatten | CancelOrder | CancelAll | Halt | Resume | SetLimits | ModelChange
+Command = (
+    Placing
+    | AmendOrder
+    | Flatten
+    | CancelOrder
+    | CancelAll
+    | Halt
+    | Resume
+    | SetLimits
+    | OverrideLimit
+    | ModelChange
+)
 
 
 def encode(command: Command) -> bytes:

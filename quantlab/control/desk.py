@@ -37,6 +37,7 @@ from quantlab.control.commands import (
     Command,
     Flatten,
     Halt,
+    OverrideLimit,
     Placing,
     PromoteModel,
     ReplaceOrder,
@@ -48,6 +49,7 @@ from quantlab.control.commands import (
 )
 from quantlab.control.effects import NOTHING_LEFT, DeskStatus, Effects, Gateway
 from quantlab.control.handle import Handle, never_waits
+from quantlab.control.overriding import overridden, override_of
 from quantlab.control.tokens import Answer, Challenge, redact
 from quantlab.control.tokenstore import TokenStore
 from quantlab.control.work import Work, as_work, error_of
@@ -249,6 +251,8 @@ class Desk:
                 raise InvalidField("limits", "there is none", "name at least one limit and its value")
             for name, value in command.changes().items():
                 positive(value, name)
+        if isinstance(command, OverrideLimit):
+            override_of(command)
         return None
 
     def _cover(self, command: Command, capability: Capability, worth: Decimal | None) -> Charge:
@@ -276,6 +280,10 @@ class Desk:
                 limits = self._effects.limits()
                 changed = msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
                 return self._effects.set_limits(changed)
+            case OverrideLimit():
+                return self._effects.set_limits(
+                    overridden(self._effects.limits(), command, self._clock.now_ms())
+                )
             case PromoteModel() | RollBackModel():
                 return self._effects.change_model(command)
             case Halt(reason):

@@ -15,6 +15,7 @@ from quantlab.control.commands import (
     CancelOrder,
     Command,
     Flatten,
+    OverrideLimit,
     PromoteModel,
     ReplaceOrder,
     Resume,
@@ -24,7 +25,7 @@ from quantlab.control.commands import (
     SubmitOrder,
 )
 from quantlab.domain.decimals import positive
-from quantlab.domain.limits import Limits
+from quantlab.domain.limits import Limits, loosens
 from quantlab.domain.order_lists import AnyRequest, OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import InvalidField
@@ -52,8 +53,12 @@ def scope_of(command: Command, limits: Limits) -> Scope:
         case PromoteModel() | RollBackModel():
             return Scope.LIMITS
         case SetLimits():
-            loosens = any(value > getattr(limits, name) for name, value in command.changes().items())
-            return Scope.ADMIN if loosens else Scope.LIMITS
+            changed = any(
+                loosens(name, getattr(limits, name), value) for name, value in command.changes().items()
+            )
+            return Scope.ADMIN if changed else Scope.LIMITS
+        case OverrideLimit():
+            return Scope.ADMIN
         case _:
             raise InvalidField("command", "it needs no capability", "send it without a proof")
 

@@ -167,16 +167,23 @@ def _require_numbers(limits: msgspec.Struct) -> None:
     """Every number is exact, finite and not below zero, or `InvalidField` by its name."""
     for name in limits.__struct_fields__:
         value = getattr(limits, name)
-        if isinstance(value, bool | str | tuple | dict) or value is None:
-            if value is None and name not in OPTIONAL and isinstance(limits, Limits):
+        if name in NO_NUMBERS:
+            continue
+        if value is None:
+            if name not in OPTIONAL and isinstance(limits, Limits):
                 raise InvalidField(name, "it cannot be switched off", "give a number")
             continue
+        if isinstance(value, str):
+            raise InvalidField(name, "it is text", "give a Decimal or an int")
         if exact(value, name) < 0:
             raise InvalidField(name, f"{plain(exact(value, name))} is below zero", "give zero or more")
 
 
 OPTIONAL = frozenset({"max_order_quantity", "min_equity", "max_daily_loss", "max_drawdown"})
 """The limits that are off unless somebody sets them."""
+NO_NUMBERS = frozenset(
+    {"trade_when_degraded", "allowed_symbols", "denied_symbols", "strategies", "symbols", "overrides"}
+)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +208,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.rail}: {self.reason}"
         unit = f" {self.unit}" if self.unit else ""
         return f"{self.rail}: {self.reason} ({plain(self.used)} of {plain(self.limit)}{unit})"
+
+
+class LimitAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An order brought a limit to `percent` or more of it: `used` of `limit`, in `unit`."""
+
+    rail: str
+    limit_name: str
+    symbol: str
+    percent: int
+    used: Decimal
+    limit: Decimal
+    unit: str
+    time_ms: int
 
 
 class Permissible(Protocol):

@@ -88,6 +88,11 @@ def new_desk(engine: Engine) -> Desk:
         rails.limits = limits
         return rails.limits
 
+    def resume(reason: str) -> object:
+        outcome = engine.halting.resume(reason)
+        engine.guards.lift()
+        return outcome
+
     def reference_price(symbol: str) -> Decimal | None:
         engine.require_orders_open()
         if symbol not in engine.portfolio.instruments:
@@ -106,7 +111,7 @@ def new_desk(engine: Engine) -> Desk:
         gateway=Carrier(engine.require_orders_open),
         effects=Effects(
             halt=engine.halting.halt,
-            resume=engine.halting.resume,
+            resume=resume,
             limits=lambda: rails.limits,
             set_limits=set_limits,
             audit=engine.journal.append_nowait,
@@ -149,6 +154,6 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         wire=engine.wire, sender=sender, bus=engine.bus, clock=engine.clock, rails=engine.rails,
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
-        trading_state=engine.trading_state, conditions=conditions,
+        trading_state=engine.trading_state, conditions=conditions, tempo=engine.guards.tempo,
         on_alarm=engine.alarms.append, on_contradiction=engine.halt, on_refused=refusals.on_refused,
     )  # fmt: skip

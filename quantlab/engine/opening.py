@@ -73,6 +73,7 @@ def new_standing(engine: Engine, link: Link) -> Standing:
         why=lambda: link.user_reason,
         alarm=engine.alarms.append,
         told=engine.reconciled,
+        causes=engine.guards.causes,
         clock=engine.clock,
         spent=lambda: engine.client_limits.share("REQUEST_WEIGHT", "1M"),
         rhythm=engine.rhythm,

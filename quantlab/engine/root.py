@@ -22,6 +22,7 @@ from quantlab.engine.actions import Actions
 from quantlab.engine.assembly import new_desk, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.glance import Glances
+from quantlab.engine.guards import Guards
 from quantlab.engine.halting import Halting
 from quantlab.engine.identity import Identity
 from quantlab.engine.inbox import Inbox
@@ -49,6 +50,7 @@ from quantlab.topics import CATALOGUE, RISK_RECONCILE, Difference, ReconcileChan
 from quantlab.trading.decision import TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.kept import Kept
+from quantlab.trading.limitsfile import limits_at_start
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
@@ -137,14 +139,17 @@ class Engine(Actions):
         self.journal, self._left = open_journal(self, identity)
         self.read_only = self.journal.problem  # a fresh journal has none
         self.kept = Kept(self.journal, self._left.kept)
-        self.valuing = Valuing(self.portfolio, self.quotes, self.clock, self.kept)
+        self.guards = Guards(self.rails, self.portfolio, self.kept)
+        self.valuing = Valuing(
+            self.portfolio, self.quotes, self.clock, self.kept, on_sample=self.guards.on_equity
+        )
         self.halting = Halting(
             self.latch, self.wire, self.journal, self.clock, settings.home, everywhere=bool(self.read_only)
         )
         if self._left.halted:
             self.latch.set(self._left.halted)
-        if self._left.limits is not None:
-            self.rails.limits = self._left.limits
+        if (limits := limits_at_start(settings.home, self._left.limits)) != self.rails.limits:
+            self.rails.limits = limits
         self.desk = new_desk(self)
         self.glances = Glances(self)
         self.wire.start()

@@ -47,9 +47,18 @@ class Valuing:
         quotes: The prices of what is watched.
         clock: Ours.
         kept: Where peak and day's start outlive a restart.
+        on_sample: Called after each sample.
     """
 
-    def __init__(self, portfolio: Portfolio, quotes: Quotes, clock: Clock, kept: Kept) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        quotes: Quotes,
+        clock: Clock,
+        kept: Kept,
+        on_sample: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._on_sample = on_sample
         self._portfolio, self._quotes, self._clock, self._kept = portfolio, quotes, clock, kept
         self._sampled_ms = self._kept_ms = 0
         portfolio.equity.restore(kept.get(KEY, EquityState, EquityState()))
@@ -75,6 +84,7 @@ class Valuing:
         self._sampled_ms = now_ms
         before = self._portfolio.equity.day_start
         self._portfolio.sample(now_ms)
+        self._on_sample()
         if now_ms - self._kept_ms >= KEEP_MS or self._portfolio.equity.day_start != before:
             self.keep()
 

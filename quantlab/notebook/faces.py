@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quantlab.clock import is_duration
+from quantlab.control.commands import OverrideLimit
+from quantlab.control.handle import Handle
 from quantlab.domain.limits import Limits
 from quantlab.domain.market import BookView, Kline, Trade
 from quantlab.domain.venue import VenueHealth
@@ -172,6 +174,15 @@ class RailsFace(Face):
     def frame(self) -> pd.DataFrame:
         """Every limit, and what the last decided order used of it."""
         return self._engine().rails.frame()
+
+    def override(self, rail: str, *, symbol: str, minutes: int, reason: str) -> Handle[Any]:
+        """Let one of our own limits be broken in `symbol` ("*": in all) for so many minutes; scope admin.
+
+        A handle: nothing changes before it is awaited. The verdicts of orders then say why they pass.
+        """
+        engine = self._engine()
+        until_ms = engine.clock.now_ms() + minutes * 60_000
+        return engine.execute(OverrideLimit(rail=rail, symbol=symbol, until_ms=until_ms, reason=reason))
 
     def table(self) -> Table:
         return of_frame(self.frame(), title=f"limits, version {self.limits.version}")

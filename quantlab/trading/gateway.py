@@ -18,7 +18,7 @@ from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListReque
 from quantlab.domain.orders import ExecutionReport, OrderSnapshot
 from quantlab.domain.position import AccountInfo, AccountPosition
 from quantlab.errors import UnknownSymbol
-from quantlab.topics import Difference
+from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
 from quantlab.trading.decision import Decision, TradingState
@@ -32,6 +32,7 @@ from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
 from quantlab.trading.rails import Rails
+from quantlab.trading.rails.alerts import Alerts
 from quantlab.trading.reconcile import Reconciled, believed
 from quantlab.trading.recovery import Recovered
 from quantlab.trading.sender import OrderSender
@@ -106,7 +107,7 @@ class Gateway:
             publish=self._intake.publish_order,
         )  # fmt: skip
         self._wire, self._sender, self._clock, self._latch = wire, sender, clock, latch
-        self._on_refused = on_refused
+        self._on_refused, self._bus, self._alerts = on_refused, bus, Alerts()
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -155,6 +156,8 @@ class Gateway:
                 self._denials.note(request, decision)
         if sent is None:
             raise self._denials.error(decision)
+        for alert in self._alerts.of(request.symbol, decision, self._clock.now_ms()):
+            self._bus.publish(RISK_LIMIT, alert)
         return sent
 
     def flatten(self, symbol: str | None = None, *, strategy: str = "") -> Flattening:

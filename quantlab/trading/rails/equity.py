@@ -11,7 +11,7 @@ from decimal import Decimal
 from quantlab.domain.limits import Limits
 from quantlab.trading.amounts import ZERO, ratio_up, subtract
 from quantlab.trading.causes import EQUITY, Cause, TradingState
-from quantlab.trading.decision import AccountView, Answer, Unknown
+from quantlab.trading.decision import Answer, Unknown
 from quantlab.trading.rails.ask import NO_LIMIT, Ask, known, sound
 
 REDUCES: Answer = (True, "beyond the limit; this order only reduces")
@@ -33,7 +33,7 @@ def daily_loss(ask: Ask) -> Answer:
     limit = ask.limits.max_daily_loss
     if limit is None:
         return NO_LIMIT
-    used = _lost(ask.account)
+    used = _lost(ask.account.equity, ask.account.day_start_equity)
     if used > limit and ask.reduces():
         return REDUCES
     return (used <= limit, used, limit, "")
@@ -44,40 +44,42 @@ def drawdown(ask: Ask) -> Answer:
     limit = ask.limits.max_drawdown
     if limit is None:
         return NO_LIMIT
-    used = _fallen(ask.account)
+    used = _fallen(ask.account.equity, ask.account.peak_equity)
     if used > limit and ask.reduces():
         return REDUCES
     return (used <= limit, used, limit, "")
 
 
-def _lost(account: AccountView) -> Decimal:
-    equity = known(account.equity, "EQUITY")
-    return max(subtract(known(account.day_start_equity, "DAY_START_EQUITY"), equity), ZERO)
+def _lost(equity: Decimal | None, day_start: Decimal | None) -> Decimal:
+    return max(subtract(known(day_start, "DAY_START_EQUITY"), known(equity, "EQUITY")), ZERO)
 
 
-def _fallen(account: AccountView) -> Decimal:
-    equity, peak = known(account.equity, "EQUITY"), account.peak_equity
-    if not sound(peak):
+def _fallen(equity: Decimal | None, peak: Decimal | None) -> Decimal:
+    if peak is None or not sound(peak):
         raise Unknown("PEAK_EQUITY")
-    fallen = subtract(peak, equity)  # type: ignore[arg-type]  # sound: a Decimal
-    return ratio_up(fallen, peak) if fallen > 0 else ZERO  # type: ignore[arg-type]
+    fallen = subtract(peak, known(equity, "EQUITY"))
+    return ratio_up(fallen, peak) if fallen > 0 else ZERO
 
 
-def equity_cause(account: AccountView, limits: Limits) -> Cause | None:
+def equity_cause(
+    limits: Limits, *, equity: Decimal | None, peak: Decimal | None, day_start: Decimal | None
+) -> Cause | None:
     """The cause that stands from now on until control lifts it, where one of the three is broken.
 
     For whoever learns of a new equity: a rail denies while the loss lasts, this keeps denying after it.
+    What is not known breaks nothing here: the rails deny it.
     """
+    if equity is None:
+        return None
     reasons = []
-    if account.equity is not None:
-        if limits.min_equity is not None and account.equity < limits.min_equity:
-            reasons.append("the equity is below its floor (min_equity)")
-        known = account.day_start_equity is not None
-        if limits.max_daily_loss is not None and known and _lost(account) > limits.max_daily_loss:
-            reasons.append("the day has lost more than it may (max_daily_loss)")
-        known = account.peak_equity is not None
-        if limits.max_drawdown is not None and known and _fallen(account) > limits.max_drawdown:
-            reasons.append("the equity has fallen too far from its highest (max_drawdown)")
+    if limits.min_equity is not None and equity < limits.min_equity:
+        reasons.append("the equity is below its floor (min_equity)")
+    most = limits.max_daily_loss
+    if most is not None and day_start is not None and _lost(equity, day_start) > most:
+        reasons.append("the day has lost more than it may (max_daily_loss)")
+    most = limits.max_drawdown
+    if most is not None and peak is not None and peak > 0 and _fallen(equity, peak) > most:
+        reasons.append("the equity has fallen too far from its highest (max_drawdown)")
     if not reasons:
         return None
     return Cause(owner=EQUITY, state=TradingState.REDUCING, reason="; ".join(reasons))

@@ -1,0 +1,70 @@
+"""limits.toml: the limits of a user, in the home folder. Amounts are exact: text, or plain TOML numbers.
+
+It holds what differs from the defaults, and a table for each symbol that has limits of its own:
+
+    max_position = "50000"
+    price_collar = 0.02
+    allowed_symbols = ["BTCUSDT", "ETHUSDT"]
+
+    [symbols.ETHUSDT]
+    max_order_notional = 5000
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from quantlab.domain.decimals import exact
+from quantlab.domain.limits import Limits
+from quantlab.errors import ConfigError, InvalidField
+
+FILE = "limits.toml"
+REFUSED = ("version", "overrides")  # these are control actions, not settings
+
+
+def read_limits(path: Path) -> Limits:
+    """The limits that a file states, over the defaults.
+
+    Raises:
+        ConfigError: It cannot be read, names an unknown limit, or holds what is no exact number.
+    """
+    remedy = "see the README, Rails"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_number)
+        for name in REFUSED:
+            if name in table:
+                raise ConfigError(f"{path} holds {name}", "take it out: that is a control action")
+        for each in (table, *table.get("symbols", {}).values()):
+            for name, value in each.items():
+                if isinstance(value, str):
+                    each[name] = exact(value, name)
+        return msgspec.convert(table, Limits)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}", remedy) from None
+    except (msgspec.ValidationError, InvalidField, AttributeError) as error:
+        raise ConfigError(f"{path}: {error}", remedy) from None
+
+
+def limits_at_start(home: Path, left: Limits | None) -> Limits:
+    """What is in force when an engine starts: the file's limits, and of what was set before the tighter.
+
+    Without a file, what was set before stands as it was; without either, the defaults. So nobody loosens
+    by a file what an earlier session had tightened: that takes the scope admin.
+    """
+    path = home / FILE
+    if not path.exists():
+        return Limits() if left is None else left
+    stated = read_limits(path)
+    if left is None:
+        return stated
+    return msgspec.structs.replace(stated.tightest(left), version=left.version)
+
+
+def _number(text: str) -> Any:
+    return exact(text, "a number")
