@@ -86,6 +86,46 @@ def test_wait_works_in_a_synchronous_function_of_a_cell(trader: Kernel) -> None:
     assert shown.lines[-1] == str(["FILLED"] * 5)
 
 
+EVERY_WAY = """
+price = int((await ql.market.book("BTCUSDT", 1)).bids[0][0])
+def trade():
+    entry = ql.orders.bracket(
+        "buy", "BTCUSDT", "0.001", price - 900, take_profit=price + 900, stop_loss=price - 2000
+    ).wait(5)
+    stop = ql.orders.sell("BTCUSDT", "0.002", stop=price - 2100).wait(5)
+    order = ql.orders.buy("BTCUSDT", "0.002", price=price - 950).wait(5)
+    ql.orders.amend(order.client_order_id, "0.001").wait(5)
+    new = ql.orders.replace(order.client_order_id, price=price - 980).wait(5)
+    told = [*(each.state.value for each in entry), stop.state.value, new.state.value, new.quantity * 1000 == 1]
+    ql.orders.cancel_all("BTCUSDT").wait(5)
+    bought = ql.orders.buy("BTCUSDT", "0.003").wait(5)
+    ql.orders.buy("BTCUSDT", "0.001", price=price - 990).wait(5)
+    (row,) = ql.orders.flatten("BTCUSDT").wait(5)
+    return told, bought.state.value, row.flat, row.cancelled
+print(trade())
+"""
+
+
+def test_every_way_to_send_works_in_synchronous_code_and_as_a_magic(trader: Kernel) -> None:
+    """While the cell blocks the loop: also what is several steps, as flatten is."""
+    shown = trader.run(EVERY_WAY)
+    assert shown.status == "ok", shown.error
+    entered = trader.run(
+        "price = int((await ql.market.book('BTCUSDT', 1)).bids[0][0]) - 900\n"
+        "%ql bracket buy 0.001 BTCUSDT @ {price} take {price + 1500} stop {price - 1000}"
+    )
+    explained = trader.run("%ql explain sell 5 BTCUSDT reduce")
+    flat = trader.run("%ql flatten BTCUSDT")
+
+    taken = "'TAKEN', 'TAKEN', 'TAKEN', 'TAKEN', 'TAKEN', True"
+    assert shown.lines[-1] == f"([{taken}], 'FILLED', True, 1)", shown.error
+    assert entered.text.count("TAKEN") == 3, entered.error
+    assert "STOP_LOSS" in entered.text
+    assert "reduce_only" in explained.text.splitlines()[0], explained.error
+    assert "flattened" in flat.text, flat.error
+    assert "dust" in flat.text or flat.text.splitlines()[-1].split()[2] == "0"
+
+
 BLOCKED_S = 3
 STALL_S = 0.5
 WAYS = {
@@ -196,7 +236,9 @@ def test_an_interrupted_wait_leaves_the_order_and_says_under_which_id(trader: Ke
     trader.run(f"import os, signal; os.kill({pid}, signal.SIGCONT)")
     later = trader.run("print((await h).state.value)")
 
+    name = trader.run("print(h.client_order_id)").lines[-1]
     assert shown.status == "error"
+    assert f"it goes on as {name}" in shown.error
     assert later.lines[-1] == "FILLED"
 
 
