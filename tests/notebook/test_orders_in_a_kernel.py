@@ -110,6 +110,7 @@ def test_every_way_to_send_works_in_synchronous_code_and_as_a_magic(trader: Kern
     """While the cell blocks the loop: also what is several steps, as flatten is."""
     shown = trader.run(EVERY_WAY)
     assert shown.status == "ok", shown.error
+    time.sleep(1)  # the rail order_rate allows ten in a second
     entered = trader.run(
         "price = int((await ql.market.book('BTCUSDT', 1)).bids[0][0]) - 900\n"
         "%ql bracket buy 0.001 BTCUSDT @ {price} take {price + 1500} stop {price - 1000}"
