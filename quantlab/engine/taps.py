@@ -12,14 +12,14 @@ from quantlab.domain.market import DepthSnapshot
 from quantlab.engine.link import Link
 from quantlab.market.book import Book, BookState
 from quantlab.market.recording.status import RECORDING
-from quantlab.market.recording.tap import Tap
+from quantlab.market.recording.tap import Take
 from quantlab.market.recording.writer import Writer
 
 LOOK_S = 0.1
 LEVELS = 5_000  # of each side, as many as REST answers
 
 
-async def tend(link: Link, writer: Writer, tap: Tap) -> None:
+async def tend(link: Link, writer: Writer, tap: Take) -> None:
     """Tap the link while it records; each book is written whole once in every segment.
 
     So diffs always have something to stand on, also where the oldest segments were removed.

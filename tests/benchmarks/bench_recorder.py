@@ -26,9 +26,13 @@ sys.path.append(str(Path(__file__).parents[1] / "market"))
 from recordings import new_writer, some_events
 
 from quantlab.binance.codec_stream import encode_market
+from quantlab.binance.streams import MarketStreams
+from quantlab.clock import SystemClock
+from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.market.recording.reader import Recording
 from quantlab.market.recording.segments import Bounds
 
+STREAMS = {Trade: b"trade", BookTicker: b"bookTicker", DepthUpdate: b"depth@100ms", Kline: b"kline_1m"}
 ROOMY = Bounds(waiting=10_000_000)
 
 
@@ -73,6 +77,18 @@ def pickle_each(folder: Path, events: Sequence[Any]) -> float:
         return timed(through(lambda each: pickle.dump(each, file), events), len(events))
 
 
+def on_the_wire(folder: Path, frames: Sequence[bytes], *, recorded: bool) -> float:
+    """A frame from the socket's reader to whoever gets the event, with both taps or with none."""
+    writer = new_writer(folder, "market.>", raw=True, bounds=ROOMY) if recorded else None
+    tap = nothing if writer is None else writer.tap()
+    streams = MarketStreams("ws://nowhere", clock=SystemClock(), on_event=tap, on_state=lambda *_: None)
+    streams.tap = None if writer is None else tap
+    took = timed(through(streams._shards[0]._frame, frames), len(frames))
+    if writer is not None:
+        writer.stop()
+    return took
+
+
 def nothing(_message: object) -> None:
     """A tap of somebody who does not record."""
 
@@ -80,7 +96,8 @@ def nothing(_message: object) -> None:
 def one_round(messages: int, number: int) -> dict[str, float]:
     events = some_events(number, messages)
     frames = [
-        b'{"stream":"btcusdt@trade","data":' + msgspec.json.encode(encode_market(each)) + b"}"
+        b'{"stream":"%s@%s","data":%s}'
+        % (each.symbol.lower().encode(), STREAMS[type(each)], msgspec.json.encode(encode_market(each)))
         for each in events
     ]
     found: dict[str, float] = {}
@@ -94,6 +111,10 @@ def one_round(messages: int, number: int) -> dict[str, float]:
         ):
             for key, value in record(folder / what, payload, raw=raw, patterns=patterns).items():
                 found[f"{what}.{key}"] = value
+        for what in ("plain", "recorded"):
+            found[f"frame_on_the_wire_{what}_us"] = on_the_wire(
+                folder / what, frames, recorded=what == "recorded"
+            )
         found["json_line_in_a_handler_us"] = line_each(folder, events)
         found["pickle_in_a_handler_us"] = pickle_each(folder, events)
         recording = Recording(folder / "events")

@@ -1,4 +1,4 @@
-"""Where a thread leaves what is to be recorded: one append, and nothing that could wait or fail."""
+"""Where a thread leaves what is to be recorded: one append, and nothing that waits or fails."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 
 WAKE_AT = 8_192  # messages: then the writer does not wait for its time
 
+Take = Callable[[object], None]
+
 
 class Tap:
-    """Where one thread leaves what it has; one tap for each thread, or the count of drops is not exact.
+    """The tap of one thread; each has one of its own, or the count of drops is not exact.
 
     Attributes:
+        take: Leaves an event, or the bytes of a frame, with its time; what is of no chosen type is not taken.
         dropped: Messages that came while too many waited.
     """
 
-    __slots__ = ("_most", "_queue", "_ring", "_stamp", "_types", "dropped")
+    __slots__ = ("_types", "dropped", "take")
 
     def __init__(
         self,
@@ -28,22 +31,34 @@ class Tap:
         ring: Callable[[], None],
     ) -> None:
         self.dropped = 0
-        self._queue, self._types, self._most = queue, types, most
-        self._stamp, self._ring = stamp, ring
-
-    def __call__(self, event: object) -> None:
-        """Leave an event, or the bytes of a frame; what is of no chosen type is not taken."""
-        if type(event) not in self._types:
-            return
-        queue = self._queue
-        waiting = len(queue)
-        if waiting >= self._most:
-            self.dropped += 1
-            return
-        queue.append((self._stamp(), event))
-        if waiting == WAKE_AT:
-            self._ring()
+        self._types = set(types)
+        self.take = self._taking(queue, min(most, WAKE_AT), most, stamp, ring)
 
     def shut(self) -> None:
         """Take nothing any more."""
-        self._types = frozenset()
+        self._types.clear()
+
+    def _taking(
+        self,
+        queue: deque[tuple[int, Any]],
+        wake_at: int,
+        most: int,
+        stamp: Callable[[], int],
+        ring: Callable[[], None],
+    ) -> Take:
+        """A closure: it runs for each message of the wire, and looks up nothing in an object."""
+        types, append = self._types, queue.append
+
+        def take(event: object) -> None:
+            if type(event) not in types:
+                return
+            if (waiting := len(queue)) < wake_at:
+                append((stamp(), event))
+            elif waiting < most:
+                append((stamp(), event))
+                if waiting == wake_at:
+                    ring()
+            else:
+                self.dropped += 1
+
+        return take

@@ -24,7 +24,7 @@ from quantlab.market.recording.blocks import Kind, pack
 from quantlab.market.recording.schema import FRAME, Selection
 from quantlab.market.recording.segments import Bounds, Segments
 from quantlab.market.recording.status import FAILED, FRAMES, RECORDING, STOPPED, RecorderStatus
-from quantlab.market.recording.tap import Tap
+from quantlab.market.recording.tap import Take, Tap
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="quantlab-recorder", daemon=True)
         self._thread.start()
 
-    def tap(self) -> Tap:
-        """A tap for one more thread."""
+    def tap(self) -> Take:
+        """A tap for one more thread: what it is called with is recorded, where it was chosen."""
         tap = Tap(
             self._queue,
             self.selection.types,
@@ -82,7 +82,7 @@ class Writer:
             ring=self._bell.set,
         )
         self._taps.append(tap)
-        return tap
+        return tap.take
 
     @property
     def dropped(self) -> int:
