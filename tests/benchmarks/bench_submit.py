@@ -37,6 +37,8 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
 from quantlab.paper.spawn import EmbeddedVenue, VenueAddress
 from quantlab.topics import CATALOGUE
+from quantlab.trading.asking import Conditions
+from quantlab.trading.decision import BookView, Exposure
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key
 from quantlab.trading.orders import Orders
@@ -47,7 +49,15 @@ from quantlab.trading.sender import OrderSender
 from quantlab.wire import HaltLatch, Wire
 
 CLOCK = SystemClock()
-LIMITS = Limits(max_orders_per_second=1_000_000)
+PRICE = Decimal(60_000)
+LIMITS = Limits(
+    max_orders_per_second=1_000_000, max_repeats=1_000_000, max_identical_orders=1_000_000,
+    max_cancels_per_second=1_000_000,
+)  # fmt: skip
+CALM = Conditions(
+    health="OK", health_age_ms=0, budget_left=1_000_000,
+    book=BookView(bid=PRICE - 1, ask=PRICE + 1, low=PRICE, high=PRICE),
+)  # fmt: skip
 LOW = limit_order("BUY", "BTCUSDT", "0.001", "58000")
 
 
@@ -93,14 +103,14 @@ class Alone(Way):
     async def start(self, folder: Path) -> None:
         await self.client.sync_clock()
         self.info = await self.client.exchange_info()
-        self.portfolio = Portfolio(self.info.instruments)
-        self.portfolio.apply(await self.client.account())
+        self.balances = (await self.client.account()).balances
         self.rails = Rails(LIMITS)
 
     def permit(self, request: OrderRequest) -> Any:
-        exposure = self.portfolio.exposure_for(
-            request, reference_price=Decimal(60_000), price_age_ms=0, orders_last_second=0
-        )
+        exposure = Exposure.alone(
+            instrument=self.info.instruments["BTCUSDT"], reference_price=PRICE, price_age_ms=0,
+            balances=self.balances,
+        )  # fmt: skip
         decision, permit = self.rails.decide(
             request, exposure, now_ns=CLOCK.monotonic_ns(), state_sequence=0, halts=0
         )
@@ -145,12 +155,13 @@ class Core(Way):
         self.gateway = Gateway(
             wire=self.wire, sender=sender, bus=Bus(CLOCK, catalogue=CATALOGUE), clock=CLOCK, rails=rails,
             portfolio=self.portfolio, orders=self.orders, journal=self.journal, latch=self.watch,
-            reference=lambda _: Quote(Decimal(60_000), CLOCK.now_ms()),
+            reference=lambda _: Quote(PRICE, CLOCK.now_ms()), conditions=lambda _: CALM,
         )  # fmt: skip
         self.wire.start()
         await self.wire.call(self.client.sync_clock)
         info = await self.wire.call(self.client.exchange_info)
         self.portfolio.instruments.update(info.instruments)
+        self.portfolio.mark("BTCUSDT", PRICE, CLOCK.now_ms())
         await self.gateway.reconcile(("BTCUSDT",))
 
     def apply(self, message: object) -> None:

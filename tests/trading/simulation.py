@@ -31,6 +31,7 @@ from quantlab.domain.orders import (
     OrderRequest,
     OrderSnapshot,
     OrderType,
+    SelfTradeMode,
     Side,
     TimeInForce,
 )
@@ -58,6 +59,7 @@ from quantlab.trading.states import OrderState as S
 from quantlab.wire import HaltLatch, Wire
 
 PRICE = Decimal(60_000)
+LONGEST_S = 300.0  # of a session; most take twenty
 CAP = 100  # hundredths of a BTC
 SETTLE_S = 2.0  # no request arrives later than this
 DOUBT = Doubt(settle_s=SETTLE_S, absences=3, pauses_s=(0.1, 0.3, 0.6))
@@ -185,8 +187,10 @@ class SimVenue:
 
     async def account(self) -> AccountInfo:
         await self._ask()
-        usdt = Balance(asset="USDT", free=Decimal(1_000_000), locked=Decimal(0))
-        return AccountInfo(balances=(usdt,), can_trade=True, updated_ms=0)
+        rich = tuple(
+            Balance(asset=asset, free=Decimal(1_000_000_000), locked=Decimal(0)) for asset in ("BTC", "USDT")
+        )
+        return AccountInfo(balances=rich, can_trade=True, updated_ms=0)
 
     # -- what happens there
 
@@ -373,6 +377,7 @@ class Session:
         request = OrderRequest(
             symbol=self.symbol, side=self.dice.choice((Side.BUY, Side.BUY, Side.SELL)), type=OrderType.LIMIT,
             quantity=Decimal(self.dice.randint(10, 90)) / 100, price=PRICE, time_in_force=TimeInForce.GTC,
+            self_trade=SelfTradeMode.EXPIRE_MAKER,  # else a rail keeps the two sides apart
         )  # fmt: skip
         try:
             sent = self.gateway.submit(request)
@@ -415,6 +420,8 @@ class Session:
     def _check(self) -> None:
         if self.venue.broken is not None:
             raise self.venue.broken
+        if asyncio.get_running_loop().time() > LONGEST_S:
+            raise AssertionError(f"it does not come to its end: {self.orders.open()}, {self.standing.mismatch}")
         if self.errors:
             raise self.errors[0]
         if problems := self.wire.counters()["errors"]:

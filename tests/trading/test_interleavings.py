@@ -27,7 +27,7 @@ from virtual_loop import run
 from quantlab.clock import ManualClock
 from quantlab.trading.journal import Journal, load_key
 
-NORMAL, FULL = 800, 1_000_000
+NORMAL, FULL = 500, 1_000_000
 SHARD = 2_000  # sessions to a journal: it grows
 BUGS = {
     "release on the acknowledgement": ReleaseOnAnswer("ACK"),
