@@ -9,6 +9,7 @@ import msgspec
 
 from quantlab.domain.orders import NO_ORDER_ID
 from quantlab.trading.states import OrderEvent
+from quantlab.trading.waiters import Begun
 
 
 class Latch(Protocol):
@@ -36,6 +37,8 @@ class Lines(Notes, Protocol):
     """`journal.Journal`, as far as we need it."""
 
     async def append(self, kind: str, data: Mapping[str, Any]) -> int: ...
+
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]: ...
 
 
 class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):

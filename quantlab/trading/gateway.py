@@ -269,13 +269,14 @@ class Gateway:
         for number, each in enumerate(new):
             paired = listed is not None and number in listed.kind.pair
             self.portfolio.reserve(each, pair=listed.list_client_order_id if listed and paired else "")
+        line = self._sender.note(request, permit)
         try:
-            call = self._wire.call(lambda: self._sender.send(request, permit), request.describe())
+            call = self._wire.call(lambda: self._sender.send(request, permit, line), request.describe())
         except BaseException:
             for each in new:
-                self._intake.on_answer(
-                    OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)
-                )
+                answer = OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)
+                self._sender.note_not_sent(answer)
+                self._intake.on_answer(answer)
             raise
         self._asking.sent(request)
         for order in orders:

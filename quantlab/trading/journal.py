@@ -24,7 +24,7 @@ from quantlab.secret import Secret
 from quantlab.trading.chain import Line, VerifyResult, verify
 from quantlab.trading.journalfile import Entry, JournalFile
 from quantlab.trading.keyfile import load_key
-from quantlab.trading.waiters import Blocked, Waiter, answer
+from quantlab.trading.waiters import AnyWaiter, Begun, Blocked, Waiter, answer
 
 __all__ = ["Journal", "Line", "VerifyResult", "load_key", "read", "verify"]
 
@@ -33,7 +33,7 @@ CLOSE_S = 0.3  # the kernel ends now, whatever the disk does
 LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
 
 
-_Item = tuple[Entry, "Waiter | Blocked | None"]
+_Item = tuple[Entry, AnyWaiter]
 
 
 class Journal:
@@ -117,6 +117,18 @@ class Journal:
         waiter = Waiter(loop, loop.create_future())
         self._put((self._entry(kind, data), waiter))
         return await waiter.future
+
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]:
+        """Begin to write a line, from any thread; `waiters.written` says when it is on the disk.
+
+        Never raises: a line that cannot be written is told to whoever asks for it.
+        """
+        line: Begun[int] = Begun()
+        if self._closed or os.getpid() != self._pid:
+            answer(line, JournalUnavailable(f"the journal {self.path} is closed in this process"))
+        else:
+            self._put((self._entry(kind, data), line))
+        return line
 
     def append_synced(self, kind: str, data: Mapping[str, Any], timeout_s: float = SYNC_S) -> int:
         """Block until a line is on the disk, at most `timeout_s` seconds; for rare actions of people.

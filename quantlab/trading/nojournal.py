@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from quantlab.errors import JournalUnavailable
+from quantlab.trading.waiters import Begun
 
 
 class NoJournal:
@@ -22,6 +23,12 @@ class NoJournal:
     async def append(self, kind: str, data: Mapping[str, Any]) -> int:
         """Refused: see `append_synced`."""
         return self.append_synced(kind, data)
+
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]:  # noqa: ARG002  # `Journal`'s
+        """A line that was refused: see `append_synced`."""
+        line: Begun[int] = Begun()
+        line.set_exception(JournalUnavailable(f"{self.problem}; nothing was done"))
+        return line
 
     def append_synced(self, kind: str, data: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002  # `Journal`'s
         """Raise `JournalUnavailable`, always."""

@@ -71,6 +71,7 @@ class Portfolio:
         self.sequence = 0
         self._trades: dict[tuple[str, int], Fill] = {}
         self._reconciled: dict[str, int] = {}
+        self._heard: dict[str, dict[int, int]] = {}  # by symbol: orders, and their newest trade since then
         self._balance_ms: dict[str, int] = {}
 
     # -- what happens
@@ -283,6 +284,11 @@ class Portfolio:
         """The venue's time of what we know of a balance; None before it was ever told."""
         return self._balance_ms.get(asset)
 
+    @property
+    def heard(self) -> frozenset[tuple[str, int]]:
+        """The orders, by symbol and the venue's id, of the fills that came after the last reconciliation."""
+        return frozenset((symbol, order) for symbol, orders in self._heard.items() for order in orders)
+
     def fill_of(self, symbol: str, trade_id: int) -> Fill | None:
         """The fill that a trade was booked as."""
         return self._trades.get((symbol, trade_id))
@@ -293,6 +299,8 @@ class Portfolio:
 
     def mark_reconciled(self, symbol: str, trade_id: int) -> None:
         """All our trades up to `trade_id` are booked, or belong to the time before this session."""
+        heard = self._heard.get(symbol, {})
+        self._heard[symbol] = {order: newest for order, newest in heard.items() if newest > trade_id}
         self._reconciled[symbol] = max(trade_id, self._reconciled.get(symbol, -1))
 
     # -- how
@@ -363,6 +371,8 @@ class Portfolio:
         self._earn(fill.symbol, subtract(holding.realised, before[0]), subtract(holding.cost, before[1]))
         self.fills.append(fill)
         self._trades[fill.symbol, fill.trade_id] = fill
+        newest = self._heard.setdefault(fill.symbol, {})
+        newest[fill.order_id] = max(fill.trade_id, newest.get(fill.order_id, -1))
         self.strategies.book(fill)
         self.slippage.book(fill)
         self.markouts.watch(fill)

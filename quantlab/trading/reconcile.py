@@ -7,7 +7,7 @@ from the account's own trade list. An absence proves nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -69,11 +69,13 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What we believe: orders, and trades seen so far.
 
     `reconciled_to` holds, for each symbol, the trade id to ask after; None (the first time) begins
-    now, and nothing older is asked for except the fills of the orders we believe in.
+    now, and nothing older is asked for except the fills of the orders we believe in. `heard` are the
+    orders, by symbol and the venue's id, whose trades since then have been told.
     """
 
     orders: tuple[Believed, ...]
     reconciled_to: Mapping[str, int | None]
+    heard: frozenset[tuple[str, int]] = frozenset()
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ def believed(orders: Orders, portfolio: Portfolio, symbols: Iterable[str]) -> Kn
     return Known(
         orders=tuple(_believed(order, portfolio) for order in (*orders.open(), *over)),
         reconciled_to={symbol: portfolio.reconciled_to(symbol) for symbol in sorted(watched)},
+        heard=portfolio.heard,
     )
 
 
@@ -115,7 +118,8 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
     found = [snapshot for _, snapshot in stands if snapshot is not None]
     trades: dict[tuple[str, int], AccountTrade] = {}
     seen: dict[str, AccountTrade | None] = {}
-    for symbol, after in marks.items():
+    begun = dict(marks)
+    for symbol, after in begun.items():
         known_trade, new = await _from_mark(client, symbol, after)
         if after >= 0 and known.reconciled_to.get(symbol) is not None:
             seen[symbol] = known_trade
@@ -126,6 +130,10 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
         if snapshot is not None and _may_lack_fills(order, snapshot, known):
             whole = await trades_of(client, order.symbol, snapshot.order_id)
             trades |= {(each.symbol, each.trade_id): each for each in _since(whole, order.earlier)}
+    named, nameless = await _named(client, trades.values(), known, (*open_orders, *found))
+    found += named
+    if nameless and any(each.order_id is None for each in known.orders):  # it may be theirs: not yet
+        trades, marks = _without(nameless, trades, marks, begun)
     return Reconciled(
         account=account,
         orders=tuple({(each.symbol, each.order_id): each for each in (*open_orders, *found)}.values()),
@@ -175,6 +183,50 @@ async def _from_mark(
     if trades and trades[0].trade_id == mark:
         return trades[0], trades[1:]
     return None, trades
+
+
+async def _named(
+    client: OrderClient,
+    trades: Iterable[AccountTrade],
+    known: Known,
+    found: Iterable[OrderSnapshot],
+) -> tuple[list[OrderSnapshot], frozenset[tuple[str, int]]]:
+    """The orders of trades that nobody has heard of, and those that the venue does not know (yet).
+
+    A trade has no more than their number. One of them may be ours, whose answer was lost: by its number
+    alone it would pass for a stranger.
+    """
+    numbered = {(each.symbol, each.order_id) for each in found} | known.heard
+    numbered |= {(each.symbol, each.order_id) for each in known.orders if each.order_id is not None}
+    result, unknown = [], set()
+    for symbol, order_id in sorted({(each.symbol, each.order_id) for each in trades} - numbered):
+        try:
+            result.append(await client.order_status(symbol, order_id=order_id))
+        except VenueRejected as refused:
+            if refused.code != NO_SUCH_ORDER:
+                raise
+            unknown.add((symbol, order_id))
+    return result, frozenset(unknown)
+
+
+def _without(
+    nameless: Collection[tuple[str, int]],
+    trades: dict[tuple[str, int], AccountTrade],
+    marks: Mapping[str, int],
+    begun: Mapping[str, int],
+) -> tuple[dict[tuple[str, int], AccountTrade], dict[str, int]]:
+    """The trades but for those of `nameless` orders, and marks from which those will be asked for again.
+
+    A mark is always the number of one of our own trades, or where it was before.
+    """
+    late = [each for each in trades.values() if (each.symbol, each.order_id) in nameless]
+    kept = {key: each for key, each in trades.items() if (each.symbol, each.order_id) not in nameless}
+    left = dict(marks)
+    for symbol in {each.symbol for each in late}:
+        first = min(each.trade_id for each in late if each.symbol == symbol)
+        before = [number for one, number in kept if one == symbol and number < first]
+        left[symbol] = max(before, default=begun[symbol])
+    return kept, left
 
 
 async def _begin(client: OrderClient, known: Known) -> tuple[dict[str, int], list[OrderSnapshot]]:

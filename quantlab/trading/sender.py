@@ -38,6 +38,7 @@ from quantlab.trading.reconcile import Known, OrderClient, Reconciled, gather
 from quantlab.trading.resolver import Doubt, Resolver
 from quantlab.trading.states import OrderEvent
 from quantlab.trading.underway import UnderWay
+from quantlab.trading.waiters import Begun, written
 
 NOTHING_LEFT = (OrderDenied, InvalidField, ConfigError, PermitRefused, JournalError, NotSent, EngineStopped)
 CANCEL_WAITS_S = 3.0  # for the answer to the order that it cancels
@@ -89,8 +90,8 @@ class OrderSender:
             asyncio.Lock() if in_turn else contextlib.nullcontext()
         )
 
-    async def send(self, request: AnyRequest, permit: Permit) -> None:
-        """Write the line, send the request once, and post what came of each of its orders.
+    async def send(self, request: AnyRequest, permit: Permit, line: Begun[int]) -> None:
+        """Once `line` (of `note`) is on the disk, send the request once, and post what came of its orders.
 
         Raises:
             Halted: HALT was set since the decision; lifted or not, no byte left.
@@ -102,19 +103,26 @@ class OrderSender:
         for each in orders_of(request):  # before any wait: a cancel may come right behind
             self._under_way.begin(each.client_order_id)
         async with self._turn:
-            placed = await self._send(request, permit)
+            placed = await self._send(request, permit, line)
             if placed.traded:
                 await self._wait_for_reports()
         if placed.refusal is not None:
             raise placed.refusal
 
-    async def _send(self, request: AnyRequest, permit: Permit) -> Placed:
+    def note(self, request: AnyRequest, permit: Permit) -> Begun[int]:
+        """Begin the request's line, in the step of its decision: it is written while that is handed over."""
+        kind, line = line_of(request)
+        return self._journal.begin(kind, {**line, **_of(permit)})
+
+    def note_not_sent(self, answer: OrderAnswer) -> None:
+        """Write what became of a request that was never handed over, whatever its line said."""
+        self._journal.append_nowait("outcome", _outcome(answer))
+
+    async def _send(self, request: AnyRequest, permit: Permit, line: Begun[int]) -> Placed:
         names = [each.client_order_id for each in orders_of(request)]
         answers = _all(names, OrderEvent.NOT_SENT, "cancelled")
         try:
-            self._require_current(permit)
-            kind, line = line_of(request)
-            await self._journal.append(kind, {**line, **_of(permit)})
+            await written(line)
             self._require_current(permit)
             answers = _all(names, OrderEvent.LOST, "no answer")
             placed = await place(self._client, request, permit, self._monotonic_ns())
@@ -228,10 +236,13 @@ class OrderSender:
             await asyncio.wait_for(self._barrier(), self._barrier_s)
 
     def _report(self, answer: OrderAnswer) -> None:
-        line = {name: getattr(answer, name) for name in ("client_order_id", "event", "reason", "order_id")}
-        self._journal.append_nowait("outcome", line)
+        self._journal.append_nowait("outcome", _outcome(answer))
         self._post(answer)
         self._under_way.end(answer.client_order_id)
+
+
+def _outcome(answer: OrderAnswer) -> dict[str, Any]:
+    return {name: getattr(answer, name) for name in ("client_order_id", "event", "reason", "order_id")}
 
 
 def _of(permit: Permit) -> dict[str, Any]:

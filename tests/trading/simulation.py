@@ -169,6 +169,9 @@ class SimVenue:
     ) -> OrderSnapshot:
         await self._ask()
         now = asyncio.get_running_loop().time()
+        if order_id is not None:
+            numbered = [name for name, each in self.orders.items() if each.order_id == order_id]
+            client_order_id = numbered[0] if numbered else ""
         if client_order_id not in self.orders or self.hidden[client_order_id] > now:
             self.seen["not known"] += 1
             raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
@@ -421,7 +424,9 @@ class Session:
         if self.venue.broken is not None:
             raise self.venue.broken
         if asyncio.get_running_loop().time() > LONGEST_S:
-            raise AssertionError(f"it does not come to its end: {self.orders.open()}, {self.standing.mismatch}")
+            raise AssertionError(
+                f"it does not come to its end: {self.orders.open()}, {self.standing.mismatch}"
+            )
         if self.errors:
             raise self.errors[0]
         if problems := self.wire.counters()["errors"]:

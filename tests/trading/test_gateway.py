@@ -330,13 +330,14 @@ async def test_a_halt_denies_new_orders_and_lets_cancels_pass(bench: Make, limit
 
 
 async def test_a_halt_between_decision_and_wire_stops_the_order(bench: Make, limit: Ask) -> None:
-    """Decided and handed over, then HALT: NOT_PLACED, nothing journaled as sent, nothing at the venue."""
+    """Decided and handed over, then HALT: NOT_PLACED, journaled as never sent, nothing at the venue."""
     b = await bench()
     sent = b.gateway.submit(limit())
     b.latch.set("drill")
     with pytest.raises(Halted):
         await sent
-    assert (sent.order.state, buying(b), b.venue.submitted, b.kinds()) == (S.NOT_PLACED, 0, [], ["outcome"])
+    assert (sent.order.state, buying(b), b.venue.submitted) == (S.NOT_PLACED, 0, [])
+    assert recovered(read(b.journal.path)).unfinished == ()
 
 
 async def test_an_order_decided_before_a_halt_stays_here_although_it_was_lifted(
@@ -390,14 +391,15 @@ async def test_the_permit_carries_the_latch_as_it_was_at_the_decision(
 
 
 async def test_limits_tightened_after_the_decision_stop_the_order(bench: Make, limit: Ask) -> None:
-    """In the turn of the send: no line, no byte, nothing reserved; the same order is denied by the rails."""
+    """In the turn of the send: no byte, nothing reserved, journaled as such; the rails deny the same."""
     b = await bench()
     sent = b.gateway.submit(limit())
     b.rails.limits = Limits(max_order_notional=Decimal(100))
     with pytest.raises(PermitRefused, match="the limits changed .version 1 is now 2"):
         await sent
     assert (sent.order.state, buying(b), b.venue.submitted) == (S.NOT_PLACED, 0, [])
-    assert b.kinds() == ["outcome"]
+    assert b.kinds() == ["intent", "outcome"]  # begun with the decision, and over
+    assert recovered(read(b.journal.path)).unfinished == ()
     with pytest.raises(OrderDenied):
         b.gateway.submit(limit())
 

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from quantlab.domain.orders import OrderRequest
-from quantlab.errors import UndecodableReply
+from quantlab.errors import OrderOutcomeUnknown, UndecodableReply, VenueRejected
 from quantlab.trading import reconcile
 from quantlab.trading.reconcile import TRADES_PAGE
 from quantlab.trading.recovery import Recovered
+from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState as S
 
 Make = Callable[..., Any]
@@ -250,7 +251,7 @@ async def test_reconciling_again_changes_nothing(bench: Make, limit: Ask) -> Non
 async def test_an_order_placed_and_filled_elsewhere_meanwhile_is_booked_as_external(
     bench: Make, limit: Ask
 ) -> None:
-    """Its trades are the account's; the order is shown with the venue's number."""
+    """Its trades are the account's; the order is shown under the name that it has there."""
     b = await bench()
     await b.gateway.reconcile(("BTCUSDT",))
     b.venue.place(limit(client_order_id="web"))
@@ -258,8 +259,7 @@ async def test_an_order_placed_and_filled_elsewhere_meanwhile_is_booked_as_exter
     b.venue.trade("web", "0.04")
     b.venue.stream.clear()
     await b.gateway.reconcile()
-    number = b.venue.orders["web"].order_id
-    assert state(b) == (D("0.1"), 0, [(f"#{number}", S.FILLED, D("0.1"))])
+    assert state(b) == (D("0.1"), 0, [("web", S.FILLED, D("0.1"))])
     assert all(each.external for each in b.orders)
 
 
@@ -336,3 +336,65 @@ async def test_a_venue_that_repeats_a_page_of_trades_is_not_asked_for_ever(bench
     with pytest.raises(UndecodableReply, match="do not come after"):
         await reconcile.trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
     assert venue.asked == 1
+
+
+async def test_a_trade_of_an_unanswered_order_is_booked_under_its_own_name(bench: Make, limit: Ask) -> None:
+    """Its answer and its reports are lost, and it arrives and trades while the venue is being asked.
+
+    Only its number is known to the trade: whose it is, is asked for; it is no order from elsewhere.
+    """
+    b = await bench(doubt=Doubt(settle_s=60, absences=3, pauses_s=(30,)))
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.answers.append("lost, not placed")
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    trades = b.venue.my_trades
+
+    async def late(symbol: str, **more: Any) -> Any:
+        if sent.client_order_id not in b.venue.orders:  # after the open orders, before the trades
+            b.venue.place(limit(client_order_id=sent.client_order_id))
+            b.venue.trade(sent.client_order_id, "0.04")
+            b.venue.stream.clear()
+        return await trades(symbol, **more)
+
+    b.venue.my_trades = late
+    await b.gateway.reconcile()
+    assert [each.client_order_id for each in b.orders] == [sent.client_order_id]
+    assert (sent.order.state, sent.order.filled) == (S.PARTIALLY_FILLED, D("0.04"))
+    assert b.portfolio.reserved(sent.client_order_id).base == D("0.06")
+    queries = b.venue.queries
+    b.venue.trade(sent.client_order_id, "0.06")
+    await b.deliver()
+    await b.gateway.reconcile()
+    assert (sent.order.state, b.venue.queries) == (S.FILLED, queries)  # what was heard is not asked for again
+
+
+async def test_a_trade_whose_order_cannot_be_named_yet_waits_while_it_may_be_ours(
+    bench: Make, limit: Ask
+) -> None:
+    """The order is not to be found a moment after it came: its trade is asked for again, and booked once."""
+    b = await bench(doubt=Doubt(settle_s=60, absences=3, pauses_s=(30,)))
+    await b.gateway.reconcile(("BTCUSDT",))
+    b.venue.answers.append("lost")
+    sent = b.gateway.submit(limit())
+    with pytest.raises(OrderOutcomeUnknown):
+        await sent
+    b.venue.trade(sent.client_order_id, "0.04")
+    b.venue.stream.clear()
+    status, opened = b.venue.order_status, b.venue.open_orders
+    b.venue.order_status, b.venue.open_orders = _unknown, _nothing
+    await b.gateway.reconcile()
+    assert (len(b.orders), b.portfolio.fills, sent.order.state) == (1, [], S.UNKNOWN)
+    b.venue.order_status, b.venue.open_orders = status, opened
+    for _ in range(2):
+        await b.gateway.reconcile()
+    assert (len(b.orders), len(b.portfolio.fills), sent.order.state) == (1, 1, S.PARTIALLY_FILLED)
+
+
+async def _unknown(symbol: str, **_: Any) -> Any:
+    raise VenueRejected(-2013, "Order does not exist.", status=400, method="GET /api/v3/order")
+
+
+async def _nothing(symbol: str | None = None) -> list[Any]:
+    return []
