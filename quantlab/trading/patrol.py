@@ -14,8 +14,8 @@ from quantlab.domain.orders import OrderSnapshot
 from quantlab.domain.position import AccountInfo
 from quantlab.trading.order import Order, name_of
 from quantlab.trading.orders import Orders
+from quantlab.trading.owntrades import OrderClient
 from quantlab.trading.portfolio import Portfolio
-from quantlab.trading.reconcile import OrderClient
 from quantlab.trading.states import OrderState
 
 ONE_BY_ONE = 13  # symbols; each costs 6, all of the venue's together 80: Binance spot REST API, "openOrders"

@@ -7,45 +7,26 @@ from the account's own trade list. An absence proves nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from quantlab.domain.orders import NO_ORDER_ID, AccountTrade, OrderSnapshot
 from quantlab.domain.position import AccountInfo
-from quantlab.errors import UndecodableReply, VenueRejected
-from quantlab.trading.amounts import ZERO, subtract
-from quantlab.trading.dispatch import PlacingClient
+from quantlab.errors import VenueRejected
+from quantlab.trading.amounts import ZERO
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
+from quantlab.trading.owntrades import (
+    NO_SUCH_ORDER,
+    OrderClient,
+    from_mark,
+    since,
+    trades_of,
+    without,
+)
 from quantlab.trading.portfolio import Portfolio
-
-NO_SUCH_ORDER = -2013
-TRADES_PAGE = 500
-
-
-class OrderClient(PlacingClient, Protocol):
-    """What we need of a venue's client; see `binance.client`. What places orders stands in `dispatch`."""
-
-    async def cancel_order(
-        self, symbol: str, *, client_order_id: str, order_id: int | None = None
-    ) -> OrderSnapshot: ...
-
-    async def cancel_all(self, symbol: str) -> list[OrderSnapshot]: ...
-
-    async def order_status(
-        self, symbol: str, *, client_order_id: str = "", order_id: int | None = None
-    ) -> OrderSnapshot: ...
-
-    async def open_orders(self, symbol: str | None = None) -> list[OrderSnapshot]: ...
-
-    async def my_trades(
-        self, symbol: str, *, from_id: int | None = None, order_id: int | None = None, limit: int = 500
-    ) -> list[AccountTrade]: ...
-
-    async def account(self) -> AccountInfo: ...
 
 
 class Believed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +101,7 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
     seen: dict[str, AccountTrade | None] = {}
     begun = dict(marks)
     for symbol, after in begun.items():
-        known_trade, new = await _from_mark(client, symbol, after)
+        known_trade, new = await from_mark(client, symbol, after)
         if after >= 0 and known.reconciled_to.get(symbol) is not None:
             seen[symbol] = known_trade
         for trade in new:
@@ -129,11 +110,11 @@ async def gather(client: OrderClient, known: Known) -> Reconciled:
     for order, snapshot in stands:
         if snapshot is not None and _may_lack_fills(order, snapshot, known):
             whole = await trades_of(client, order.symbol, snapshot.order_id)
-            trades |= {(each.symbol, each.trade_id): each for each in _since(whole, order.earlier)}
+            trades |= {(each.symbol, each.trade_id): each for each in since(whole, order.earlier)}
     named, nameless = await _named(client, trades.values(), known, (*open_orders, *found))
     found += named
     if nameless and any(each.order_id is None for each in known.orders):  # it may be theirs: not yet
-        trades, marks = _without(nameless, trades, marks, begun)
+        trades, marks = without(nameless, trades, marks, begun)
     return Reconciled(
         account=account,
         orders=tuple({(each.symbol, each.order_id): each for each in (*open_orders, *found)}.values()),
@@ -151,38 +132,6 @@ async def status_by_name(client: OrderClient, symbol: str, client_order_id: str)
     """
     found = await client.order_status(symbol, client_order_id=client_order_id)
     return msgspec.structs.replace(found, client_order_id=client_order_id)
-
-
-async def trades_after(
-    client: OrderClient, symbol: str, after: int, order_id: int | None = None
-) -> list[AccountTrade]:
-    """All our trades after the id `after`, of one order or of all, oldest first."""
-    trades: list[AccountTrade] = []
-    while True:
-        page = await client.my_trades(symbol, from_id=after + 1, order_id=order_id, limit=TRADES_PAGE)
-        trades += page
-        if len(page) < TRADES_PAGE:
-            return trades
-        if page[-1].trade_id <= after:
-            raise UndecodableReply(f"the trades of {symbol} after {after} do not come after it")
-        after = page[-1].trade_id
-
-
-async def trades_of(client: OrderClient, symbol: str, order_id: int) -> list[AccountTrade]:
-    """All trades of one order of ours, oldest first."""
-    return await trades_after(client, symbol, -1, order_id)
-
-
-async def _from_mark(
-    client: OrderClient, symbol: str, mark: int
-) -> tuple[AccountTrade | None, list[AccountTrade]]:
-    """The trade `mark` as the venue has it now, and all that came after it."""
-    if mark < 0:
-        return None, await trades_after(client, symbol, mark)
-    trades = await trades_after(client, symbol, mark - 1)
-    if trades and trades[0].trade_id == mark:
-        return trades[0], trades[1:]
-    return None, trades
 
 
 async def _named(
@@ -207,26 +156,6 @@ async def _named(
                 raise
             unknown.add((symbol, order_id))
     return result, frozenset(unknown)
-
-
-def _without(
-    nameless: Collection[tuple[str, int]],
-    trades: dict[tuple[str, int], AccountTrade],
-    marks: Mapping[str, int],
-    begun: Mapping[str, int],
-) -> tuple[dict[tuple[str, int], AccountTrade], dict[str, int]]:
-    """The trades but for those of `nameless` orders, and marks from which those will be asked for again.
-
-    A mark is always the number of one of our own trades, or where it was before.
-    """
-    late = [each for each in trades.values() if (each.symbol, each.order_id) in nameless]
-    kept = {key: each for key, each in trades.items() if (each.symbol, each.order_id) not in nameless}
-    left = dict(marks)
-    for symbol in {each.symbol for each in late}:
-        first = min(each.trade_id for each in late if each.symbol == symbol)
-        before = [number for one, number in kept if one == symbol and number < first]
-        left[symbol] = max(before, default=begun[symbol])
-    return kept, left
 
 
 async def _begin(client: OrderClient, known: Known) -> tuple[dict[str, int], list[OrderSnapshot]]:
@@ -275,17 +204,6 @@ def _may_lack_fills(order: Believed, snapshot: OrderSnapshot, known: Known) -> b
     """
     followed = known.reconciled_to.get(order.symbol) is not None
     return snapshot.executed_quantity > order.booked and not (followed and order.live)
-
-
-def _since(trades: Sequence[AccountTrade], earlier: Decimal) -> list[AccountTrade]:
-    """Without the first ones, which add up to `earlier`: traded before we heard of the order."""
-    left = []
-    for trade in trades:
-        if earlier > 0:
-            earlier = subtract(earlier, trade.quantity)
-        else:
-            left.append(trade)
-    return left
 
 
 def _believed(order: Order, portfolio: Portfolio) -> Believed:

@@ -14,7 +14,8 @@ import msgspec
 from quantlab.domain.orders import OrderSnapshot
 from quantlab.errors import VenueError, VenueRejected
 from quantlab.trading.answers import OrderAnswer
-from quantlab.trading.reconcile import NO_SUCH_ORDER, OrderClient, Reconciled, status_by_name, trades_of
+from quantlab.trading.owntrades import NO_SUCH_ORDER, OrderClient, trades_of
+from quantlab.trading.reconcile import Reconciled, status_by_name
 from quantlab.trading.states import OrderEvent
 
 VENUE_TIMEOUT_S = 10.0  # the venue's own, of an order on its way to the matching engine

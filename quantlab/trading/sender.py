@@ -33,8 +33,9 @@ from quantlab.errors import (
 )
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.dispatch import Placed, line_of, place
+from quantlab.trading.owntrades import OrderClient
 from quantlab.trading.patrol import Asked, Look, look
-from quantlab.trading.reconcile import Known, OrderClient, Reconciled, gather
+from quantlab.trading.reconcile import Known, Reconciled, gather
 from quantlab.trading.resolver import Doubt, Resolver
 from quantlab.trading.states import OrderEvent
 from quantlab.trading.underway import UnderWay
