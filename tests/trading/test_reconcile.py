@@ -11,7 +11,7 @@ import pytest
 
 from quantlab.domain.orders import OrderRequest
 from quantlab.errors import OrderOutcomeUnknown, UndecodableReply, VenueRejected
-from quantlab.trading.owntrades import TRADES_PAGE
+from quantlab.trading.owntrades import TRADES_PAGE, trades_after
 from quantlab.trading.recovery import Recovered
 from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState as S
@@ -333,7 +333,7 @@ async def test_a_venue_that_repeats_a_page_of_trades_is_not_asked_for_ever(bench
 
     venue = Repeating()
     with pytest.raises(UndecodableReply, match="do not come after"):
-        await owntrades.trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
+        await trades_after(venue, "BTCUSDT", page[-1].trade_id)  # type: ignore[arg-type]
     assert venue.asked == 1
 
 
