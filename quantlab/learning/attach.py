@@ -22,7 +22,7 @@ T = TypeVar("T")
 CAPACITY = 65_536  # events that may wait for a learner
 BATCH = 512
 SLICE_S = 0.005  # of learning between two looks at the loop
-GATHER_S = 0.002  # for a batch to gather: a hop to the thread costs more than most events
+GATHER_S = 0.05  # for a batch to gather: each hop to the thread costs handlers, see bench_learner.py
 
 
 class Worker:
@@ -65,12 +65,11 @@ class Attachment:
     async def _read(self) -> None:
         async with self.subscription as events:
             async for event in events:
+                await asyncio.sleep(GATHER_S)
                 batch = [event]
                 while events.queue and len(batch) < BATCH:
                     batch.append(await anext(events))
                 await work_off(self._learner, self._worker, batch, self._publish)
-                if not events.queue:
-                    await asyncio.sleep(GATHER_S)
 
     def _publish(self, prediction: Prediction) -> None:
         self._bus.publish(PREDICTION, prediction)

@@ -22,6 +22,7 @@ from quantlab.domain.venue import Level
 from quantlab.errors import ConfigError, ModelRefused, StoreError
 from quantlab.learning.backend import KEEP, Backend
 from quantlab.learning.classtree import class_tree
+from quantlab.learning.collecting import uncollected
 from quantlab.learning.envelope import Header, header_of, open_sealed, seal, snapshot_of
 from quantlab.learning.filestore import FileStore
 from quantlab.learning.marks import Marks
@@ -178,8 +179,9 @@ class Store:
         header = header_of(
             snapshot, version=version, saved_ms=self._clock.now_ms(), classes={}, size=len(payload)
         )
-        objects = _loaded(header, payload)
-        return seal(msgspec.structs.replace(header, classes=class_tree(objects)), payload, self._key)
+        with uncollected():
+            classes = class_tree(_loaded(header, payload))
+        return seal(msgspec.structs.replace(header, classes=classes), payload, self._key)
 
     async def _found(self, which: ModelId, version: int | None) -> tuple[tuple[int, bytes], int]:
         versions = await self._backend.versions(which)

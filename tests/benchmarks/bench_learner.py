@@ -1,18 +1,18 @@
-"""What a learner costs: around River's own work, for handlers beside it, and for the loop while it is saved.
+"""What a learner costs: around River's own work, for handlers beside it, for the loop while it is saved.
 
 Prints JSON, asserts nothing; each figure is a median of interleaved rounds.
 
 `overhead`: microseconds of CPU an event, from the same trades to the same predictions, labels and metric.
 `river` makes the features, and River's `progressive_val_score(..., delay=)` does the rest; `by_hand` is the
-shortest loop that waits for its labels. `learner` has beside it baselines, costs, drift detectors, a curve, tables
-and predictions as events.
+shortest loop that waits for its labels. `learner` has beside it baselines, costs, drift detectors, a curve,
+tables and predictions as events.
 
 `hot_path`: from publish to a handler, microseconds at p50 and p99, without a learner and with one.
 
-`save`: likewise, and the longest gap between two turns of the loop, in milliseconds, while an adaptive tree of about
-1.2 MB learns and is saved in files each second; beside it the same pickled on the loop.
+`save`: likewise, and the longest gap between two turns of the loop, in ms, while an adaptive tree of
+about 1.2 MB learns and is saved in files each second; beside it the same pickled on the loop.
 
-    python tests/benchmarks/bench_learner.py [--rounds 5] [--seconds 4] [--rate 2000] [--parts overhead,hot_path,save]
+    python tests/benchmarks/bench_learner.py [--rounds 5] [--seconds 4] [--rate 2000] [--parts hot_path,save]
 """
 
 from __future__ import annotations
