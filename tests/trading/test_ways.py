@@ -12,13 +12,14 @@ from scripted import WIDE, mistake
 
 from quantlab.domain.order_lists import AmendRequest, CancelRestriction, ReplaceRequest
 from quantlab.domain.orders import Side
-from quantlab.errors import Halted, InvalidField, OrderDenied, OrderRejected
+from quantlab.errors import Halted, InvalidField, OrderDenied, OrderOutcomeUnknown, OrderRejected
 from quantlab.paper.venue import PaperVenue
 from quantlab.trading.ids import strategy_of
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.list_requests import bracket, one_cancels_other, one_triggers_other
 from quantlab.trading.recovery import recovered
 from quantlab.trading.requests import limit_maker, limit_order, market_order, stop_order
+from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState as S
 
 
@@ -204,19 +205,26 @@ async def test_an_amended_order_keeps_its_id_and_reserves_less(core: Core) -> No
         )
 
 
-async def test_flatten_cancels_trades_and_reports_the_dust(core: Core, other: Callable[..., Any]) -> None:
+async def test_flatten_cancels_trades_and_reports_the_dust(
+    core: Core, other: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Through the rails; the fee was paid in the base asset, so a part of a step cannot be sold."""
     await other(Side.SELL, "0.02", "60000")
     await core.gateway.submit(market_order(Side.BUY, "BTCUSDT", "0.02"))
     await core.gateway.submit(limit_order(Side.SELL, "BTCUSDT", "0.01", "61000"))
     await other(Side.BUY, "0.05", "59900")
     await eventually(lambda: core.portfolio.balances["BTC"].locked > 0)
+    asked, submit = [], core.gateway.submit
+    monkeypatch.setattr(
+        core.gateway, "submit", lambda *what, **how: asked.append(how) or submit(*what, **how)
+    )
     (row,) = await core.gateway.flatten("BTCUSDT", strategy="exit")
     assert (row.symbol, row.before, row.cancelled, row.flat) == ("BTCUSDT", D("0.02"), 1, True)
     sold = -sum((each.quantity for each in core.portfolio.fills if each.side == "SELL"), D())
     assert row.left == D("0.02") + sold == core.portfolio.positions["BTCUSDT"].quantity
     assert [strategy_of(each) for each in row.orders] == ["exit"] * len(row.orders)
     assert core.orders.open() == []
+    assert asked == [{"strategy": "exit", "reduce_only": True}] * len(row.orders)
     assert (await core.gateway.flatten())[0].orders == ()  # what is dust stays dust
 
 
@@ -255,3 +263,50 @@ async def test_a_list_in_the_journal_is_found_again(core: Core) -> None:
     left = recovered(read(core.journal.path))
     assert {each.client_order_id for each in orders} <= left.client_order_ids
     assert {strategy_of(each) for each in left.client_order_ids} == {"mean"}
+
+
+@pytest.mark.parametrize("when", ["after", "before"])
+async def test_a_list_whose_answer_was_lost_is_unknown_and_found_out_order_by_order(
+    when: str, journal_at: Callable[..., Journal]
+) -> None:
+    """Each order keeps its reservation until its fate is certain; nothing is sent again."""
+    faults = [f"error:code=-1007,when={when},endpoint=POST /api/v3/orderList/otoco"]
+    async with PaperVenue(market="none", faults=faults) as venue:
+        core = Core(venue, journal_at(), doubt=Doubt(settle_s=0.2, absences=3, pauses_s=(0.05, 0.1)))
+        await core.open()
+        try:
+            sent = core.gateway.submit(
+                bracket("BUY", "BTCUSDT", "0.02", "59900", take_profit="60100", stop_loss="59000")
+            )
+            with pytest.raises(OrderOutcomeUnknown):
+                await sent
+            assert under_way(core, Side.BUY) == D("0.02")
+            await eventually(lambda: all(each.state is not S.UNKNOWN for each in sent.orders))
+            placed = when == "after"
+            assert {each.state for each in sent.orders} == {S.TAKEN if placed else S.NOT_PLACED}
+            assert under_way(core, Side.BUY) == (D("0.02") if placed else 0)
+            assert len([each for each in venue.requests if each.method == "POST"]) == placed
+        finally:
+            await core.close()
+
+
+async def test_a_replacement_whose_answer_was_lost_is_found_out(journal_at: Callable[..., Journal]) -> None:
+    """The venue had done both: the new order stands, and the old one is over, by report."""
+    faults = ["error:code=-1007,when=after,endpoint=POST /api/v3/order/cancelReplace"]
+    async with PaperVenue(market="none", faults=faults) as venue:
+        core = Core(venue, journal_at(), doubt=Doubt(settle_s=0.2, absences=3, pauses_s=(0.05, 0.1)))
+        await core.open()
+        try:
+            old = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.01", "59000"))
+            sent = core.gateway.submit(
+                ReplaceRequest(
+                    order=limit_order(Side.BUY, "BTCUSDT", "0.02", "59100"),
+                    cancel_client_order_id=old.client_order_id,
+                )
+            )
+            with pytest.raises(OrderOutcomeUnknown):
+                await sent
+            await eventually(lambda: sent.order.state is S.TAKEN and old.state is S.CANCELED)
+            assert under_way(core, Side.BUY) == D("0.02")
+        finally:
+            await core.close()
