@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -80,7 +80,15 @@ def stop(kind: OrderType, side: Side, **more: Any) -> OrderRequest:
     fields: dict[str, Any] = {"type": kind, "time_in_force": TimeInForce.GTC if "price" in more else None}
     if "trailing_delta" not in more:
         fields["stop_price"] = D(61_000)
-    return order("1", None, side, **fields | more)
+    return but(order("1", None, side), **fields | more)
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def but(one: S, **changes: Any) -> S:
+    """The same with other fields."""
+    return msgspec.structs.replace(one, **changes)
 
 
 def seen(**more: Any) -> Exposure:

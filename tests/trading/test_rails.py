@@ -13,12 +13,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from railkit import BTC, FRESH, LIMITS, breaches, by_quote, limits, order, ruled, seen, stop
+from railkit import ACCOUNT, BTC, FRESH, LIMITS, breaches, but, by_quote, limits, order, ruled, seen, stop
 
 import quantlab
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect
-from quantlab.domain.limits import PERMIT_LIFE_NS
-from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.limits import PERMIT_LIFE_NS, SymbolLimits, Verdict
+from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
+from quantlab.domain.rules import NO_RULES
 from quantlab.errors import InvalidField, PermitRefused
 from quantlab.trading.decision import BookView, OwnOrders
 from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide, deciding
@@ -163,9 +164,9 @@ def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: s
     assert breaches(*BEYOND_IT[rail], WITH.get(rail, (LIMITS, LIMITS))[1]) == [rail]
 
 
-@pytest.mark.parametrize(
-    ("rail", "last", "beyond"),
-    [
+LEAST_TWO = seen(instrument=msgspec.structs.replace(BTC, min_quantity=D("0.002")))
+BOUNDS: list[tuple[str, OrderRequest, OrderRequest, Exposure]] = [
+    (*each, LEAST_TWO) for each in (
         ("price_grid", order(price="1"), order(price="0.99")),
         ("price_grid", order(price="1000000"), order(price="1000000.01")),
         (
@@ -206,16 +207,232 @@ def test_an_order_one_step_beyond_the_limit_is_denied_by_that_rail_alone(rail: s
         ("percent_price", order(price="300000"), order(price="300000.01")),
         ("percent_price", order(price="12000", side=SELL), order(price="11999.99", side=SELL)),
         ("venue_notional", by_quote("2000000"), by_quote("2000000.01")),
-    ],
-)
+    )
+]  # fmt: skip
+"""Rail, the last order that passes, the first that does not, and where."""
+
+
+def but_own(exposure: Exposure, **more: int) -> Exposure:
+    return msgspec.structs.replace(exposure, own=OwnOrders(**more))
+
+
+SOLD = order(side=SELL)
+LIMIT_STOP = stop(OrderType.STOP_LOSS_LIMIT, BUY, price=D(61_000))
+ICE = order("1", iceberg_quantity=D("0.5"))
+OWN_BID = seen(own=OwnOrders(best_bid=D(60_000)))
+MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
+    ("trading_state", SOLD, seen(trading_state="HALTED: x", position=D(2)), LIMITS, False),
+    ("venue_health", order(), seen(health=None), LIMITS, False),
+    ("venue_health", order(), seen(health_age_ms=None), LIMITS, False),
+    ("venue_health", order(), seen(health_age_ms=-5_001), LIMITS, False),
+    ("venue_health", order(), seen(health_age_ms=-5_000), LIMITS, True),
+    ("venue_health", order(), seen(health="DEGRADED"), LIMITS, True),
+    ("venue_health", order(), seen(health="DEGRADED"), limits(trade_when_degraded=False), False),
+    ("venue_health", order(), seen(health="DOWN"), LIMITS, False),
+    ("venue_health", SOLD, seen(health="DOWN", position=D(1)), LIMITS, True),
+    ("allowed_symbol", order(), FRESH, limits(allowed_symbols=("ETHUSDT",)), False),
+    ("allowed_symbol", order(), FRESH, limits(denied_symbols=("ETHUSDT",)), True),
+    ("allowed_symbol", order(strategy_id=7), FRESH, limits(strategies={"7": ("ETHUSDT",)}), False),
+    ("allowed_symbol", order(strategy_id=7), FRESH, limits(strategies={"7": ("BTCUSDT",)}), True),
+    ("allowed_symbol", order(strategy_id=8), FRESH, limits(strategies={"7": ("ETHUSDT",)}), True),
+    ("order_shape", order(quote_quantity=D(5)), FRESH, LIMITS, False),
+    ("order_shape", but(order("1", None), quantity=None), FRESH, LIMITS, False),
+    ("order_shape", but(order(), quantity=None, quote_quantity=D(5)), FRESH, LIMITS, False),
+    ("order_shape", order(price=None, time_in_force=TimeInForce.GTC), FRESH, LIMITS, False),
+    ("order_shape", order(type=OrderType.MARKET), FRESH, LIMITS, False),
+    ("order_shape", order(time_in_force="GTC"), FRESH, LIMITS, False),
+    ("order_shape", order(client_order_id="x" * 36), FRESH, LIMITS, True),
+    ("order_shape", order(client_order_id="x" * 37), FRESH, LIMITS, False),
+    ("order_shape", order(client_order_id=5), FRESH, LIMITS, False),
+    ("order_shape", order(stop_price=D(1)), FRESH, LIMITS, False),
+    ("order_shape", stop(STOP, BUY, stop_price=None), FRESH, LIMITS, False),
+    ("order_shape", stop(STOP, BUY), FRESH, LIMITS, True),
+    ("order_shape", LIMIT_STOP, FRESH, LIMITS, True),
+    ("order_shape", stop(STOP, BUY, trailing_delta=10_000), FRESH, LIMITS, False),
+    ("order_shape", stop(STOP, BUY, trailing_delta=0), FRESH, LIMITS, False),
+    ("order_shape", order(self_trade="NONE"), FRESH, LIMITS, False),
+    ("order_shape", order(strategy_id=True), FRESH, LIMITS, False),
+    ("order_shape", order(strategy_type=-1), FRESH, LIMITS, False),
+    ("order_shape", order(strategy_id=1, strategy_type=0), FRESH, LIMITS, True),
+    ("order_shape", ICE, FRESH, LIMITS, True),
+    ("order_shape", order("1", iceberg_quantity=D("1.001")), FRESH, LIMITS, False),
+    ("order_shape", order("1", iceberg_quantity=D(1)), FRESH, LIMITS, True),
+    ("order_shape", order("1", None, iceberg_quantity=D("0.5")), FRESH, LIMITS, False),
+    ("order_shape", but(ICE, time_in_force=TimeInForce.IOC), FRESH, LIMITS, False),
+    ("order_shape", but(order(), quantity=1), FRESH, LIMITS, False),
+    ("order_shape", order(stop_price=D("NaN")), FRESH, LIMITS, False),
+    ("symbol_status", order(), seen(instrument=msgspec.structs.replace(BTC, status="BREAK")), LIMITS, False),
+    ("symbol_status", order(), FRESH, LIMITS, True),
+    ("price_grid", order("1", None), FRESH, LIMITS, True),
+    ("price_grid", LIMIT_STOP, FRESH, LIMITS, True),
+    ("price_grid", but(LIMIT_STOP, price=D("61000.001")), FRESH, LIMITS, False),
+    ("price_grid", but(LIMIT_STOP, stop_price=D("61000.001")), FRESH, LIMITS, False),
+    ("quantity_grid", order("0.003"), FRESH, LIMITS, True),
+    ("quantity_grid", order("0.002", None), ruled(market_step_size=D(0)), LIMITS, True),
+    ("min_quantity", by_quote("100"), FRESH, LIMITS, True),
+    ("max_quantity", by_quote("100"), FRESH, LIMITS, True),
+    ("max_quantity", order("90"), FRESH, LIMITS, True),
+    ("max_quantity", order("60", None), ruled(market_max_quantity=D(0)), LIMITS, True),
+    ("max_quantity", order("101", None), ruled(market_max_quantity=D(200)), LIMITS, False),
+    ("max_quantity", order("60", None),
+     seen(instrument=msgspec.structs.replace(BTC, max_quantity=D(0))), LIMITS, False),
+    ("max_quantity", order("60"),
+     seen(instrument=msgspec.structs.replace(BTC, max_quantity=D(0))), LIMITS, True),
+    ("min_notional", order("0.00001", None), ruled(min_notional_at_market=False), LIMITS, True),
+    ("venue_notional", order("50", None), ruled(max_notional_at_market=False), LIMITS, True),
+    ("percent_price", order("1", None), seen(average=D(1)), LIMITS, True),
+    ("percent_price", order(), ruled(bid_multiplier_up=D(0), bid_multiplier_down=D(0)), LIMITS, True),
+    ("percent_price", order(), ruled(bid_multiplier_up=D(0)), LIMITS, True),
+    ("percent_price", order(price="11999"), ruled(bid_multiplier_up=D(0)), LIMITS, False),
+    ("percent_price", order(), seen(average=None), LIMITS, True),
+    ("venue_position", SOLD, seen(held_base=D(5_000)), LIMITS, True),
+    ("venue_position", order(), seen(held_base=None), LIMITS, False),
+    ("venue_position", order(), seen(instrument=msgspec.structs.replace(BTC, rules=NO_RULES)), LIMITS, True),
+    ("max_asset", order("2"), ruled(max_base=D(2), max_quote=D(0)), LIMITS, True),
+    ("max_asset", order("2"), ruled(max_base=D(1), max_quote=D(0)), LIMITS, False),
+    ("max_asset", order("2"), ruled(max_base=D(0), max_quote=D(119_999)), LIMITS, False),
+    ("venue_orders", order(), ruled(max_orders=0, exchange_max_orders=6), LIMITS, True),
+    ("venue_orders", order(), ruled(max_orders=0, exchange_max_orders=5), LIMITS, False),
+    ("venue_orders", order(), ruled(exchange_max_orders=5), LIMITS, False),
+    ("venue_orders", order(), ruled(max_orders=0, exchange_max_orders=0), LIMITS, True),
+    ("venue_orders", order(), ruled(max_orders=3, exchange_max_orders=0), LIMITS, True),
+    ("venue_orders", order(), ruled(max_orders=2, exchange_max_orders=0), LIMITS, False),
+    ("venue_orders", order(), seen(open=None), LIMITS, False),
+    ("venue_algo_orders", order(), seen(own=OwnOrders(algo=9)), LIMITS, True),
+    ("venue_algo_orders", stop(STOP, BUY),
+     ruled(max_algo_orders=0, exchange_max_algo_orders=0), LIMITS, True),
+    ("venue_algo_orders", stop(STOP, BUY),
+     ruled(max_algo_orders=0, exchange_max_algo_orders=1), LIMITS, True),
+    ("venue_algo_orders", stop(STOP, BUY),
+     ruled(max_algo_orders=1, exchange_max_algo_orders=0), LIMITS, True),
+    ("iceberg", ICE,
+     ruled(iceberg_parts=0, max_iceberg_orders=0, exchange_max_iceberg_orders=0), LIMITS, True),
+    ("iceberg", ICE, ruled(max_iceberg_orders=0), LIMITS, True),
+    ("iceberg", ICE, ruled(exchange_max_iceberg_orders=0), LIMITS, True),
+    ("iceberg", but(by_quote("9"), iceberg_quantity=D(1)), FRESH, LIMITS, False),
+    ("trailing_delta", order(), FRESH, LIMITS, True),
+    ("trailing_delta", stop(STOP, BUY, trailing_delta=50), ruled(max_trailing_above=0), LIMITS, False),
+    ("price_age", order(), seen(reference_price=D("NaN")), LIMITS, False),
+    ("spread", order(), seen(bid=None), LIMITS, False),
+    ("spread", order(), seen(ask=None), LIMITS, False),
+    ("spread", order(), seen(bid=D(60_000), ask=D(60_000)), LIMITS, False),
+    ("price_collar", order("1", None), FRESH, LIMITS, True),
+    ("price_collar", but(LIMIT_STOP, stop_price=D(70_000), price=D(70_000)), FRESH, LIMITS, True),
+    ("price_collar", order(price="57000", side=SELL), FRESH, LIMITS, True),
+    ("price_collar", order(price="56999.99", side=SELL), FRESH, LIMITS, False),
+    ("window_collar", SOLD, seen(high=D(66_000)), LIMITS, True),
+    ("window_collar", SOLD, seen(high=D(67_000)), LIMITS, False),
+    ("window_collar", order("1", None), seen(low=D(54_000)), LIMITS, False),
+    ("window_collar", order(price="50000"), FRESH, LIMITS, True),
+    ("window_collar", but(LIMIT_STOP, price=D(90_000)), FRESH, LIMITS, True),
+    ("window_collar", order(), seen(low=None), LIMITS, False),
+    ("venue_budget", order(), seen(budget_left=None), LIMITS, False),
+    ("venue_errors", order(), seen(answers=9, errors=9), LIMITS, True),
+    ("venue_errors", SOLD, seen(answers=10, errors=9, position=D(1)), LIMITS, True),
+    ("venue_errors", SOLD, seen(answers=10, errors=9), LIMITS, False),
+    ("cooldown", order(), seen(cooldown_ms=0), LIMITS, True),
+    ("reduce_only", by_quote("5", SELL), seen(reduce_only=True, position=D(9)), LIMITS, False),
+    ("reduce_only", SOLD, seen(reduce_only=True, position=D(9), selling_quote=D(1)), LIMITS, False),
+    ("reduce_only", SOLD, seen(reduce_only=True, position=D(2), selling=D(1)), LIMITS, True),
+    ("reduce_only", order(), seen(reduce_only=True, position=D(1)), LIMITS, False),
+    ("self_match", SOLD, OWN_BID, LIMITS, False),
+    ("self_match", order(price="60000.01", side=SELL), OWN_BID, LIMITS, True),
+    ("self_match", order("1", None, SELL), OWN_BID, LIMITS, False),
+    ("self_match", order(side=SELL, self_trade=SelfTradeMode.EXPIRE_TAKER), OWN_BID, LIMITS, True),
+    ("self_match", order(side=SELL, self_trade=SelfTradeMode.NONE), OWN_BID, LIMITS, False),
+    ("self_match", order(side=SELL, type=OrderType.LIMIT_MAKER), OWN_BID, LIMITS, True),
+    ("self_match", stop(STOP, SELL), OWN_BID, LIMITS, True),
+    ("balance", SOLD, seen(free_base=D("1.5"), promised_base=D("0.5")), LIMITS, True),
+    ("balance", SOLD, seen(free_base=D("1.5"), promised_base=D("0.51")), LIMITS, False),
+    ("balance", order(), seen(free_quote=None), LIMITS, False),
+    ("max_position", SOLD, seen(position=D(9)), LIMITS, True),
+    ("max_gross_exposure", SOLD, seen(position=D(9), gross_elsewhere=D(10**7)), LIMITS, True),
+    ("max_gross_exposure", order(), seen(gross_elsewhere=D(10**7)), LIMITS, False),
+    ("max_gross_exposure", SOLD, seen(position=D(5), gross_elsewhere=D(100_000)), LIMITS, True),
+    ("max_gross_exposure", order("0.1", side=SELL),
+     seen(position=D(-1), buying=D(6), gross_elsewhere=D(100_000)), LIMITS, True),
+    ("max_gross_exposure", order("0.1", side=SELL),
+     seen(position=D(1), buying=D(4), gross_elsewhere=D(100_000)), LIMITS, True),
+    ("max_gross_exposure", order("2", side=SELL),
+     seen(position=D(1), buying=D("4.001"), gross_elsewhere=D(100_000)), LIMITS, False),
+    ("max_gross_exposure", order("2"),
+     seen(position=D(-1), selling=D("4.001"), gross_elsewhere=D(100_000)), LIMITS, False),
+    ("max_gross_exposure", order("2"),
+     seen(position=D(-1), selling=D(4), gross_elsewhere=D(100_000)), LIMITS, True),
+    ("max_gross_exposure", order(), seen(gross_elsewhere=D(340_000), rate=D("1.01")), LIMITS, False),
+    ("max_gross_exposure", order(), seen(gross_elsewhere=D(340_000), rate=D("0.99")), LIMITS, True),
+    ("max_gross_exposure", order(), seen(gross_elsewhere=None), LIMITS, False),
+    ("max_gross_exposure", order("0.1"), seen(position=D(1), selling=D(6), gross_elsewhere=D(100_000)),
+     LIMITS, True),
+    ("max_gross_exposure", order("0.1"), seen(position=D(1), selling=D("6.001"), gross_elsewhere=D(100_000)),
+     LIMITS, False),
+    ("max_gross_exposure", order("0.1"), seen(position=D(-9), selling=D(0), gross_elsewhere=D(400_000)),
+     LIMITS, True),
+    ("venue_algo_orders", stop(STOP, BUY), but_own(ruled(exchange_max_algo_orders=0), algo=5), LIMITS, False),
+    ("venue_algo_orders", stop(STOP, BUY),
+     msgspec.structs.replace(ruled(max_algo_orders=0), account=but(ACCOUNT, algo=200)), LIMITS, False),
+    ("iceberg", ICE, but_own(ruled(exchange_max_iceberg_orders=0), iceberg=3), LIMITS, False),
+    ("max_net_exposure", SOLD, seen(net_elsewhere=D(-240_000)), LIMITS, True),
+    ("max_net_exposure", SOLD, seen(net_elsewhere=D(-240_001)), LIMITS, False),
+    ("max_net_exposure", SOLD, seen(net_elsewhere=D(10**7)), LIMITS, True),
+    ("max_net_exposure", SOLD, seen(net_elsewhere=D(-(10**7)), position=D(9)), LIMITS, True),
+    ("max_net_exposure", order(), seen(net_elsewhere=D(10**7)), LIMITS, False),
+    ("max_net_exposure", order(), seen(net_elsewhere=D(240_000), rate=D("1.01")), LIMITS, False),
+    ("max_net_exposure", order(), seen(net_elsewhere=D(240_000), rate=D("0.99")), LIMITS, True),
+    ("max_net_exposure", order(), seen(net_elsewhere=None), LIMITS, False),
+    ("max_open_orders", order(), FRESH, limits(symbols={"BTCUSDT": SymbolLimits(max_open_orders=3)}), True),
+    ("max_open_orders", order(), FRESH, limits(symbols={"BTCUSDT": SymbolLimits(max_open_orders=2)}), False),
+    ("max_open_orders", order(),
+     FRESH, limits(max_open_orders=5, symbols={"BTCUSDT": SymbolLimits()}), False),
+    ("max_open_orders", order(),
+     FRESH, limits(max_open_orders=5, symbols={"X": SymbolLimits(max_open_orders=9)}), False),
+    ("max_open_orders", order(), seen(open=None), LIMITS, False),
+    ("max_open_notional", order(), seen(open_notional=D(140_000), rate=D("1.01")), LIMITS, False),
+    ("max_open_notional", order(), seen(open_notional=D(140_000), rate=D("0.99")), LIMITS, True),
+    ("max_open_notional", order(), seen(open_notional=None), LIMITS, False),
+    ("max_order_quantity", order("1000"), FRESH, limits(max_order_quantity=None), True),
+    ("equity_floor", order(), seen(equity=None), LIMITS, False),
+    ("equity_floor", order(), seen(equity=None), limits(min_equity=None), True),
+    ("equity_floor", SOLD, seen(equity=D(1), position=D(1)), LIMITS, True),
+    ("equity_floor", SOLD, seen(equity=D(1)), LIMITS, False),
+    ("daily_loss", order(), seen(day_start_equity=None), LIMITS, False),
+    ("daily_loss", order(), seen(day_start_equity=None), limits(max_daily_loss=None), True),
+    ("daily_loss", SOLD, seen(equity=D(1), position=D(1)), LIMITS, True),
+    ("drawdown", order(), seen(peak_equity=None), LIMITS, False),
+    ("drawdown", order(), seen(peak_equity=None), limits(max_drawdown=None), True),
+    ("drawdown", SOLD, seen(equity=D(1), position=D(1)), LIMITS, True),
+]  # fmt: skip
+"""Rail, order, exposure, limits, and whether that rail lets it pass."""
+
+
+def consistent(verdict: Verdict) -> bool:
+    """What is shown is what was decided: an amount is allowed up to its limit."""
+    if verdict.used is None or verdict.limit is None:
+        return verdict.allowed or not verdict.reason.startswith("within")
+    return verdict.allowed is (verdict.used <= verdict.limit)
+
+
+@pytest.mark.parametrize("case", [*AT_THE_LIMIT.values(), *BEYOND_IT.values()])
+def test_every_verdict_shows_what_was_decided(case: tuple[OrderRequest, Exposure]) -> None:
+    """Used, limit and answer agree, in every rail of every case."""
+    assert all(consistent(each) for each in decide(*case, LIMITS).verdicts)
+
+
+@pytest.mark.parametrize(("rail", "last", "beyond", "exposure"), BOUNDS)
 def test_each_bound_of_the_instrument_is_the_last_that_passes(
-    rail: str, last: OrderRequest, beyond: OrderRequest
+    rail: str, last: OrderRequest, beyond: OrderRequest, exposure: Exposure
 ) -> None:
     """Least and most, of price, quantity and worth; what other rails say is not asked here."""
-    exposure = seen(instrument=msgspec.structs.replace(BTC, min_quantity=D("0.002")))
-
     assert rail not in breaches(last, exposure)
     assert rail in breaches(beyond, exposure)
+
+
+@pytest.mark.parametrize(("rail", "request_", "exposure", "within", "allowed"), MORE)
+def test_what_a_rail_says_of_less_common_orders(
+    rail: str, request_: OrderRequest, exposure: Exposure, within: Any, allowed: bool
+) -> None:
+    """One case each, of that rail alone."""
+    assert (rail not in breaches(request_, exposure, within)) is allowed
 
 
 def test_every_rail_is_asked_even_after_a_breach() -> None:

@@ -75,9 +75,7 @@ def max_gross_exposure(ask: Ask) -> Answer:
     Long and short are added, never netted. An order that only reduces adds nothing and passes.
     """
     account, limit = ask.account, ask.limits.max_gross_exposure
-    mine = ask.after
-    if mine < 0 or ask.ahead < 0:  # else all of the position is on this side already
-        mine = max(mine, _other(ask), ZERO)
+    mine = max(ask.after, _other(ask), ZERO)
     used = account.gross_elsewhere
     if used is None:
         raise Unknown("EXPOSURE")

@@ -56,7 +56,11 @@ def cell_rerun(ask: Ask) -> Answer:
     earlier = ask.pace.rerun_of
     if not earlier:
         return NOT_FROM_A_CELL
-    return (False, "this cell sent the same order before, as {}; change the order, or confirm it", earlier)
+    return (
+        False,
+        "this cell sent the same order before, as {}; change the order, or send it from another cell",
+        earlier,
+    )
 
 
 def cooldown(ask: Ask) -> Answer:
