@@ -69,12 +69,8 @@ def min_quantity(ask: Ask) -> Answer:
     if ask.at_market and ask.rules.market_min_quantity > least:
         least = ask.rules.market_min_quantity
     shown = ask.request.iceberg_quantity
-    return (
-        least <= (quantity if shown is None else min(quantity, shown)),
-        least,
-        quantity,
-        ask.instrument.base,
-    )
+    size = quantity if shown is None else min(quantity, shown)
+    return (least <= size, least, size, ask.instrument.base)
 
 
 def max_quantity(ask: Ask) -> Answer:
