@@ -14,6 +14,7 @@ import json
 import math
 import platform
 from importlib.metadata import version as installed
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import msgspec
@@ -28,6 +29,7 @@ MAGIC = b"QLM1"
 LENGTH_BYTES = 4
 SHORTEST = len(MAGIC) + LENGTH_BYTES + SEAL_BYTES
 LONGEST = 64 * 1024 * 1024  # bytes; the largest of River's models in our benchmarks takes 1.6 MB
+SAVE_ID_BYTES = 8
 ODD = "$float"  # the name under which a float that JSON has no word for is kept: nan, inf, -inf
 
 
@@ -35,8 +37,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """All that can be known of a saved model without loading it.
 
     `classes` names River's classes in it as a tree, `libraries` the versions that made it
-    ("river", "python", "quantlab"), `saved_ms` is our clock (UTC, milliseconds), `size` the bytes
-    of the payload. All other fields are the snapshot's.
+    ("river", "python", "quantlab"), `save_id` is of one save alone, so that no kernel
+    takes what another saved for its own, `saved_ms` is our clock (UTC, milliseconds), `size` the
+    bytes of the payload. All other fields are the snapshot's.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     parent: int
     saved_ms: int
+    save_id: str = ""
     libraries: dict[str, str]
     classes: dict[str, Any]
     size: int
@@ -76,6 +80,7 @@ def header_of(
     """The header under which `snapshot` is saved as `version`."""
     same = {name: getattr(snapshot, name) for name in COMMON}
     own = {"version": version, "saved_ms": saved_ms, "classes": classes, "size": size}
+    own["save_id"] = token_hex(SAVE_ID_BYTES)
     return Header(**{**same, **own, "libraries": libraries()})
 
 

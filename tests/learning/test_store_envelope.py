@@ -29,7 +29,7 @@ PAYLOAD = dumps({"pipeline": trained(preprocessing.StandardScaler() | linear_mod
 def header(**changes: object) -> Header:
     plain = snapshot(trained(linear_model.LogisticRegression()))
     made = header_of(plain, version=3, saved_ms=5, classes={}, size=len(PAYLOAD))
-    return msgspec.structs.replace(made, **changes)
+    return msgspec.structs.replace(made, **{"save_id": "c0ffee", **changes})
 
 
 BLOB = seal(header(), PAYLOAD, KEY)

@@ -18,6 +18,7 @@ import pytest
 from keptmodels import inputs, snapshot, trained
 from river import forest, linear_model, preprocessing
 
+from quantlab.clock import ManualClock
 from quantlab.config import Settings
 from quantlab.domain.venue import Level
 from quantlab.errors import ConfigError, ModelRefused, StoreError, StoreUnavailable, VersionConflict
@@ -103,7 +104,9 @@ async def test_two_kernels_cannot_overwrite_each_other(store: Store, second: Sto
 
 
 async def test_of_many_that_save_at_once_exactly_one_is_each_version(tmp_path: Path) -> None:
-    stores = [open_store(Settings(home=tmp_path), Level.PAPER) for _ in range(6)]
+    """The same snapshot in the same millisecond: no kernel takes what another saved for its own."""
+    clock = ManualClock()
+    stores = [open_store(Settings(home=tmp_path), Level.PAPER, clock=clock) for _ in range(6)]
     frozen = freeze(snapshot(logistic()), dumps)
 
     async def save(each: Store) -> int | None:
