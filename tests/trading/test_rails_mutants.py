@@ -54,7 +54,8 @@ def test_every_planted_mistake_is_found(rail: Rail) -> None:
 
 EQUIVALENT = {
     # at the boundary both ways give the same: a use of zero, or the same number from either side
-    "max_quantity: line 8: Lt to LtE", "window_collar: line 14: Lt to LtE", "max_position: line 7: Lt to LtE",
+    "max_quantity: line 8: Lt to LtE", "min_quantity: line 6: Gt to GtE",
+    "window_collar: line 14: Lt to LtE", "max_position: line 7: Lt to LtE",
     "max_net_exposure: line 11: Gt to GtE", "window_collar: line 14: 0 to 1", "max_position: line 7: 0 to 1",
     "max_net_exposure: line 11: 0 to 1",  # below one unit of money nothing is near its limit
     # at the limit itself the next line allows it too; only the words differ
