@@ -221,6 +221,36 @@ async def test_a_disk_that_does_not_take_it_costs_nothing(store: Store, tmp_path
     assert await store.save(snapshot(logistic()), expect_version=0) == 2, "what it saved itself is known"
 
 
+async def test_a_version_whose_answer_was_lost_is_known_as_ours_when_it_is_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written, and then nobody says so: the next attempt has the very same bytes, and is no conflict."""
+    write, lost = store._backend.write, []
+
+    async def answer_lost(*args: Any, **kwargs: Any) -> None:
+        await write(*args, **kwargs)
+        if not lost:
+            lost.append(args)
+            raise StoreUnavailable("the answer was lost")
+
+    monkeypatch.setattr(store._backend, "write", answer_lost)
+
+    assert await store.save(snapshot(logistic()), expect_version=0) == 1
+    assert len(lost) == 1
+    assert [each.version for each in await store.versions(*NAME)] == [1]
+
+
+async def test_what_a_dead_kernel_left_half_written_is_removed(store: Store, tmp_path: Path) -> None:
+    await store.save(snapshot(logistic()), expect_version=0)
+    left = place(tmp_path, 1).with_name(".draft-0badc0de")
+    left.write_bytes(b"half")
+
+    await store.save(snapshot(logistic()), expect_version=1)
+
+    assert not left.exists()
+    assert [each.version for each in await store.versions(*NAME)] == [1, 2]
+
+
 async def test_a_newer_snapshot_takes_the_place_of_the_one_that_waits(store: Store, tmp_path: Path) -> None:
     models_folder(tmp_path).write_text("in the way")
     store._waiting._patience = msgspec.structs.replace(store._waiting._patience, first_s=30, budget_s=0.0)
