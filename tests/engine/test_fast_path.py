@@ -119,7 +119,7 @@ async def test_without_the_socket_orders_go_by_rest_and_with_it_by_it_again(
 async def test_orders_behind_a_full_socket_do_not_leave_after_the_halt(
     engine: Engine, venue: PaperVenue, proxy: FaultProxy
 ) -> None:
-    """HALT right behind 190 orders (the symbol takes 200): what had been written is cancelled, the rest never leaves."""
+    """HALT right behind 190 orders (the symbol takes 200): what was written is cancelled, the rest stays."""
     handles = [engine.execute(buy()).send() for _ in range(190)]
     engine.halt("drill")
     outcomes = await asyncio.gather(*handles, return_exceptions=True)

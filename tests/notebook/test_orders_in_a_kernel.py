@@ -96,7 +96,7 @@ def trade():
     order = ql.orders.buy("BTCUSDT", "0.002", price=price - 950).wait(5)
     ql.orders.amend(order.client_order_id, "0.001").wait(5)
     new = ql.orders.replace(order.client_order_id, price=price - 980).wait(5)
-    told = [*(each.state.value for each in entry), stop.state.value, new.state.value, new.quantity * 1000 == 1]
+    told = [*(each.state.value for each in (*entry, stop, new)), new.quantity * 1000 == 1]
     ql.orders.cancel_all("BTCUSDT").wait(5)
     bought = ql.orders.buy("BTCUSDT", "0.003").wait(5)
     ql.orders.buy("BTCUSDT", "0.001", price=price - 990).wait(5)

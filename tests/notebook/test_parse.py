@@ -188,7 +188,10 @@ MISTAKES = [
     ("record now", "cannot read 'now': %ql record start [TOPIC ...] [raw] [as NAME]"),
     ("record stop it", "%ql record stop takes nothing more, not 'it'"),
     ("record start market.> as", "the name is missing after as"),
-    ("limits fee=1", "there is no limit 'fee'; there are max_order_notional, max_order_quantity, max_position"),
+    (
+        "limits fee=1",
+        "there is no limit 'fee'; there are max_order_notional, max_order_quantity, max_position",
+    ),
     ("limits max_position=1 max_position=2", "max_position is given twice"),
     ("limits max_position=", "max_position: '' is not plain decimal text"),
     ("limits max_position=1e9", "max_position: '1e9' is not plain decimal text"),
