@@ -141,8 +141,8 @@ class Ticket:
 
     def _on_click(self, _button: object) -> None:
         at_s = self._home.loop.time()
-        if self._home.is_here:  # the click itself may have waited for a cell
-            at_s -= (self._engine().wire.home_lag_ms or 0) / 1_000
+        if self._home.is_here:  # the click itself may have waited for a cell; after one, it is taken to have
+            at_s -= (self._engine().wire.worst_home_lag_ms or 0) / 1_000
         click = Click(fields=self.fields(), said=self.button.description, at_s=at_s)
         self._home.post(self._clicked, click)
 

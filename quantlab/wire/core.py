@@ -247,6 +247,11 @@ class Wire:
         return self._home_probe.milliseconds
 
     @property
+    def worst_home_lag_ms(self) -> float | None:
+        """The longest lag of the home loop that ended in the last 2 s; None until measured."""
+        return self._home_probe.worst()
+
+    @property
     def wire_lag_ms(self) -> float | None:
         """How late the wire is, seen from the home loop; None until measured."""
         return self._wire_probe.milliseconds

@@ -64,7 +64,8 @@ def test_a_misspelt_term_of_an_order_is_pythons_own_error_and_the_right_ones_are
     terms = armed.run("import inspect; print(*inspect.signature(ql.orders.sell).parameters)")
 
     assert "unexpected keyword argument 'prise'" in wrong.error
-    assert terms.text == "symbol quantity price quote_quantity time_in_force\n"
+    plain, stops = "symbol quantity price quote_quantity time_in_force", "stop trailing take_profit"
+    assert terms.text == f"{plain} {stops} post_only reduce_only\n"
     assert "price=" in armed.complete('ql.orders.buy("BTCUSDT", pri')
 
 

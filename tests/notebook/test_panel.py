@@ -609,8 +609,9 @@ async def test_a_panel_stops_reading_when_its_engine_has_stopped_and_goes_on_wit
     current = [engine]
     panel = Panel(lambda: current[0], health)
     panel._repr_mimebundle_()
-    await asyncio.sleep(0.1)
-    alive = scheduled()
+    async with asyncio.timeout(5):
+        while not (alive := scheduled()):  # a timer that is due already is no longer among those
+            await asyncio.sleep(0.01)
     await engine.aclose()
     await asyncio.sleep(0.2)
     stopped = scheduled()

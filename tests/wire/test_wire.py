@@ -228,6 +228,18 @@ async def test_lag_is_unmeasured_first_and_grows_while_a_loop_hangs(home: Home) 
     assert (await call or 0) > 150
 
 
+async def test_a_hold_is_remembered_after_shorter_pings(home: Home) -> None:
+    """A click that waited for a cell is handled when the loop has answered newer pings already."""
+    async with asyncio.timeout(5):
+        while home.wire.home_lag_ms is None:
+            await asyncio.sleep(0.01)
+        time.sleep(0.6)
+        while (home.wire.home_lag_ms or 0) > 150:
+            await asyncio.sleep(0.01)
+
+    assert (home.wire.worst_home_lag_ms or 0) > 350
+
+
 # -- the latch
 
 
