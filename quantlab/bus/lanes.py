@@ -18,7 +18,17 @@ from typing import Any
 
 MARKET_CAPACITY = 65_536
 SLICE_S = 0.005
-_TAKEN: Any = object()  # a conflated message that an earlier turn took already
+STRIDE = 64  # messages between two looks at the clock, at most, while they take next to no time
+BRISK_S = SLICE_S / 10  # between two looks; a message that takes longer is alone between two
+
+
+class Cell(list[Any]):
+    """The newest message of one key, where the key's oldest stood; empty once it was taken.
+
+    Filling anew and taking are one step each, so that two threads need no lock for them.
+    """
+
+    __slots__ = ()
 
 
 class Lanes:
@@ -56,9 +66,8 @@ class Lanes:
         self._guard = guard
         self._armed = False
         self._first: deque[Any] = deque()
-        self._second: deque[tuple[Hashable | None, Any]] = deque()
-        self._queued: set[Hashable] = set()  # keys that stand in the second lane
-        self._latest: dict[Hashable, Any] = {}  # their newest messages
+        self._second: deque[Any] = deque()  # messages, and a cell for each key
+        self._cells: dict[Hashable, Cell] = {}
         self._waiting = False
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -70,38 +79,46 @@ class Lanes:
         self._first.append(message)
         if self._waiting:
             self._bell.put(None)
-        self._arm()
+        if not self._armed:
+            self._arm()
 
-    def post_bounded(self, message: Any, key: Hashable | None = None) -> None:
-        """Second lane: the oldest is dropped and counted when full; a `key` keeps only its newest."""
+    def post_bounded(self, message: Any, key: Hashable | None = None, *, conflate: bool = True) -> None:
+        """Second lane: the oldest is dropped and counted when full.
+
+        Args:
+            key: Of this key only the newest message waits, in the oldest one's place. None: all do.
+            conflate: False lets this message wait behind all others, though it has a key: a newer
+                one of the key will neither replace nor overtake it.
+        """
         if key is None:
-            self._second.append((None, message))
+            self._second.append(message)
+        elif not conflate:
+            self._cells.pop(key, None)  # what waits there keeps its place and its message
+            self._second.append(message)
         else:
-            self._latest[key] = message  # before the look at `_queued`; `_next` does it the other way round
-            if key in self._queued:
+            try:
+                self._cells[key][0] = message
+            except LookupError:  # none waits: never did, or it was taken meanwhile
+                self._cells[key] = cell = Cell((message,))
+                self._second.append(cell)
+            else:
                 self.conflated += 1
                 return
-            self._queued.add(key)
-            self._second.append((key, None))
         if len(self._second) > self._capacity:
             self._drop_oldest()
-        self._arm()
+        if not self._armed:
+            self._arm()
 
     def _drop_oldest(self) -> None:
         try:
-            key, _ = self._second.popleft()
+            oldest = self._second.popleft()
         except IndexError:
             return  # drained meanwhile
-        if key is not None:
-            self._queued.discard(key)
-            if self._latest.pop(key, _TAKEN) is _TAKEN:
-                self.conflated += 1
-                return
+        if type(oldest) is Cell:
+            oldest.clear()
         self.dropped += 1
 
     def _arm(self) -> None:
-        if self._armed:
-            return
         self._armed = True
         try:
             self._loop.call_soon_threadsafe(self.run, context=self._context)
@@ -111,7 +128,7 @@ class Lanes:
     def run(self) -> None:
         """One slice, on the loop; what is left comes in the next turn."""
         self._waiting = False
-        if not self.drain(SLICE_S):
+        if not self.drain(SLICE_S) and not self._armed:
             self._arm()
 
     def drain(self, budget_s: float) -> bool:
@@ -125,39 +142,34 @@ class Lanes:
     def _drain(self, deadline: float) -> None:
         self._armed = False  # before popping: whoever posts from now on arms again
         self.draining = True
+        first, second, apply, clock = self._first, self._second, self._apply, self._clock
+        take_first, take_second = first.popleft, second.popleft
+        count, stride, looked = 0, 1, deadline
         try:
-            while (message := self._next()) is not _TAKEN:
-                self._one(message)
-                if self._clock() >= deadline:
-                    break
+            while True:
+                for count in range(count + 1, count + stride + 1):
+                    if first:
+                        message = take_first()
+                    else:
+                        try:
+                            message = take_second()
+                        except IndexError:
+                            count -= 1
+                            return
+                        if type(message) is Cell:
+                            message = message.pop()
+                    try:
+                        apply(message)
+                    except Exception as error:  # noqa: BLE001  # a bad message must not hold up the others
+                        self.errors += 1
+                        self._on_error(message, error)
+                if (now := clock()) >= deadline:
+                    return
+                stride = min(2 * stride, STRIDE) if now - looked < BRISK_S else 1
+                looked = now
         finally:
+            self.applied += count
             self.draining = False
-
-    def _one(self, message: Any) -> None:
-        try:
-            self._apply(message)
-        except Exception as error:  # noqa: BLE001  # one bad message must not hold up the others
-            self.errors += 1
-            self._on_error(message, error)
-        self.applied += 1
-
-    def _next(self) -> Any:
-        """The next message, or `_TAKEN` when there is none."""
-        if self._first:
-            return self._first.popleft()
-        while self._second:
-            try:
-                key, message = self._second.popleft()
-            except IndexError:
-                break  # the poster dropped it meanwhile
-            if key is None:
-                return message
-            self._queued.discard(key)
-            message = self._latest.pop(key, _TAKEN)
-            if message is not _TAKEN:
-                return message
-            self.conflated += 1
-        return _TAKEN
 
     def wait(self, timeout_s: float) -> None:
         """Block this thread until something is posted to the first lane, or `timeout_s` seconds."""
@@ -172,6 +184,5 @@ class Lanes:
         left = list(self._first)
         self._first.clear()
         self._second.clear()
-        self._queued.clear()
-        self._latest.clear()
+        self._cells.clear()
         return left

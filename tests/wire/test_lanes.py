@@ -94,6 +94,18 @@ async def test_a_key_keeps_only_its_newest_message() -> None:
     assert lanes.conflated == 2
 
 
+async def test_a_message_that_may_not_be_conflated_is_neither_replaced_nor_overtaken() -> None:
+    """Its key may: what waits of it stays where it is, and a newer one goes behind both."""
+    seen: list[Any] = []
+    lanes, _ = make(seen.append)
+    for message, conflate in (("a1", True), ("a2", False), ("a3", True), ("a4", True), ("a5", False)):
+        lanes.post_bounded(message, "a", conflate=conflate)
+    await empty(lanes)
+
+    assert seen == ["a1", "a2", "a4", "a5"]
+    assert (lanes.applied, lanes.conflated) == (4, 1)
+
+
 async def test_one_wake_up_serves_many_messages() -> None:
     """The loop is woken once for a batch, never once per message."""
     seen: list[Any] = []
@@ -205,7 +217,7 @@ async def test_every_market_message_is_counted_when_a_thread_posts_while_we_drai
         randomness = random.Random(7)
         for number in range(posted):
             key = randomness.choice("abcdefghij")
-            lanes.post_bounded((key, number), key if key < "i" else None)
+            lanes.post_bounded((key, number), key if key < "i" else None, conflate=number % 7 > 0)
 
     thread = threading.Thread(target=post)
     thread.start()
@@ -223,7 +235,7 @@ def test_counts_add_up_for_any_sequence() -> None:
     """Any mix of keys, posts and slices in one thread; conflation and dropping both happen."""
     moved = {"conflated": 0, "dropped": 0, "applied": 0}
 
-    @given(st.lists(st.one_of(st.none(), st.sampled_from("abcd"), st.just("drain")), max_size=40))
+    @given(st.lists(st.one_of(st.none(), st.sampled_from("abcdAB"), st.just("drain")), max_size=40))
     def check(steps: list[str | None]) -> None:
         async def run() -> None:
             seen: list[Any] = []
@@ -233,10 +245,14 @@ def test_counts_add_up_for_any_sequence() -> None:
                 if step == "drain":
                     lanes.drain(0.0)
                 else:
-                    lanes.post_bounded(posted, step)
+                    key = step and step.lower()
+                    lanes.post_bounded((key, posted), key, conflate=step == key)
                     posted += 1
                 assert posted == lanes.applied + lanes.dropped + lanes.conflated + len(lanes)
                 assert len(lanes) <= 3
+            for each in "abcd":
+                numbers = [number for key, number in seen if key == each]
+                assert numbers == sorted(numbers)
             for name in moved:
                 moved[name] += getattr(lanes, name)
 
