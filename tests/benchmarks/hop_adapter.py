@@ -1,0 +1,45 @@
+"""quantlab's hand-off between threads as a contender of the peers' hop benchmark.
+
+    python ../shared/bench/bench_hop.py --parts hop,batch --adapter tests/benchmarks/hop_adapter.py
+
+Both lanes are there as the wire uses them: "quantlab_order" is never lost and goes first,
+"quantlab_market" is bounded and may be conflated. Its room is the flood's, so that nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from quantlab.bus.lanes import Lanes
+
+
+class Order:
+    """The lossless lane; see `Hop` in the benchmark."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Callable[[Any], Any]) -> None:
+        self._lanes = Lanes(
+            loop, handler, context=contextvars.Context(), on_error=lambda _message, _error: None
+        )
+        self.put = self._lanes.post
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        self._lanes.clear()
+
+
+class Market(Order):
+    """The bounded lane."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Callable[[Any], Any]) -> None:
+        super().__init__(loop, handler)
+        self.put = self._lanes.post_bounded
+
+
+def register(contenders: dict[str, Any]) -> None:
+    """Called once by the benchmark, with its contenders by name."""
+    contenders["quantlab_order"] = Order
+    contenders["quantlab_market"] = Market
