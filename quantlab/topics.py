@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.bus import SUBSCRIBER_FAILED, SUBSCRIBER_SLOW, Topic
+from quantlab.bus import Topic
+from quantlab.bus.reports import OWN_TOPICS
 from quantlab.domain.limits import LimitAlert, Verdict
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
@@ -125,6 +126,5 @@ PREDICTION: Topic[Prediction] = Topic("learn.prediction.{name}", Prediction)
 
 CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
     TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,
-    RISK_BREACH, RISK_LIMIT, RISK_RECONCILE, RISK_HALT,
-    VENUE_HEALTH, PREDICTION, SUBSCRIBER_SLOW, SUBSCRIBER_FAILED,
+    RISK_BREACH, RISK_LIMIT, RISK_RECONCILE, RISK_HALT, VENUE_HEALTH, PREDICTION, *OWN_TOPICS,
 )  # fmt: skip

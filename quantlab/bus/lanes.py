@@ -147,17 +147,17 @@ class Lanes:
         count, stride, looked = 0, 1, deadline
         try:
             while True:
-                for count in range(count + 1, count + stride + 1):
+                for _ in range(stride):
                     if first:
                         message = take_first()
                     else:
                         try:
                             message = take_second()
                         except IndexError:
-                            count -= 1
                             return
                         if type(message) is Cell:
                             message = message.pop()
+                    count += 1
                     try:
                         apply(message)
                     except Exception as error:  # noqa: BLE001  # a bad message must not hold up the others

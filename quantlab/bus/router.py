@@ -1,13 +1,16 @@
 """Which subscriptions get an event: the declared topics, a trie of patterns, resolved routes.
 
-Pure bookkeeping: no loop and no handler. A name is resolved once; a new or closed subscription
-forgets the resolved routes of the topics that it can meet.
+Pure bookkeeping: no loop and no handler. A name is resolved once, into a `Route`; a new or closed
+subscription forgets the routes that it can meet, and one that names no wildcard forgets one.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
+from quantlab.bus.inline import Inline, InlineGroup, grouped
+from quantlab.bus.mailbox import Overflow
 from quantlab.bus.routes import Lane, Topic, Trie, can_meet, compile_pattern, nearest
 from quantlab.bus.subscription import Subscription
 from quantlab.errors import BusError
@@ -15,16 +18,76 @@ from quantlab.errors import BusError
 ROUTES_KEPT = 65_536  # resolved names of one topic
 LANES: tuple[Lane, ...] = ("market", "order", "halt")  # least protected first
 
-Receivers = tuple[Subscription, ...]
+Parts = tuple[str, ...]
+
+
+class Route:
+    """Where the events of one name go.
+
+    Attributes:
+        count: Events published so far; each receiver's `routed` is the sum over its routes.
+        plain: Mailboxes that only have to be appended to, while neither empty nor full.
+        others: Those that run the subscriber's code for each event: a conflation key.
+        groups: Inline handlers, which run inside `publish`.
+        conflates: Nobody here needs more than the newest event of this name.
+    """
+
+    __slots__ = (
+        "conflates",
+        "count",
+        "groups",
+        "involved",
+        "key",
+        "others",
+        "parts",
+        "plain",
+        "receivers",
+        "topic",
+    )
+
+    def __init__(
+        self, topic: Topic[Any], key: Any, parts: Parts, receivers: tuple[Subscription, ...]
+    ) -> None:
+        self.count = 0
+        self.topic = topic
+        self.key = key
+        self.parts = parts
+        self.receivers = receivers
+        inlines = [each for each in receivers if isinstance(each, Inline) and not each.quarantined]
+        rest = [each for each in receivers if each not in inlines]
+        plain = [each for each in rest if each.appends and each.overflow is not Overflow.CONFLATE]
+        self.plain: tuple[tuple[deque[Any], int, Subscription], ...] = tuple(
+            (each.queue, each.capacity, each) for each in plain
+        )
+        self.others = tuple(each for each in rest if each not in plain)
+        self.groups: tuple[InlineGroup, ...] = grouped(inlines)
+        self.involved = bool(self.others or self.groups)
+        self.conflates = all(_conflates(each, topic) for each in receivers)
+        for each in receivers:
+            each.routes.add(self)
+
+    def end(self) -> None:
+        """It is used no more: the receivers keep what was counted here."""
+        for each in self.receivers:
+            each.leave(self)
+
+
+def _conflates(subscription: Subscription, topic: Topic[Any]) -> bool:
+    """Its key is a part of the topic's: of equal names it keeps the newest anyway."""
+    fields = subscription.key_fields
+    return (
+        subscription.overflow is Overflow.CONFLATE and bool(fields) and set(fields or ()) <= set(topic.fields)
+    )
 
 
 class Router:
-    """`routes[topic][topic.key(event)]` are the receivers, where they were resolved before."""
+    """`routes[topic][topic.key(event)]` is the event's route, where it was resolved before."""
 
-    __slots__ = ("_trie", "routes")
+    __slots__ = ("_named", "_trie", "routes")
 
     def __init__(self) -> None:
-        self.routes: dict[Topic[Any], dict[Any, Receivers]] = {}
+        self.routes: dict[Topic[Any], dict[Any, Route]] = {}
+        self._named: dict[Parts, list[Route]] = {}  # two topics may share a name
         self._trie: Trie[Subscription] = Trie()
 
     def declare(self, topic: Topic[Any]) -> None:
@@ -44,7 +107,7 @@ class Router:
                 f"topic {topic.template!r} carries {topic.type.__name__}, not {type(event).__name__}"
             )
 
-    def aim(self, topic: Topic[Any] | str) -> tuple[tuple[str, ...], Lane]:
+    def aim(self, topic: Topic[Any] | str) -> tuple[Parts, Lane]:
         """The compiled pattern, and the least protected lane of the topics it can meet."""
         if not isinstance(topic, str):
             if topic not in self.routes:
@@ -60,26 +123,43 @@ class Router:
         known = nearest(name, (each.template for each in self.routes))
         return f"; the nearest is {known!r}" if known else ""
 
-    def resolve(self, topic: Topic[Any], key: Any) -> Receivers:
-        """The receivers for one value of the topic's key, oldest subscription first."""
-        found = {each.number: each for each in self._trie.find(topic.parts(key))}
+    def resolve(self, topic: Topic[Any], key: Any) -> Route:
+        """The route for one value of the topic's key; receivers are the oldest subscription first."""
+        parts = topic.parts(key)
+        found = {each.number: each for each in self._trie.find(parts)}
         routes = self.routes[topic]
         if len(routes) >= ROUTES_KEPT:
-            routes.clear()
-        routes[key] = receivers = tuple(found[number] for number in sorted(found))
-        return receivers
+            self._forget_all(routes)
+        routes[key] = route = Route(topic, key, parts, tuple(found[number] for number in sorted(found)))
+        self._named.setdefault(parts, []).append(route)
+        return route
 
     def add(self, subscription: Subscription) -> None:
         """Route to `subscription` from now on."""
         self._trie.add(subscription.parts, subscription)
-        self._forget(subscription.parts)
+        self.forget(subscription.parts)
 
     def remove(self, subscription: Subscription) -> None:
         """Route to it no more."""
         self._trie.remove(subscription.parts, subscription)
-        self._forget(subscription.parts)
+        self.forget(subscription.parts)
 
-    def _forget(self, parts: tuple[str, ...]) -> None:
+    def forget(self, parts: Parts) -> None:
+        """Resolve anew, at the next publish, whatever a subscription with this pattern can meet."""
+        if "*" not in parts and ">" not in parts:
+            for route in self._named.pop(parts, ()):
+                del self.routes[route.topic][route.key]
+                route.end()
+            return
         for topic, routes in self.routes.items():
-            if can_meet(parts, topic.pattern):
-                routes.clear()
+            if routes and can_meet(parts, topic.pattern):
+                self._forget_all(routes)
+
+    def _forget_all(self, routes: dict[Any, Route]) -> None:
+        for route in routes.values():
+            named = self._named[route.parts]
+            named.remove(route)
+            if not named:
+                del self._named[route.parts]
+            route.end()
+        routes.clear()

@@ -32,7 +32,7 @@ class Topic(Generic[E]):
         lane: "market" shares the bus's permits; "order" and "halt" never wait for one.
     """
 
-    __slots__ = ("key", "lane", "pattern", "template", "type")
+    __slots__ = ("fields", "key", "lane", "pattern", "template", "type")
 
     def __init__(self, template: str, type: type[E], *, lane: Lane = "market") -> None:
         self.template = template
@@ -44,8 +44,8 @@ class Topic(Generic[E]):
                 f'topic {template!r}: every part is a word or one name in braces: "order.{{symbol}}"'
             )
         self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in parts)
-        fields = [found[1] for found in BRACES.finditer(template)]
-        self.key: Callable[[E], Any] = operator.attrgetter(*fields) if fields else _no_key
+        self.fields = tuple(found[1] for found in BRACES.finditer(template))
+        self.key: Callable[[E], Any] = operator.attrgetter(*self.fields) if self.fields else _no_key
 
     def name(self, event: E) -> str:
         """The template with its braces filled: "market.trade.BTCUSDT"."""

@@ -1,39 +1,21 @@
 """A subscription: a mailbox, the publisher's way in, and an `async for` reader's way out.
 
 Whatever the subscriber does wrong stays here: `put` never waits and never raises. Handlers
-run in `workers`.
+run in `workers`, `keyed`, `threads` and `inline`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections.abc import AsyncIterator, Callable, Hashable
-from typing import Any, Protocol, Self
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar, Self
 
+from quantlab.bus.hosts import Host, Options
 from quantlab.bus.mailbox import Mailbox, Overflow
-from quantlab.bus.permits import Permits
 from quantlab.bus.routes import Lane
 from quantlab.errors import BusError
 
-
-class Host(Protocol):
-    """What a subscription needs of its bus."""
-
-    permits: Permits
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-
-    def on_slow(self, subscription: Subscription) -> None: ...
-
-    def on_overflow(self, subscription: Subscription) -> None: ...
-
-    def on_error(self, subscription: Subscription, event: object, error: BaseException) -> None: ...
-
-    def on_idle(self) -> None: ...
-
-    def on_close(self, subscription: Subscription) -> None: ...
+QUARANTINE_AFTER = 10  # failures in a row
 
 
 class Subscription(Mailbox):
@@ -48,66 +30,88 @@ class Subscription(Mailbox):
     Attributes:
         number: Grows with each subscription; receivers get an event in this order.
         slow: Inside an episode of losing events, which was announced once.
+        quarantined: Its handler failed ten times in a row: its events are dropped until `resume`.
+        held_s: The longest time for which its handler held the loop without awaiting, where that
+            was too long; 0 otherwise.
         reason: Why the bus closed it; "" where its owner did.
     """
 
     __slots__ = (
+        "_delivered_before",
+        "_in_a_row",
         "_waiter",
         "closed",
+        "concurrency",
         "context",
         "handler",
+        "held_s",
         "host",
+        "key_fields",
         "lane",
         "name",
         "number",
         "owner",
         "parts",
-        "pattern",
+        "quarantined",
         "reading",
         "reason",
         "slow",
-        "task",
         "timeout_s",
     )
 
-    def __init__(
-        self,
-        host: Host,
-        *,
-        number: int,
-        name: str,
-        parts: tuple[str, ...],
-        lane: Lane,
-        handler: Callable[[Any], Any] | None,
-        overflow: Overflow,
-        capacity: int,
-        key: Callable[[Any], Hashable] | None,
-        timeout_s: float,
-        owner: str,
-        context: contextvars.Context,
-    ) -> None:
-        super().__init__(overflow, capacity, key)
+    appends: ClassVar = True  # all that `put` does while there is room is to append
+
+    def __init__(self, host: Host, options: Options) -> None:
+        super().__init__(options.overflow, options.capacity, options.key)
         self.host = host
-        self.number = number
-        self.name = name
-        self.parts = parts
-        self.pattern = ".".join(parts)
-        self.lane: Lane = lane
-        self.handler = handler
-        self.timeout_s = timeout_s
-        self.owner = owner
-        self.context = context
-        self.closed = self.slow = self.reading = False
+        self.number = options.number
+        self.name = options.name
+        self.parts = options.parts
+        self.lane: Lane = options.lane
+        self.handler = options.handler
+        self.key_fields = options.key_fields
+        self.timeout_s = options.timeout_s
+        self.concurrency = options.concurrency
+        self.owner = options.owner
+        self.context = options.context
+        self.closed = self.slow = self.reading = self.quarantined = False
         self.reason = ""
-        self.task: asyncio.Task[None] | None = None
+        self.held_s = 0.0
+        self._in_a_row = self._delivered_before = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._zero()
+
+    def _zero(self) -> None:
+        self.delivered = 0
+
+    @property
+    def pattern(self) -> str:
+        """What it listens to, as text."""
+        return ".".join(self.parts)
+
+    @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks that run its handler."""
+        return ()
+
+    @property
+    def state(self) -> str:
+        """In one word: closed, quarantined, slow, running or idle."""
+        if self.closed:
+            return "closed"
+        if self.quarantined:
+            return "quarantined"
+        if self.slow:
+            return "slow"
+        return "running" if self.running else "idle"
 
     # -- the publisher's side
 
     def put(self, event: Any) -> None:
-        """Store one event and wake who sleeps; never waits, never raises."""
-        if self.closed:
-            return  # by an earlier receiver of this very event
+        """Store one event and wake who sleeps; never waits, never raises, never tells anybody."""
+        if self.closed or self.quarantined:
+            self.dropped += 1  # closed: by an earlier receiver of this very event
+            return
         try:
             lost = self.store(event)
         except Exception as error:  # noqa: BLE001  # `key` is the subscriber's code: its error stays here
@@ -116,6 +120,8 @@ class Subscription(Mailbox):
             return
         if lost:
             self._lost()
+        elif self.lags is not None:
+            self.stamp(self.host.loop.time())
         if self._waiter is not None:
             self._wake()
 
@@ -135,13 +141,16 @@ class Subscription(Mailbox):
         self.reason = reason
         self.discard()
         self.host.on_close(self)
-        self._wake()
+        self._wake_all()
         self.host.on_idle()
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def _wake_all(self) -> None:
+        self._wake()
 
     async def park(self) -> None:
         """Sleep until there is an event or the end."""
@@ -152,6 +161,31 @@ class Subscription(Mailbox):
             await waiter
         finally:
             self._waiter = None
+
+    # -- a handler that fails and fails
+
+    def judge(self) -> None:
+        """Its handler failed just now; the tenth time in a row ends its getting events, for now."""
+        fresh = self.delivered != self._delivered_before
+        self._delivered_before = self.delivered
+        self._in_a_row = 1 if fresh else self._in_a_row + 1
+        if self._in_a_row < QUARANTINE_AFTER or self.closed or self.quarantined:
+            return
+        if self.overflow is Overflow.FAIL:
+            self.close(f"its handler failed {QUARANTINE_AFTER} times in a row")
+            self.host.on_overflow(self)
+            return
+        self.quarantined = True
+        self.discard()
+        self.host.reroute(self)
+        self.host.on_quarantine(self)
+
+    def resume(self) -> None:
+        """Get events again, after a quarantine: the handler has been mended."""
+        self._in_a_row = 0
+        if self.quarantined:
+            self.quarantined = False
+            self.host.reroute(self)
 
     # -- the reader's side
 
@@ -183,8 +217,8 @@ class Subscription(Mailbox):
             if self._waiter is not None:
                 raise BusError(f"subscription {self.name!r} has a reader already; subscribe once for each")
             await self.park()
+        self.look(self.host.loop.time())
         event = self.take()
-        self.running = 0
         self.delivered += 1
         return event
 

@@ -10,6 +10,7 @@ their names from the event, so the adapter keeps one event for each name, as it 
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +66,13 @@ class TopicContender:
 
     def __init__(self) -> None:
         self._bus = Bus(SystemClock(), catalogue=(TRADE, *OTHERS))
+        loop = asyncio.new_event_loop()  # never turns: what is inline needs none
+        loop.run_until_complete(self._start())
+        loop.close()
         self._events: dict[str, Named] = {}
+
+    async def _start(self) -> None:
+        self._bus.start()
 
     def subscribe(self, pattern: str, handler: Callable[[Any], Any]) -> None:
         self._bus.subscribe(pattern, handler, inline=True)

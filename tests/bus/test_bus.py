@@ -347,8 +347,7 @@ async def test_a_subscription_whose_task_somebody_cancels_is_closed_and_says_so(
     bus.subscribe(SUBSCRIBER_FAILED, failures.append)
     subscription = bus.subscribe(topic, lambda _: None, name="mine")
     await asyncio.sleep(0)
-    assert subscription.task is not None
-    subscription.task.cancel()
+    subscription.tasks[0].cancel()
     await asyncio.sleep(0.01)
     publish_all(bus, ticks(3), topic)
     async with asyncio.timeout(5):
@@ -701,6 +700,15 @@ def yields(_tick: Tick) -> Any:
         ({"handler": yields}, "must not yield"),
         ({"handler": nothing, "inline": True}, "async"),
         ({"handler": None, "inline": True}, "needs a handler"),
+        ({"handler": None, "run": "thread"}, "needs a handler"),
+        ({"handler": None, "concurrency": 2, "key": "symbol"}, "needs a handler"),
+        ({"handler": nothing, "run": "thread"}, "async"),
+        ({"run": "process"}, "run='process'"),
+        ({"run": "thread", "inline": True}, "neither"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"concurrency": 2}, "needs a key"),
+        ({"key": "no name"}, "name an attribute"),
+        ({"key": 5}, "cannot be called"),
     ],
 )
 async def test_a_wrong_subscription_is_refused_by_name(bus: Bus, options: dict[str, Any], words: str) -> None:
@@ -815,7 +823,7 @@ async def test_the_frame_shows_every_subscription_and_its_counters(bus: Bus) -> 
     bus.subscribe("market.>", lambda _: 1 / 0, name="bad")
     publish_all(bus, ticks(6))
     await bus.settle()
-    table = bus.frame().set_index("name")
+    table = bus.frame().set_index("subscription")
 
     assert list(table.index) == ["good", "bad"]
     assert table.loc["good", ["routed", "delivered", "dropped"]].tolist() == [6, 4, 2]
