@@ -5,28 +5,19 @@ Imported on first use, since matplotlib is. No pyplot: no state of its own, no w
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
 from quantlab.learning.baselines import BASELINES, MODEL
 from quantlab.learning.curve import values_of
+from quantlab.pictures import Picture
 
 if TYPE_CHECKING:
     from quantlab.learning.learner import Learner
 
 COLOURS = {MODEL: "#1f5fbf", "no change": "#8a8a8a", "prior": "#c98a1b", "last sign": "#4a9a5b"}
 DASHES = {MODEL: "-", "no change": ":", "prior": "--", "last sign": "-."}
-
-
-class Picture(Figure):
-    """A figure that shows itself, also where nobody called `%matplotlib`."""
-
-    def _repr_png_(self) -> bytes:
-        drawn = io.BytesIO()
-        self.savefig(drawn, format="png", dpi=100)
-        return drawn.getvalue()
 
 
 def score_over_time(learner: Learner, key: str) -> Figure:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from quantlab.domain.limits import PERMIT_LIFE_NS, Limits, Permissible, Permit
-from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest
+from quantlab.domain.order_lists import AnyRequest
 from quantlab.domain.orders import OrderRequest
 from quantlab.frames import frame
-from quantlab.trading.amounts import subtract
-from quantlab.trading.decision import Decision, Exposure, described
-from quantlab.trading.rails.catalogue import AMEND_RAILS, LIMITED, LIST_RAILS, RAILS
-from quantlab.trading.rails.deciding import decide
+from quantlab.trading.decision import Decision, Exposure
+from quantlab.trading.rails.judging import judge
 from quantlab.trading.rails.largest import largest
-from quantlab.trading.together import Part, merged
+from quantlab.trading.rails.record import Decisions
+from quantlab.trading.rails.usage import COLUMNS, usage
+from quantlab.trading.together import Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-USAGE = ("limit", "rail", "value", "used", "headroom", "unit")
-
 
 class Rails:
-    """Decides on whatever creates exposure: an order, a list of orders, a replacement."""
+    """Decides on whatever creates exposure: an order, a list of orders, a replacement.
+
+    Attributes:
+        decisions: Those that were taken, with what they were taken on.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self.last: Decision | None = None
+        self.decisions = Decisions()
 
     @property
     def limits(self) -> Limits:
@@ -47,7 +48,7 @@ class Rails:
 
     def explain_together(self, request: AnyRequest, parts: Sequence[Part]) -> Decision:
         """What `decide_together` would answer; no permit, nothing reserved. Of one order as `explain`."""
-        decision = self._decided(request, parts)
+        decision = judge(request, parts, self._limits)
         if isinstance(request, OrderRequest):
             decision.largest = largest(request, parts[0].exposure, self._limits)
         return decision
@@ -83,34 +84,15 @@ class Rails:
             now_ns: The monotonic clock; the permit lives one second from here.
             halts: The HALT latch's generation, read before the state; see `Permit`.
         """
-        self.last = decision = self._decided(request, parts)
+        decision = judge(request, parts, self._limits)
+        self.decisions.note(request, parts, self._limits, state_sequence, decision.allowed)
         if not decision.allowed:
             return decision, None
         return decision, self._permit(request, now_ns, state_sequence, halts)
 
     def frame(self) -> pd.DataFrame:
-        """Every limit in force, and what the last decided order used of it (None: nothing yet)."""
-        last = {each.rail: each for each in self.last.verdicts} if self.last else {}
-        rows = []
-        for rail, name in LIMITED.items():
-            verdict = last.get(rail)
-            value = getattr(self._limits, name)
-            known = verdict is not None and verdict.used is not None and value is not None
-            used, unit = (verdict.used, verdict.unit) if verdict and known else (None, "")
-            headroom = subtract(Decimal(value), used) if used is not None else None
-            rows.append(dict(zip(USAGE, (name, rail, value, used, headroom, unit), strict=True)))
-        return frame(rows, columns=USAGE, index="limit")
-
-    def _decided(self, request: AnyRequest, parts: Sequence[Part]) -> Decision:
-        if isinstance(request, OrderRequest):
-            return decide(request, parts[0].exposure, self._limits)
-        rails = RAILS
-        if isinstance(request, AmendRequest):
-            rails = AMEND_RAILS
-        elif isinstance(request, OrderListRequest):
-            rails = (*RAILS, *LIST_RAILS)
-        decisions = [decide(order, exposure, self._limits, rails) for order, exposure in parts]
-        return merged(described(request), decisions)
+        """Every limit in force that is a number, and what the last decided order used of it; see `usage`."""
+        return frame(usage(self._limits, self.decisions.last), columns=COLUMNS, index="limit")
 
     def _permit(self, request: Permissible, now_ns: int, state_sequence: int, halts: int | None) -> Permit:
         return Permit(
