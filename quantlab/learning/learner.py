@@ -139,7 +139,7 @@ class Learner:
     def swap(self, *, back: bool = False) -> str:
         """Change places with the shadow, which learns on behind; what was done, in words.
 
-        A control action: in a kernel it goes through the desk, `ql.learn.promote` and `.rollback`.
+        A control action: in a kernel it goes through the desk, `ql.learn[name].promote()` and `.rollback()`.
 
         Raises:
             InvalidField: There is no shadow, or nothing was promoted that could be put back.

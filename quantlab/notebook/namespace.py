@@ -42,7 +42,11 @@ class BusFace(Face):
         overflow: Overflow = Overflow.DROP_OLDEST,
         **options: Any,
     ) -> Subscription:
-        """As `Bus.subscribe`; what the handler prints lands under this cell."""
+        """As `Bus.subscribe`; what the handler prints lands under this cell.
+
+        Options: `capacity=1024`, `key=None`, `timeout_s=1.0`, `inline=False`, `run="loop"` ("thread" for a
+        handler that blocks), `concurrency=1`, `name=""`.
+        """
         options.setdefault("owner", self._owner())
         options.setdefault("context", contextvars.copy_context())
         return self._engine().bus.subscribe(topic, handler, overflow=overflow, **options)
@@ -50,6 +54,14 @@ class BusFace(Face):
     def publish(self, topic: Topic[Any], event: Any) -> int:
         """Put an event in every mailbox; never waits. Returns its sequence number."""
         return self._engine().bus.publish(topic, event)
+
+    def publish_threadsafe(self, topic: Topic[Any], event: Any) -> None:
+        """As `publish`, from any thread: delivered in the next turn of the kernel's loop."""
+        self._engine().bus.publish_threadsafe(topic, event)
+
+    def resume(self, name: str) -> int:
+        """Give quarantined subscriptions of this name their events again; how many there were."""
+        return self._engine().bus.resume(name)
 
     def declare(self, *topics: Topic[Any]) -> None:
         """Make topics of your own known."""
