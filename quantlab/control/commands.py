@@ -93,6 +93,15 @@ class CancelAll(msgspec.Struct, frozen=True, tag_field="command", tag="cancel_al
         return f"cancel all of {self.symbol or 'every symbol'}"
 
 
+class AllowRerun(msgspec.Struct, frozen=True, tag_field="command", tag="allow_rerun"):
+    """Let the cells that were held back for sending an order a second time do so once; `every`: all cells."""
+
+    every: bool = False
+
+    def describe(self) -> str:
+        return f"let {'every cell' if self.every else 'the cells that were held back'} send once more"
+
+
 class Halt(msgspec.Struct, frozen=True, tag_field="command", tag="halt"):
     """Deny every new order until `Resume`; cancels still pass. Needs no token."""
 
@@ -194,6 +203,7 @@ Command = (
     | Flatten
     | CancelOrder
     | CancelAll
+    | AllowRerun
     | Halt
     | Resume
     | SetLimits

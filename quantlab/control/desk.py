@@ -31,6 +31,7 @@ from quantlab.control.capability import (
     Session,
 )
 from quantlab.control.commands import (
+    AllowRerun,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -274,6 +275,8 @@ class Desk:
                 return self._gateway.cancel(symbol, client_order_id)
             case CancelAll(symbol):
                 return self._gateway.cancel_all(symbol)
+            case AllowRerun(every):
+                return self._gateway.allow_rerun(every=every)
             case Resume(reason):
                 return self._effects.resume(reason.strip())
             case SetLimits():

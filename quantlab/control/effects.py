@@ -36,6 +36,8 @@ class Gateway(Protocol):
 
     def cancel_all(self, symbol: str | None) -> object: ...
 
+    def allow_rerun(self, *, every: bool) -> object: ...
+
 
 def no_models(change: ModelChange) -> object:
     """The answer of a desk that has no learners."""

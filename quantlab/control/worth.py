@@ -10,6 +10,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from quantlab.control.capability import Scope
 from quantlab.control.commands import (
+    AllowRerun,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -44,7 +45,7 @@ Price = Callable[[str], Decimal | None]
 def scope_of(command: Command, limits: Limits) -> Scope:
     """The scope that a command needs; to loosen any limit takes ADMIN, to make an order smaller CANCEL."""
     match command:
-        case SubmitOrder() | SubmitList() | ReplaceOrder() | Flatten():
+        case SubmitOrder() | SubmitList() | ReplaceOrder() | Flatten() | AllowRerun():
             return Scope.TRADE
         case CancelOrder() | CancelAll() | AmendOrder():
             return Scope.CANCEL

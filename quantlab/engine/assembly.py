@@ -61,6 +61,9 @@ class Carrier:
     def cancel_all(self, symbol: str | None) -> WireCall[list[OrderSnapshot]]:
         return self._gateway().cancel_all(symbol)
 
+    def allow_rerun(self, *, every: bool) -> int:
+        return self._gateway().allow_rerun(every=every)
+
 
 def open_journal(engine: Engine, identity: Identity) -> tuple[Journal | NoJournal, Recovered]:
     """The journal of this account at this venue, and what earlier sessions left in it.

@@ -29,6 +29,7 @@ from quantlab.trading.amounts import ZERO, add, subtract
 from quantlab.trading.ids import require_name, strategy_of
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
+from quantlab.trading.reruns import outside_cells
 from quantlab.trading.strategy import Cancel, CancelOwn, Flatten, ReduceOnly, Strategy, Wanted, Wants, each
 
 if TYPE_CHECKING:
@@ -90,14 +91,21 @@ class Running:
     # -- events in
 
     def start(self, topics: Sequence[Topic[Any] | str], overflow: Overflow) -> None:
-        """Subscribe, then ask what it wants at the start."""
+        """Subscribe, then ask what it wants at the start.
+
+        What it sends at the start is sent by the cell that starts it, and may be held back where that runs
+        again (`cell_rerun`); what it sends on events is sent by no cell.
+        """
         bus = self._owner.bus
         for topic in topics:
-            bus.subscribe(topic, self._on_event, overflow=overflow, name=self.bus_owner, owner=self.bus_owner)
+            bus.subscribe(
+                topic, self._on_event, overflow=overflow, name=self.bus_owner, owner=self.bus_owner,
+                context=outside_cells(),
+            )  # fmt: skip
         for own, handler, what in ((FILL, self._on_fill, "fills"), (ORDER, self._on_order, "orders")):
             bus.subscribe(
                 _every(own), handler, overflow=Overflow.FAIL, capacity=ORDER_EVENTS,
-                name=f"{self.bus_owner}: {what}", owner=self.bus_owner,
+                name=f"{self.bus_owner}: {what}", owner=self.bus_owner, context=outside_cells(),
             )  # fmt: skip
         self._ask("on_start", self)
 

@@ -105,6 +105,8 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
         return []
     if name == "cancel":
         return ["all", *names.symbols, *names.orders]
+    if name == "again":
+        return ["all"]
     if name == "flatten":
         return ["all", *names.symbols]
     if name == "book":

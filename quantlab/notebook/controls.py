@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import html
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from quantlab.notebook.lanes import answer_in_any_subshell
 from quantlab.notebook.table import Table
+from quantlab.trading.reruns import outside_cells
 
 DESCRIBED = {"description_width": "12em"}
 TOGGLES = {"description_width": "12em", "button_width": "14em"}
@@ -39,7 +39,7 @@ class Home:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self._context = contextvars.copy_context()
+        self._context = outside_cells()
         self._thread = threading.get_ident()
 
     @property

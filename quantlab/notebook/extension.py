@@ -24,6 +24,7 @@ from quantlab.notebook.live import HALT_REPLY, HALT_REQUEST, Live
 from quantlab.notebook.magics import QuantlabMagics
 from quantlab.notebook.namespace import Ql
 from quantlab.notebook.panel import Panel
+from quantlab.trading.reruns import CELL, Cell, outside_cells
 
 ATTRIBUTE = "quantlab_notebook"  # on the shell
 DEFAULT_NAME = "ql"
@@ -65,6 +66,7 @@ class Notebook:
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
+        self._runs = 0
         self._name = ""
         self._installed = False  # while the magics take their configuration
         with ExitStack() as undo:
@@ -126,10 +128,14 @@ class Notebook:
         return completer.Names(symbols=tuple(self.engine.market.symbols), orders=orders)
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self._settings, deterministic=self.magics.deterministic, say=self.say)
-        engine.start()
+        engine = outside_cells().run(self._started)
         engine.wire.cell_task = asyncio.current_task()
         self.live.follow(engine)
+        return engine
+
+    def _started(self) -> Engine:
+        engine = Engine(self._settings, deterministic=self.magics.deterministic, say=self.say)
+        engine.start()
         return engine
 
     def _stop(self) -> None:
@@ -157,11 +163,17 @@ class Notebook:
         undo.callback(atexit.unregister, self._at_exit)
 
     def _before_cell(self, info: Any) -> None:
-        """A cell that runs again starts from nothing: its earlier subscriptions are closed."""
+        """A cell that runs again starts from nothing: its earlier subscriptions are closed.
+
+        Its orders are known by the cell's id, whatever stands in it: who mends its last line and runs it
+        again does not mean to send the first ones twice.
+        """
         if threading.current_thread() is not threading.main_thread():
             return  # a subshell's cell: it cannot wait for the engine
         self.engine.wire.cell_task = asyncio.current_task()
         self._cell_id = getattr(info, "cell_id", None)
+        self._runs += 1
+        CELL.set(Cell(self._cell_id, self._runs) if self._cell_id else None)
         if self._cell_id:
             self.engine.bus.drop_owner(self.owner())
 
@@ -169,6 +181,7 @@ class Notebook:
         if threading.current_thread() is threading.main_thread():
             self.engine.wire.cell_task = None
             self._cell_id = None
+            CELL.set(None)
 
     def _bind(self, name: str) -> None:
         if not name.isidentifier() or keyword.iskeyword(name):

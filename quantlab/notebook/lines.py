@@ -90,6 +90,12 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     levels: int = 10
 
 
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the cells that were held back send their orders once more, or every cell."""
+
+    every: bool
+
+
 class Halt(msgspec.Struct, frozen=True, kw_only=True):
     """Deny every new order from now on."""
 
@@ -140,4 +146,4 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Trade = Place | Pair | Bracket | Amend | Replace | Flatten
-Line = Trade | Cancel | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show
+Line = Trade | Cancel | Again | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show

@@ -7,7 +7,6 @@ No rule lives in a magic. What acts returns the desk's lazy handle, what only lo
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import getpass
 import hashlib
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from quantlab.notebook.table import Act, Table, View
 from quantlab.secret import Secret
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.rails import RAILS
+from quantlab.trading.reruns import outside_cells
 
 if TYPE_CHECKING:
     from quantlab.notebook.extension import Notebook
@@ -87,7 +87,7 @@ class QuantlabMagics(Magics):
             overflow=asked.overflow,
             name=f"%%on {asked.topic}",
             owner=owner,
-            context=contextvars.copy_context(),
+            context=outside_cells(),
         )
 
         async def watch() -> str:
@@ -109,6 +109,8 @@ class QuantlabMagics(Magics):
                 return self._trade(asked)
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
+            case lines.Again():
+                return Act(ql.orders.again(every=asked.every), _again)
             case lines.Resume():
                 return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
             case lines.ChangeLimits():
@@ -253,6 +255,12 @@ class QuantlabMagics(Magics):
     @observe("deterministic")
     def _deterministic_changed(self, _change: object) -> None:
         self._notebook.restart()
+
+
+def _again(cells: int) -> Table:
+    if not cells:
+        return views.message("no cell was held back: nothing to do")
+    return views.message(f"{cells} cell{'s' * (cells > 1)} may send the same orders once more: run it now")
 
 
 def _book(view: BookView | None) -> Table:

@@ -5,7 +5,6 @@ No rule and no secret is here; everything that acts becomes a command for the de
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from quantlab.notebook.ordering import OrdersFace
 from quantlab.notebook.recording import RecorderFace
 from quantlab.notebook.strategies import StrategiesFace
 from quantlab.notebook.table import Table, of_frame
+from quantlab.trading.reruns import outside_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class BusFace(Face):
         handler that blocks), `concurrency=1`, `name=""`.
         """
         options.setdefault("owner", self._owner())
-        options.setdefault("context", contextvars.copy_context())
+        options.setdefault("context", outside_cells())
         return self._engine().bus.subscribe(topic, handler, overflow=overflow, **options)
 
     def publish(self, topic: Topic[Any], event: Any) -> int:

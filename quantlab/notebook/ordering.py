@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quantlab.control.commands import (
+    AllowRerun,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -193,6 +194,13 @@ class OrdersFace(Listing):
         A trade through the rails. What the grid leaves is reported as dust.
         """
         return self._engine().execute(Flatten(symbol)).shaped(_several)
+
+    def again(self, *, every: bool = False) -> Handle[Any]:
+        """Let the cells that `cell_rerun` has held back send their orders once more; `every`: all cells.
+
+        The intended second run of a cell: this first, then the cell. How many cells may is the result.
+        """
+        return self._engine().execute(AllowRerun(every))
 
     def cancel_all(self, symbol: str | None = None) -> Handle[Any]:
         """Cancel every open order, of `symbol` or of every symbol; needs no permit and passes a HALT."""

@@ -19,6 +19,7 @@ from quantlab.errors import UsageError
 from quantlab.notebook import order_line
 from quantlab.notebook.limits_line import read_changes
 from quantlab.notebook.lines import (
+    Again,
     Book,
     Cancel,
     ChangeLimits,
@@ -100,6 +101,12 @@ def _cancel(words: list[str]) -> Line:
     if len(words) != 1:
         raise UsageError("say which order: %ql cancel ID|SYMBOL|all")
     return Cancel(target="all" if words[0].lower() == "all" else words[0])
+
+
+def _again(words: list[str]) -> Line:
+    if words not in ([], ["all"]):
+        raise UsageError(f"cannot read {' '.join(words)[:40]!r}: %ql again [all]")
+    return Again(every=bool(words))
 
 
 def _book(words: list[str]) -> Line:
@@ -212,6 +219,11 @@ GRAMMAR: Mapping[str, Entry] = {
         "flatten SYMBOL|all", "cancel what is open, trade the position to zero", order_line.flattening
     ),
     "cancel": Entry("cancel ID|SYMBOL|all", "cancel one order, those of a symbol, or all", _cancel),
+    "again": Entry(
+        "again [all]",
+        "a cell that was held back may send its orders once more: run this, then the cell",
+        _again,
+    ),
     "orders": Entry("orders", "our orders and their states", _nothing_more("orders")),
     "positions": Entry("positions", "what our fills add up to", _nothing_more("positions")),
     "fills": Entry("fills", "executions of our orders", _nothing_more("fills")),

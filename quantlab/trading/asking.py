@@ -18,11 +18,13 @@ from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import InvalidField
 from quantlab.trading.amounts import ZERO
 from quantlab.trading.answers import Latch
-from quantlab.trading.decision import BookView, Exposure, TradingState
+from quantlab.trading.decision import BookView, Exposure, Pace, TradingState
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
-from quantlab.trading.pace import CELL, Tempo
+from quantlab.trading.pace import Tempo
 from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.reruns import CELL
+from quantlab.trading.states import OrderState
 from quantlab.trading.together import Part, part_of_replacement, parts_of_list
 
 
@@ -50,6 +52,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOT_KNOWN = Conditions()
+NOTHING_CAME = frozenset({OrderState.REJECTED, OrderState.NOT_PLACED})
 
 
 class Asking:
@@ -175,7 +178,16 @@ class Asking:
             health_age_ms=conditions.health_age_ms,
             book=conditions.book,
             now_ms=now_ms,
-            pace=self._tempo.view(
-                request, self._limits(), now_ns, now_ms, budget_left=conditions.budget_left, cell=CELL.get()
-            ),
+            pace=self._pace(request, now_ns, now_ms, conditions.budget_left),
         )
+
+    def _pace(self, request: OrderRequest, now_ns: int, now_ms: int, budget_left: int | None) -> Pace:
+        """What was done lately; an earlier order that came to nothing may be sent again by its cell."""
+        pace = self._tempo.view(
+            request, self._limits(), now_ns, now_ms, budget_left=budget_left, cell=CELL.get()
+        )
+        if pace.rerun_of:
+            earlier = self._orders.get(pace.rerun_of)
+            if earlier is not None and earlier.state in NOTHING_CAME:
+                return msgspec.structs.replace(pace, rerun_of="")
+        return pace

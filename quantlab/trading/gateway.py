@@ -9,7 +9,9 @@ an acknowledgement, a timeout or a request.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock
@@ -17,7 +19,7 @@ from quantlab.domain.limits import Limits, Permit
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
 from quantlab.domain.orders import ExecutionReport, OrderSnapshot
 from quantlab.domain.position import AccountInfo, AccountPosition
-from quantlab.errors import UnknownSymbol
+from quantlab.errors import JournalError, UnknownSymbol
 from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
@@ -33,14 +35,17 @@ from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
 from quantlab.trading.rails import Rails
 from quantlab.trading.rails.alerts import Alerts
+from quantlab.trading.rails.throttles import cell_rerun
 from quantlab.trading.reconcile import Reconciled, believed
 from quantlab.trading.recovery import Recovered
+from quantlab.trading.reruns import CELL, outside_cells
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import Sent, SentList, SentOrder
 from quantlab.trading.states import OrderEvent, OrderState
 from quantlab.wire import Wire, WireCall
 
 ERRORS = (OrderEvent.REFUSED, OrderEvent.LOST, OrderEvent.NOT_SENT)
+RERUN = cell_rerun.__name__
 STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
 
 
@@ -154,16 +159,22 @@ class Gateway:
             sent = self._hand_over(request, permit) if permit else None
             if sent is None:
                 self._denials.note(request, decision)
+                if any(each.rail == RERUN for each in decision.breaches):
+                    self.tempo.reruns.held(CELL.get())
         if sent is None:
             raise self._denials.error(decision)
-        for alert in self._alerts.of(request.symbol, decision, self._clock.now_ms()):
-            self._bus.publish(RISK_LIMIT, alert)
+        try:
+            for alert in self._alerts.of(request.symbol, decision, self._clock.now_ms()):
+                self._bus.publish(RISK_LIMIT, alert)
+        except Exception as error:  # noqa: BLE001  # as in _hand_over
+            self._not_told(request, error)
         return sent
 
     def flatten(self, symbol: str | None = None, *, strategy: str = "") -> Flattening:
         """Cancel what is open and trade the position to zero, of `symbol` or of every symbol.
 
-        A trade like any other: each order of it goes through `submit`, and may be denied.
+        A trade like any other: each order of it goes through `submit`, and may be denied. To flatten twice
+        is no accident: what an earlier run of the cell has flattened does not count.
 
         Raises:
             UnknownSymbol: The venue lists no such symbol.
@@ -172,7 +183,13 @@ class Gateway:
         if symbol is not None and symbol not in self.portfolio.instruments:
             raise UnknownSymbol(symbol, tuple(self.portfolio.instruments))
         symbols = self.portfolio.positions if symbol is None else (symbol,)
-        return Flattening(self, tuple(symbols), price_of=self._asking.price_of, strategy=strategy)
+        begin = partial(Flattening, self, tuple(symbols), price_of=self._asking.price_of, strategy=strategy)
+        return outside_cells().run(begin)
+
+    def allow_rerun(self, *, every: bool = False) -> int:
+        """Let the cells that `cell_rerun` has held back send theirs once more, or every cell; how many."""
+        self._wire.require_home()
+        return self.tempo.reruns.allow(every=every)
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
         """Ask the venue to cancel one order; needs no permit and passes when halted."""
@@ -278,14 +295,22 @@ class Gateway:
                 self._sender.note_not_sent(answer)
                 self._intake.on_answer(answer)
             raise
-        self._asking.sent(request)
-        for order in orders:
-            self._intake.publish_order(order)
+        try:
+            self._asking.sent(request)
+            for order in orders:
+                self._intake.publish_order(order)
+        except Exception as error:  # noqa: BLE001  # it is out: who sent it must not read that it is not
+            self._not_told(request, error)
         if listed is not None:
             return SentList(call, orders, listed.list_client_order_id)
         if isinstance(request, AmendRequest):
             orders = [self._asking.of_ours(request.client_order_id)]
         return SentOrder(call, orders[0])
+
+    def _not_told(self, request: AnyRequest, error: Exception) -> None:
+        """Something failed beside an order that is out: an alarm, also where the journal takes none."""
+        with suppress(JournalError):
+            self._intake.alarm(f"{request.describe()}: an order is out, but telling it on failed: {error}")
 
     def _resolve(self, order: Order) -> None:
         symbol, client_order_id = order.symbol, order.client_order_id

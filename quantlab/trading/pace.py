@@ -9,32 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TypeVar
 
 import msgspec
 
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
 from quantlab.trading.decision import Pace
+from quantlab.trading.reruns import Cell, Reruns, remember
 
-K = TypeVar("K")
-V = TypeVar("V")
 MS_NS = 1_000_000
 SECOND_NS = 1_000 * MS_NS
 MINUTE_NS = 60 * SECOND_NS
-MOST_ORDERS = 10_000  # of which we remember that a cell, or anybody, sent them; the oldest are forgotten
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """Which cell an order comes from, and its how-manieth run that is."""
-
-    cell: str
-    run: int
-
-
-CELL: ContextVar[Cell | None] = ContextVar("cell", default=None)
-"""The cell whose run is under way; set by the notebook, and seen by what that run starts."""
 
 
 class Lasting(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +61,7 @@ class Tempo:
         self._answers, self._errors = Ring(), Ring()
         self._by_side: dict[tuple[str, str], Ring] = {}
         self._same: dict[str, Ring] = {}
-        self._cells: dict[tuple[str, str], tuple[int, str]] = {}
+        self.reruns = Reruns()
         self._stops: dict[str, Ring] = {}
         self._locked: set[tuple[str, str]] = set()
         self._resting: dict[str, int] = {}
@@ -97,9 +82,9 @@ class Tempo:
         text = content(request)
         same = self._same.get(text) or Ring()
         same.add(now_ns)
-        _remember(self._same, text, same)
+        remember(self._same, text, same)
         if cell is not None:
-            _remember(self._cells, (cell.cell, text), (cell.run, client_order_id))
+            self.reruns.sent(cell, text, client_order_id)
 
     def amended(self, now_ns: int) -> None:
         """One amendment was handed over."""
@@ -158,7 +143,7 @@ class Tempo:
             cancels=self._cancelled.count(now_ns, SECOND_NS),
             identical=same.count(now_ns, limits.identical_window_ms * MS_NS) if same else 0,
             repeats=max(repeats, limits.max_repeats) if side in self._locked else repeats,
-            rerun_of=self._earlier(text, cell),
+            rerun_of=self.reruns.earlier(cell, text),
             cooldown_ms=max(0, self._resting.get(request.symbol, 0) - now_ms),
             answers=self._answers.count(now_ns, MINUTE_NS),
             errors=self._errors.count(now_ns, MINUTE_NS),
@@ -176,13 +161,6 @@ class Tempo:
         self._locked |= set(left.locked)
         self._resting |= left.resting
 
-    def _earlier(self, text: str, cell: Cell | None) -> str:
-        """The client id under which an earlier run of the cell sent the same order."""
-        if cell is None:
-            return ""
-        run, client_order_id = self._cells.get((cell.cell, text), (cell.run, ""))
-        return client_order_id if run != cell.run else ""
-
     def _tell(self) -> None:
         if self._keep is not None:
             self._keep(self.lasting())
@@ -195,10 +173,3 @@ def content(request: OrderRequest) -> str:
         f"{request.symbol} {request.side.value} {request.type.value} {quantity} {request.quote_quantity} "
         f"{price} {stop} {request.trailing_delta} {request.iceberg_quantity}"
     )
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    known.pop(key, None)  # the newest last
-    known[key] = value
-    if len(known) > MOST_ORDERS:
-        del known[next(iter(known))]

@@ -59,6 +59,9 @@ class Floor:
     def cancel_all(self, symbol: str | None) -> object:
         return self._do("cancel_all", symbol)
 
+    def allow_rerun(self, *, every: bool) -> object:
+        return self._do("allow_rerun", every)
+
     def audit_synced(self, kind: str, data: Mapping[str, object]) -> None:
         self.audit(kind, {**data, "synced": True})
 

@@ -7,6 +7,7 @@ import pytest
 
 from quantlab.control import commands
 from quantlab.control.commands import (
+    AllowRerun,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -45,6 +46,8 @@ EVERY: list[Command] = [
     CancelOrder("BTCUSDT", "qd-1"),
     CancelAll(),
     CancelAll("BTCUSDT"),
+    AllowRerun(),
+    AllowRerun(every=True),
     Halt("a test"),
     Resume("all is well"),
     SetLimits(max_position=Decimal("1000.50"), max_orders_per_second=3),

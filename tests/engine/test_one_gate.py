@@ -36,9 +36,9 @@ from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.trading.list_requests import one_triggers_other
-from quantlab.trading.pace import CELL, Cell
 from quantlab.trading.rails.catalogue import AMEND_RAILS, LIST_RAILS, RAILS
 from quantlab.trading.requests import limit_order, market_order, stop_order
+from quantlab.trading.reruns import CELL, Cell
 from quantlab.trading.states import OrderState
 
 D = Decimal

@@ -31,6 +31,7 @@ from quantlab.errors import (
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.rails import RAILS
 from quantlab.trading.recovery import Recovered, recovered
+from quantlab.trading.reruns import CELL, Cell
 from quantlab.trading.resolver import Doubt
 from quantlab.trading.states import OrderState as S
 
@@ -50,6 +51,15 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+async def as_run(cell: str, run: int, send: Callable[[], Any]) -> object:
+    """Send as this run of a cell."""
+    token = CELL.set(Cell(cell, run))
+    try:
+        return await send()
+    finally:
+        CELL.reset(token)
 
 
 async def test_an_order_is_taken_by_the_answer_and_filled_by_reports_alone(bench: Make, limit: Ask) -> None:
@@ -193,6 +203,39 @@ async def test_what_never_left_is_not_placed(bench: Make, limit: Ask) -> None:
         await late
     assert [each.state for each in b.orders] == [S.NOT_PLACED, S.NOT_PLACED]
     assert (buying(b), b.venue.submitted) == (0, [sent.client_order_id])
+
+
+@pytest.mark.parametrize("answer", ["reject", "not sent"])
+async def test_a_cell_may_send_again_what_came_to_nothing(bench: Make, limit: Ask, answer: str) -> None:
+    """`cell_rerun` keeps an order from being there twice; one that the venue refused is not there."""
+    b = await bench()
+    b.venue.answers = [answer]
+    with pytest.raises((OrderRejected, NotSent)):
+        await as_run("a cell", 1, lambda: b.gateway.submit(limit()))
+    await as_run("a cell", 2, lambda: b.gateway.submit(limit()))
+    with pytest.raises(OrderDenied, match="cell_rerun"):
+        await as_run("a cell", 3, lambda: b.gateway.submit(limit()))
+    assert len(b.venue.submitted) == 2
+    assert b.gateway.allow_rerun() == 1
+
+
+async def test_a_lost_answer_is_no_leave_to_send_again(bench: Make, limit: Ask) -> None:
+    b = await bench()
+    b.venue.answers = ["lost"]
+    with pytest.raises(OrderOutcomeUnknown):
+        await as_run("a cell", 1, lambda: b.gateway.submit(limit()))
+    with pytest.raises(OrderDenied, match="cell_rerun"):
+        await as_run("a cell", 2, lambda: b.gateway.submit(limit()))
+
+
+async def test_an_order_that_is_out_is_out_though_nobody_can_be_told(bench: Make, limit: Ask) -> None:
+    """A bus that takes no event any more is an alarm, and no error to whoever sent the order."""
+    b = await bench()
+    await b.bus.aclose()
+    order = await b.gateway.submit(limit())
+
+    assert (order.state, b.venue.submitted) == (S.TAKEN, [order.client_order_id])
+    assert any("an order is out" in text and "the bus is closed" in text for text in b.gateway.alarms)
 
 
 async def test_an_unknown_outcome_keeps_its_reservation_and_is_found_by_its_id(

@@ -8,7 +8,8 @@ from railkit import LIMITS, limits, order
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, Side
 from quantlab.trading.decision import Pace
-from quantlab.trading.pace import MINUTE_NS, MS_NS, SECOND_NS, Cell, Lasting, Tempo
+from quantlab.trading.pace import MINUTE_NS, MS_NS, SECOND_NS, Lasting, Tempo
+from quantlab.trading.reruns import Cell
 
 SELL = order(side=Side.SELL)
 

@@ -58,7 +58,7 @@ def cell_rerun(ask: Ask) -> Answer:
         return NOT_FROM_A_CELL
     return (
         False,
-        "this cell sent the same order before, as {}; change the order, or send it from another cell",
+        "this cell has sent the same order before, as {}; to send it once more run %ql again, then this cell",
         earlier,
     )
 
