@@ -94,12 +94,12 @@ class CancelAll(msgspec.Struct, frozen=True, tag_field="command", tag="cancel_al
 
 
 class AllowRerun(msgspec.Struct, frozen=True, tag_field="command", tag="allow_rerun"):
-    """Let the cells that were held back for sending an order a second time do so once; `every`: all cells."""
+    """Let the cell that was held back last send its orders a second time; `every`: let all cells."""
 
     every: bool = False
 
     def describe(self) -> str:
-        return f"let {'every cell' if self.every else 'the cells that were held back'} send once more"
+        return f"let {'every cell' if self.every else 'the cell that was held back'} send once more"
 
 
 class Halt(msgspec.Struct, frozen=True, tag_field="command", tag="halt"):

@@ -91,7 +91,7 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """Let the cells that were held back send their orders once more, or every cell."""
+    """Let the cell that was held back last send its orders once more, or every cell."""
 
     every: bool
 

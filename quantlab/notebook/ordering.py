@@ -196,7 +196,7 @@ class OrdersFace(Listing):
         return self._engine().execute(Flatten(symbol)).shaped(_several)
 
     def again(self, *, every: bool = False) -> Handle[Any]:
-        """Let the cells that `cell_rerun` has held back send their orders once more; `every`: all cells.
+        """Let the cell that `cell_rerun` held back last send its orders once more; `every`: all cells.
 
         The intended second run of a cell: this first, then the cell. How many cells may is the result.
         """

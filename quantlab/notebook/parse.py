@@ -221,7 +221,7 @@ GRAMMAR: Mapping[str, Entry] = {
     "cancel": Entry("cancel ID|SYMBOL|all", "cancel one order, those of a symbol, or all", _cancel),
     "again": Entry(
         "again [all]",
-        "a cell that was held back may send its orders once more: run this, then the cell",
+        "the cell that was held back may send its orders once more: this, then the cell",
         _again,
     ),
     "orders": Entry("orders", "our orders and their states", _nothing_more("orders")),

@@ -187,7 +187,7 @@ class Gateway:
         return outside_cells().run(begin)
 
     def allow_rerun(self, *, every: bool = False) -> int:
-        """Let the cells that `cell_rerun` has held back send theirs once more, or every cell; how many."""
+        """Let the cell that `cell_rerun` held back last send its orders once more, or all; how many may."""
         self._wire.require_home()
         return self.tempo.reruns.allow(every=every)
 

@@ -36,11 +36,11 @@ def outside_cells() -> contextvars.Context:
 
 
 class Reruns:
-    """What cells have sent, and which of them were held back for sending it once more."""
+    """What cells have sent, and which of them was held back last."""
 
     def __init__(self) -> None:
         self._sent: dict[tuple[str, str], tuple[int, str]] = {}
-        self._held: set[str] = set()
+        self._held = ""
 
     def sent(self, cell: Cell, content: str, client_order_id: str) -> None:
         """A run of `cell` has sent `content`."""
@@ -56,14 +56,14 @@ class Reruns:
     def held(self, cell: Cell | None) -> None:
         """An order of this cell was denied because an earlier run had sent it."""
         if cell is not None:
-            self._held.add(cell.cell)
+            self._held = cell.cell
 
     def allow(self, *, every: bool = False) -> int:
-        """Let the cells that were held back send all of theirs once more, or every cell; how many may."""
-        cells = {cell for cell, _ in self._sent} if every else self._held
+        """Let the cell that was held back last send all of its orders once more, or every one; how many."""
+        cells = {cell for cell, _ in self._sent if every or cell == self._held}
         self._sent = {key: value for key, value in self._sent.items() if key[0] not in cells}
-        count, self._held = len(cells), set()
-        return count
+        self._held = ""
+        return len(cells)
 
 
 def remember(known: dict[K, V], key: K, value: V) -> None:

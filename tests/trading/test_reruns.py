@@ -8,12 +8,13 @@ from quantlab.trading import reruns
 from quantlab.trading.reruns import CELL, Cell, Reruns, outside_cells
 
 
-def test_to_allow_is_for_the_cells_that_were_held_back_and_for_one_run() -> None:
+def test_to_allow_is_for_the_cell_that_was_held_back_last_and_for_one_run() -> None:
     """Another cell stays guarded, and so does the next run after the one that was meant."""
     known = Reruns()
     for cell in ("a", "b"):
         known.sent(Cell(cell, 1), "an order", f"{cell}-1")
         known.sent(Cell(cell, 1), "a second", f"{cell}-2")
+    known.held(Cell("b", 2))
     known.held(Cell("a", 2))
     known.held(None)
 
