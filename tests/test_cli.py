@@ -223,7 +223,7 @@ def test_a_journal_is_verified_and_damage_is_named(run: Run, journal: Path) -> N
 
 
 def test_a_torn_tail_is_told_from_a_forged_line(run: Run, journal: Path) -> None:
-    """A final piece without a line end is a crash, exit code 3; a whole line that is not ours is not."""
+    """D7: A final piece without a line end is a crash, exit code 3; a whole line that is not ours is not."""
     append(journal, b'{"seq":')
     done = run("journal", "verify", str(journal), "--json")
     assert done.returncode == 3

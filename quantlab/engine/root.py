@@ -22,6 +22,7 @@ from quantlab.engine.actions import Actions
 from quantlab.engine.assembly import new_desk, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.glance import Glances
+from quantlab.engine.ground import disturbed
 from quantlab.engine.guards import Guards
 from quantlab.engine.halting import Halting
 from quantlab.engine.identity import Identity
@@ -271,7 +272,7 @@ class Engine(Actions):
         """ACTIVE, or HALTED and why: what the rails judge by."""
         if self.latch.is_set:
             return f"{TradingState.HALTED}: {self.latch.reason}"
-        if problem := self.venue_problem():
+        if problem := self.venue_problem() or disturbed(self.wire.home):
             return f"{TradingState.HALTED}: {problem}"
         if self.read_only:
             return f"{TradingState.HALTED}: {self.read_only}"

@@ -28,6 +28,7 @@ from quantlab.trading.reruns import CELL, Cell, outside_cells
 
 ATTRIBUTE = "quantlab_notebook"  # on the shell
 DEFAULT_NAME = "ql"
+LISTED = 20  # open orders that an unload names
 GLASS_COCKPIT_WARNING = (
     "GLASS_COCKPIT=1: no token is asked for; every cell of this notebook can trade on the paper venue"
 )
@@ -85,7 +86,8 @@ class Notebook:
             self.say(GLASS_COCKPIT_WARNING)
 
     def close(self) -> None:
-        """Undo all, last first; what is gone already is no error."""
+        """Undo all, last first; what is gone already is no error. Orders that outlive us are named."""
+        self._name_open_orders()
         self._undo.close()
 
     def restart(self) -> None:
@@ -140,6 +142,16 @@ class Notebook:
 
     def _stop(self) -> None:
         self.engine.close()
+
+    def _name_open_orders(self) -> None:
+        """An unload cancels nothing: the next load takes over what is open at a venue of its own."""
+        left = self.engine.orders.open()
+        if left and self._settings.endpoints is not None:
+            names = ", ".join(f"{each.client_order_id} ({each.symbol})" for each in left[:LISTED])
+            more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
+            self.say(
+                f"still open at {self._settings.venue}: {names}{more}; %load_ext quantlab takes them over"
+            )
 
     def _close_panel(self) -> None:
         if self._panel is not None:

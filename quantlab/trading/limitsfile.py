@@ -12,6 +12,8 @@ It holds what differs from the defaults, and a table for each symbol that has li
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,17 +26,19 @@ from quantlab.errors import ConfigError, InvalidField
 
 FILE = "limits.toml"
 REFUSED = ("version", "overrides")  # these are control actions, not settings
+OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def read_limits(path: Path) -> Limits:
     """The limits that a file states, over the defaults.
 
     Raises:
-        ConfigError: It cannot be read, names an unknown limit, or holds what is no exact number.
+        ConfigError: It cannot be read, others could have written it, it names an unknown limit, or holds
+            what is no exact number.
     """
     remedy = "see the README, Rails"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_number)
+        table = tomllib.loads(_own_text(path), parse_float=_number)
         for name in REFUSED:
             if name in table:
                 raise ConfigError(f"{path} holds {name}", "take it out: that is a control action")
@@ -64,6 +68,15 @@ def limits_at_start(home: Path, left: Limits | None) -> Limits:
     if left is None:
         return stated
     return msgspec.structs.replace(stated.tightest(left), version=left.version)
+
+
+def _own_text(path: Path) -> str:
+    """What stands in a file that its owner, we, alone can write."""
+    with path.open(encoding="utf-8") as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid != os.geteuid() or found.st_mode & OTHERS:
+            raise ConfigError(f"others may write to {path}: no limit in it counts", f"chmod 600 {path}")
+        return file.read()
 
 
 def _number(text: str) -> Any:

@@ -173,7 +173,7 @@ WAYS = [shortcut, palette, button]
 def test_no_order_is_accepted_after_a_halt_in_a_storm(
     notebook: Notebook, venue: Venue, way: Callable[[Notebook], int], full: bool, picture: Picture
 ) -> None:
-    """A cell sends orders without a pause; 250 ms after the click the venue has accepted its last one.
+    """R11: A cell sends orders without a pause; 250 ms after the click the venue has accepted its last one.
 
     In every round; but one in which a slow machine sent less than `RATE` was no storm, and is not counted.
     """

@@ -72,7 +72,7 @@ def test_a_cell_that_blocks_does_not_age_it(
 def test_a_kernel_that_hangs_is_stale_and_lives_again(
     lab: Lab, context: BrowserContext, picture: Picture
 ) -> None:
-    """Two seconds without a heartbeat: whatever the last word was, it is not shown as the state."""
+    """K2: Two seconds without a heartbeat: whatever the last word was, it is not shown as the state."""
     notebook = opened(lab, context, "stale.ipynb", "import os\nprint(os.getpid())")
     pid = int(notebook.run(2))
     os.kill(pid, signal.SIGSTOP)

@@ -285,7 +285,7 @@ async def test_a_subscriber_that_is_slow_at_the_slow_topic_announces_nothing_end
 
 
 async def test_an_error_stays_with_its_subscriber(bus: Bus) -> None:
-    """Failing handlers are counted and their tracebacks kept; the others get everything."""
+    """K10: Failing handlers are counted and their tracebacks kept; the others get everything."""
     seen: list[Tick] = []
 
     def broken(tick: Tick) -> None:
@@ -467,7 +467,7 @@ async def test_a_handler_that_swallows_its_cancel_stops_only_its_own_subscriptio
 
 
 async def test_a_hundred_hung_handlers_stop_neither_sync_handlers_nor_orders_nor_a_halt(bus: Bus) -> None:
-    """All permits are out; what needs none, or has its own, runs at once."""
+    """K11: All permits are out; what needs none, or has its own, runs at once."""
     never = asyncio.Event()
     seen: list[str] = []
 

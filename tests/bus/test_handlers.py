@@ -289,7 +289,7 @@ async def test_out_of_turn_events_of_a_busy_mailbox_leave_nothing_behind(bus: Bu
 async def test_ten_failures_in_a_row_end_in_a_quarantine_that_can_be_ended(
     bus: Bus, said: list[str], options: dict[str, Any]
 ) -> None:
-    """Announced once, visible in the frame, its events dropped and counted; `resume` is the way back."""
+    """K10: Announced once, visible in the frame, its events dropped and counted; `resume` is the way back."""
     told: list[SubscriberQuarantined] = []
     bus.subscribe(SUBSCRIBER_QUARANTINED, told.append)
     broken = True

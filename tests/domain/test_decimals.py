@@ -24,6 +24,7 @@ class LyingDecimal(Decimal):
 
 @pytest.mark.parametrize("value", [Decimal("0.01"), 1, "0.01", "60000", "-5", "0", Decimal("9E-5")])
 def test_exact_values_are_taken_as_they_are(value: Any) -> None:
+    """R3: 9e-05 as a Decimal is taken: it is exact."""
     assert exact(value, "price") == Decimal(str(value))
 
 
@@ -37,6 +38,7 @@ def test_exact_values_are_taken_as_they_are(value: Any) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_exact_plain_or_finite_is_refused_by_field_name(value: Any) -> None:
+    """R1, R2, R3, R4, R5: Floats, subclasses that lie, other digits, exponents, 400 digits."""
     with pytest.raises(InvalidField) as refused:
         exact(value, "price")
 
@@ -52,6 +54,7 @@ def test_an_amount_must_be_above_zero(value: Any) -> None:
 
 @given(number=st.decimals(min_value=-(10**12), max_value=10**12, places=8, allow_nan=False))
 def test_wire_text_says_the_same_number_without_exponent(number: Decimal) -> None:
+    """R3: Whatever the number, what is sent is plain and equal to it."""
     text = plain(number)
 
     assert Decimal(text) == number

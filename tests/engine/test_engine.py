@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
@@ -254,6 +255,24 @@ async def test_while_it_starts_it_says_so_and_speaks_of_no_key(
     assert "the engine is starting" in engine.trading_state()
     await engine.ready()
     assert engine.trading_state() == "ACTIVE"
+
+
+async def test_k19_a_cell_that_replaces_asyncio_sleep_or_nests_the_loop_stops_trading(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K19: tasks that wake too early, or inside each other, are no ground for an order; it says so."""
+    sleep = asyncio.sleep
+    order = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58000"))
+    for target, name, value, word in (
+        (asyncio, "sleep", functools.partial(sleep), "asyncio.sleep was replaced"),
+        (engine.wire.home, "_nest_patched", True, "nest_asyncio"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, value, raising=False)
+            assert word in engine.trading_state()
+            with pytest.raises(OrderDenied, match=word):
+                await engine.execute(order)
+        assert (await engine.execute(order)).state is OrderState.TAKEN  # type: ignore[attr-defined]
 
 
 async def test_an_order_that_is_awaited_while_the_engine_starts_waits_for_it(

@@ -216,7 +216,7 @@ async def _view(book: Book) -> BookView:
 async def test_an_order_without_an_answer_when_the_kernel_died_is_unknown_and_then_resolved(
     place: Place, start: Callable[..., Engine], token: Secret
 ) -> None:
-    """The request is on its way when the engine ends; the next one counts it from its first moment."""
+    """K6, F11: The request is on its way when the engine ends; the next one counts it from the start."""
     engine, faulty = place.engine, place.faulty
     faulty.faults = [Fault("POST", "/api/v3/order", delay_s=2.0)]
     handle = engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.1", "58000"))).send()
@@ -309,6 +309,7 @@ async def test_lost_order_events_halt(place: Place) -> None:
 async def test_a_second_kernel_of_the_account_may_look_and_halt_and_nothing_else(
     place: Place, start: Callable[..., Engine], token: Secret
 ) -> None:
+    """K17: The one that came first trades; its journal is locked."""
     second = start(place.settings, deterministic=False)
     await second.ready()
     await second.health.until_ok()
@@ -345,6 +346,7 @@ async def test_one_symbol_that_cannot_be_cancelled_leaves_no_other_open_and_is_t
 async def test_an_order_that_was_being_written_when_the_latch_closed_is_cancelled_when_it_arrives(
     place: Place,
 ) -> None:
+    """R11: What left before the latch is taken back."""
     engine, faulty, venue = place.engine, place.faulty, place.venue
     faulty.faults = [Fault("POST", "/api/v3/order", delay_s=0.6)]
     sent = engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58000"))).send()
@@ -547,6 +549,7 @@ async def test_without_a_journal_line_nothing_is_resumed_no_limit_changes_and_no
 
 
 async def test_an_order_without_its_line_is_not_sent(place: Place) -> None:
+    """D6: The disk refuses the line, and the order with it."""
     place.engine.journal.path.unlink()
     with pytest.raises(JournalUnavailable):
         await place.engine.execute(BUY)

@@ -104,7 +104,7 @@ async def test_a_dead_venue_shows_while_the_main_thread_is_busy(engine: Engine) 
 async def test_a_blocked_loop_is_measured_while_it_is_blocked(
     start: Callable[..., Engine], settings: Settings, token: Secret, real_clock: bool
 ) -> None:
-    """From the wire, not afterwards; and measured values are anew at each glance."""
+    """K3: From the wire, not afterwards; and measured values are anew at each glance."""
     engine = start(settings, deterministic=not real_clock)
     await engine.ready()
     before = engine.glances.take()

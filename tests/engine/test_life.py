@@ -38,6 +38,7 @@ async def one_cycle(settings: Settings, token: Secret) -> None:
 async def test_twenty_cycles_leave_no_task_thread_socket_or_process(
     settings: Settings, token: Secret
 ) -> None:
+    """K16: What is left afterwards is what was there before."""
     await one_cycle(settings, token)  # what is made once per process is made
     before, descriptors = left(), psutil.Process().num_fds()
     for _ in range(CYCLES):

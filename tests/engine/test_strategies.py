@@ -132,7 +132,7 @@ async def test_a_strategy_can_want_everything_that_a_person_can(engine: Engine) 
 
 
 async def test_a_strategy_that_raises_is_stopped_and_shown_and_its_orders_stay(engine: Engine) -> None:
-    """Unless somebody asks for their cancel."""
+    """K10: Unless somebody asks for their cancel."""
     price = engine.quotes.get("BTCUSDT").price.quantize(D(1))  # type: ignore[union-attr]
 
     class Breaks:

@@ -33,7 +33,7 @@ def shell_state():
 
 
 def test_loading_twice_and_reloading_leave_one_engine(bare: Kernel) -> None:
-    """A second load changes nothing, a reload replaces the engine."""
+    """K14: A second load changes nothing, a reload replaces the engine."""
     assert bare.run("%load_ext quantlab").status == "ok"
     first = bare.run("engine = get_ipython().quantlab_notebook.engine\n" + ENGINES)
     bare.run("import quantlab; quantlab.load_ipython_extension(get_ipython())")

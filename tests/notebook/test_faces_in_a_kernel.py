@@ -60,6 +60,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_field(armed: Kernel, code: 
 def test_a_misspelt_term_of_an_order_is_pythons_own_error_and_the_right_ones_are_offered(
     armed: Kernel,
 ) -> None:
+    """R9: A term that nobody knows sends nothing."""
     wrong = armed.run('ql.orders.buy("BTCUSDT", "0.001", prise="1")')
     terms = armed.run("import inspect; print(*inspect.signature(ql.orders.sell).parameters)")
 

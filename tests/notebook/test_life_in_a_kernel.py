@@ -91,6 +91,7 @@ def test_a_killed_kernel_leaves_no_venue(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_of_a_blocked_cell_leaves_venue_and_engine_alive(tmp_path: Path) -> None:
+    """K5: Ctrl-C ends the cell and nothing else."""
     with Kernel(tmp_path) as kernel:
         pid = venue_of(kernel)
         cell = kernel.start("import time; time.sleep(20)")
@@ -121,6 +122,7 @@ def test_the_kernel_takes_no_connection_that_it_did_not_take_before(tmp_path: Pa
 
 @pytest.mark.timeout(120)
 def test_twenty_loads_and_unloads_leave_no_task_thread_process_or_socket(bare: Kernel) -> None:
+    """K16: What runs afterwards is what ran before."""
     for _ in range(2):  # what is made once per process is made
         bare.run(LOAD)
         bare.run("await ql.health.until_ok()")

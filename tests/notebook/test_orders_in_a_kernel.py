@@ -169,7 +169,7 @@ def watching_for_stalls() -> Iterator[list[float]]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_after_a_blocked_cell_the_data_is_fresh_and_orders_pass(trader: Kernel, way: str) -> None:
-    """In the same cell: what arrived meanwhile is applied before the rails judge the price's age.
+    """K1: In the same cell: what arrived meanwhile is applied before the rails judge the price's age.
 
     A permit lives for a second. Where the machine stands still for that long an order is rightly
     refused, and sent again here; but only where this process has seen it stand still as well.
@@ -235,7 +235,7 @@ def test_wait_where_it_would_block_is_refused_before_anything_is_sent(trader: Ke
 
 
 def test_an_interrupted_wait_leaves_the_order_and_says_under_which_id(trader: Kernel) -> None:
-    """The venue is stopped for a moment (SIGSTOP), so that the answer is still out when we interrupt."""
+    """K4, F15: The venue is stopped for a moment, so that the answer is still out when we interrupt."""
     pid = trader.run("print(get_ipython().quantlab_notebook.engine._venue.pid)").lines[-1]
     cell = trader.start(
         f'import os, signal; os.kill({pid}, signal.SIGSTOP)\nh = ql.orders.buy("BTCUSDT", "0.001")\nawait h'

@@ -373,7 +373,7 @@ async def test_a_halt_denies_new_orders_and_lets_cancels_pass(bench: Make, limit
 
 
 async def test_a_halt_between_decision_and_wire_stops_the_order(bench: Make, limit: Ask) -> None:
-    """Decided and handed over, then HALT: NOT_PLACED, journaled as never sent, nothing at the venue."""
+    """R11: Decided and handed over, then HALT: NOT_PLACED, journaled as never sent, nothing at the venue."""
     b = await bench()
     sent = b.gateway.submit(limit())
     b.latch.set("drill")
@@ -400,7 +400,7 @@ async def test_an_order_decided_before_a_halt_stays_here_although_it_was_lifted(
 async def test_a_halt_while_the_line_is_written_stops_the_order_also_once_it_was_lifted(
     bench: Make, limit: Ask, journal_at: Callable[..., Journal]
 ) -> None:
-    """Asked again when the line is on the disk; the client asks once more at its socket write."""
+    """R11: Asked again when the line is on the disk; the client asks once more at its socket write."""
     b: Any = None
 
     def sync(_: int) -> None:
@@ -450,7 +450,7 @@ async def test_limits_tightened_after_the_decision_stop_the_order(bench: Make, l
 async def test_only_the_main_thread_decides_applies_and_explains(
     bench: Make, limit: Ask, report: Make
 ) -> None:
-    """From another thread each is refused before it touches anything."""
+    """K18: From another thread each is refused before it touches anything."""
     b = await bench()
     await b.gateway.reconcile(("BTCUSDT",))
     sequence, lines = b.portfolio.sequence, b.kinds()
@@ -604,7 +604,7 @@ async def test_a_cancel_of_an_order_that_is_over_is_the_venues_refusal(bench: Ma
 
 
 async def test_whoever_stops_waiting_stops_nothing(bench: Make, limit: Ask) -> None:
-    """The awaiting task is cancelled; the order goes on and is answered."""
+    """K4, F15: The awaiting task is cancelled; the order goes on and is answered."""
     b = await bench()
     b.venue.gate = asyncio.Event()
     sent = b.gateway.submit(limit())
@@ -692,7 +692,7 @@ async def test_an_unknown_status_alarms_and_keeps_the_order_reserved(bench: Make
 
 
 async def test_a_restart_takes_over_what_the_journal_left_open(bench: Make, limit: Ask) -> None:
-    """Killed between line and answer: the next session asks for the order and never gives its id again."""
+    """K6: Killed between line and answer: the next session asks for the order and never uses its id again."""
     b = await bench()
     b.venue.gate = asyncio.Event()
     b.venue.answers = ["ack", "lost, not placed"]

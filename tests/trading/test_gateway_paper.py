@@ -111,7 +111,7 @@ async def test_cancels_pass_a_halt_and_end_orders_by_report(core: Core, venue: P
 async def test_a_new_kernel_adopts_what_is_open_and_the_journal_goes_on(
     core: Core, venue: PaperVenue, other: Callable[..., Any], journal_at: Callable[..., Journal], key: Secret
 ) -> None:
-    """The kernel is gone, an order is open; the next one finds it and books what it trades from there."""
+    """K6: The kernel is gone, an order is open; the next one finds it and books what it trades from there."""
     order = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.03", "60000"))
     await other(Side.SELL, "0.01", "60000")
     await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.01")), 5)

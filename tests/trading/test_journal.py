@@ -167,7 +167,7 @@ async def test_removal_reorder_forgery_and_a_missing_head_are_found(
 async def test_a_torn_tail_is_kept_marked_and_the_chain_goes_on(
     journal_at: JournalAt, path: Path, key: Secret, torn: bytes
 ) -> None:
-    """What a crash left stays in the file; later lines are verified as ever, and so is the torn part."""
+    """D7: What a crash left stays in the file; later lines are verified as ever, and so is the torn part."""
     await written(journal_at)
     with path.open("ab") as file:
         file.write(torn)
@@ -236,7 +236,7 @@ async def test_marking_a_torn_tail_never_looks_like_forgery(
 async def test_a_crash_at_any_byte_of_the_last_write_is_survived(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
-    """Cut at each byte after the last synced line: reopened, marked, verified; nothing synced is lost."""
+    """K7: Cut at each byte after the last synced line: reopened, marked, verified; nothing synced is lost."""
     await written(journal_at, 1)
     synced, head = path.read_bytes(), head_path(path).read_bytes()
     await written(journal_at, 1)
@@ -251,7 +251,7 @@ async def test_a_crash_at_any_byte_of_the_last_write_is_survived(
 
 
 async def test_a_process_killed_while_writing_leaves_a_journal_that_goes_on(tmp_path: Path) -> None:
-    """SIGKILL in a storm of lines, several times over: intact, and every answered line is there."""
+    """K7: SIGKILL in a storm of lines, several times over: intact, and every answered line is there."""
     script = textwrap.dedent(
         """
         import asyncio, sys
@@ -289,7 +289,7 @@ async def test_a_process_killed_while_writing_leaves_a_journal_that_goes_on(tmp_
 
 
 async def test_a_second_writer_is_refused_by_name(journal_at: JournalAt, path: Path) -> None:
-    """The message names the process that writes; after it let go, the next may."""
+    """D8: The message names the process that writes; after it let go, the next may."""
     first = journal_at()
     with pytest.raises(JournalUnavailable, match=f"pid {os.getpid()}"):
         journal_at()
@@ -308,7 +308,7 @@ async def test_a_journal_belongs_to_one_venue_instance_and_account(journal_at: J
 async def test_a_full_disk_refuses_the_line_and_recovers_with_room(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
-    """Half a line fits, then ENOSPC: refused, taken back, and the next line stands whole."""
+    """D6: Half a line fits, then ENOSPC: refused, taken back, and the next line stands whole."""
     full = [False]
 
     def write(descriptor: int, text: bytes) -> int:
@@ -358,7 +358,7 @@ async def test_after_a_failed_sync_nothing_is_written_until_it_is_opened_again(
 
 
 def test_a_real_file_size_limit_refuses_lines(tmp_path: Path) -> None:
-    """With the system's own refusal, in a process of its own: JournalUnavailable, intact, reopened."""
+    """D6: With the system's own refusal, in a process of its own: JournalUnavailable, intact, reopened."""
     script = textwrap.dedent(
         """
         import asyncio, resource, sys
@@ -406,7 +406,7 @@ async def test_a_cancelled_writer_leaves_its_line_and_no_error(journal_at: Journ
 
 
 async def test_a_closed_journal_refuses_and_a_forked_child_cannot_write(journal_at: JournalAt) -> None:
-    """Both say so at once; closing twice is harmless."""
+    """K12: Both say so at once; closing twice is harmless."""
     journal = journal_at()
     child = os.fork()
     if child == 0:  # pragma: no cover  # the child ends here

@@ -184,7 +184,7 @@ def test_a_file_states_what_differs_from_the_defaults(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_file_with_anything_else_is_refused_whole(tmp_path: Path, text: str) -> None:
-    """A typo must not leave a limit where it was."""
+    """R10: A typo must not leave a limit where it was."""
     (tmp_path / FILE).write_text(text)
     with pytest.raises(ConfigError):
         read_limits(tmp_path / FILE)
@@ -192,8 +192,20 @@ def test_a_file_with_anything_else_is_refused_whole(tmp_path: Path, text: str) -
         limits_at_start(tmp_path, None)
 
 
+@pytest.mark.parametrize("mode", [0o622, 0o606, 0o662])
+def test_r10_a_file_that_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    """R10: to read it is no harm; who may write it may loosen every limit."""
+    path = tmp_path / FILE
+    path.write_text(GOOD)
+    path.chmod(0o644)
+    assert limits_at_start(tmp_path, None).max_position == D("50000.5")
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match="others may write"):
+        limits_at_start(tmp_path, None)
+
+
 def test_a_file_loosens_nothing_that_was_tightened_in_a_session(tmp_path: Path) -> None:
-    """Of both the tighter; without a file what was set stands."""
+    """R10: Of both the tighter; without a file what was set stands."""
     left = msgspec.structs.replace(Limits(), max_position=D(100), max_order_notional=D(10**6), version=4)
     assert limits_at_start(tmp_path, left) == left
     (tmp_path / FILE).write_text("max_position = 5000\nmax_order_notional = 700")

@@ -444,7 +444,7 @@ def test_every_rail_is_asked_even_after_a_breach() -> None:
 @pytest.mark.parametrize("hole", [None, D("NaN"), D("sNaN"), D("Infinity"), D("-Infinity"), 1.5, "1"])
 @pytest.mark.parametrize("name", ["reference_price", "position", "buying", "buying_quote"])
 def test_a_missing_or_impossible_input_denies_as_unknown(name: str, hole: object) -> None:
-    """Not knowing is never allowed: no hole in the state passes, and the reason names it."""
+    """R1: Not knowing is never allowed: no hole in the state passes, and the reason names it."""
     decision = decide(order(), seen(**{name: hole}), LIMITS)
     assert not decision.allowed
     assert all(each.reason.startswith("UNKNOWN_") for each in decision.breaches)
@@ -457,18 +457,57 @@ def test_a_missing_age_rate_or_instrument_denies_as_unknown(hole: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "amount", [D("NaN"), D("-1"), D(0), D("Infinity"), D("1E+400"), 0.1, None, True, "1"]
+    "amount",
+    [
+        D("NaN"),
+        D("-1"),
+        D(0),
+        D("-0"),
+        D("Infinity"),
+        D("1E+400"),
+        D("1E+308"),
+        D("5E-324"),
+        10**399,
+        0.1,
+        None,
+        True,
+        "1",
+    ],
 )
 @pytest.mark.parametrize("field", ["quantity", "price"])
 def test_an_impossible_amount_in_a_request_is_denied_and_crashes_nothing(field: str, amount: object) -> None:
-    """A request built by hand gets no further than one built by us."""
+    """R1, R2: A request built by hand gets no further than one built by us."""
     request = msgspec.structs.replace(order(), **{field: amount})
     assert not decide(request, FRESH, LIMITS).allowed
 
 
+SLIPS = {
+    "the price with a digit more": (order("0.1", "600000"), {"price_collar"}),
+    "the price with a digit less": (order("0.1", "6000"), {"price_collar"}),
+    "price and quantity swapped": (order("60000", "0.1"), {"price_collar"}),
+    "the quantity with a digit more": (order("10"), {"max_order_notional"}),
+    "ten times all that the account may hold": (order("50"), {"max_order_notional", "max_position"}),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_r6_a_slip_of_the_finger_is_denied_by_name(slip: str) -> None:
+    """R6: the order that was meant passes."""
+    assert breaches(order("1")) == breaches(order("0.1")) == []
+    request, named = SLIPS[slip]
+    assert named <= set(breaches(request))
+
+
+def test_r6_at_the_market_without_a_price_nothing_passes() -> None:
+    """R6: an order at the market has no price of its own, so there is none to be judged by."""
+    assert breaches(order("0.1", None)) == []
+    decision = decide(order("0.1", None), seen(reference_price=None), LIMITS)
+    assert any(each.reason == "UNKNOWN_REFERENCE_PRICE" for each in decision.breaches)
+
+
 @pytest.mark.parametrize("limit", [D("NaN"), D("Infinity"), None])
 def test_a_limit_that_is_no_number_cannot_be(limit: Any) -> None:
-    """NaN as a limit is no limit, and no limit is no order."""
+    """R1: NaN as a limit is no limit, and no limit is no order."""
     with pytest.raises(InvalidField, match="max_position"):
         msgspec.structs.replace(LIMITS, max_position=limit)
 

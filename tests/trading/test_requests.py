@@ -31,7 +31,7 @@ def test_exact_amounts_become_an_exact_request() -> None:
     "amount", [0.1, float("nan"), "1e5", " 1", "1_0", "\uff11", "-1", 0, True, None, b"1", "9" * 400]
 )
 def test_an_amount_that_is_not_exact_and_positive_is_refused_by_its_name(amount: object) -> None:
-    """Each field says its own name, for price and quantity alike."""
+    """R1, R2, R3, R4, R5: Each field says its own name, for price and quantity alike."""
     with pytest.raises(InvalidField) as quantity:
         limit_order(Side.BUY, "BTCUSDT", amount, "60000")
     with pytest.raises(InvalidField) as price:

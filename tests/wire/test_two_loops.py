@@ -77,7 +77,7 @@ def storm(way: str, seconds: float, environment: dict[str, str]) -> dict[str, in
 def test_interrupts_at_random_moments_leak_no_reservation_and_lose_no_tick(
     full: bool, environment: dict[str, str]
 ) -> None:
-    """Rule 4. The same storm without the mask does break the engine, so this test can fail."""
+    """K5: Rule 4. The same storm without the mask does break the engine, so this test can fail."""
     seconds = 5 if full else 2
     masked = storm("masked", seconds, environment)
     plain = storm("plain", seconds, environment)
@@ -89,7 +89,7 @@ def test_interrupts_at_random_moments_leak_no_reservation_and_lose_no_tick(
 
 
 async def test_engine_state_is_refused_to_every_other_thread(home: Home) -> None:
-    """Rule 1. From a thread nothing is called, awaited or waited for; messages may be posted."""
+    """K18: Rule 1. From a thread nothing is called, awaited or waited for; messages may be posted."""
     home.enter_cell()
     done = home.wire.call(lambda: asyncio.sleep(0, "answer"), "answer")
     await done
@@ -115,7 +115,7 @@ async def test_engine_state_is_refused_to_every_other_thread(home: Home) -> None
 
 
 async def test_a_forked_child_is_refused_everything_and_the_parent_goes_on(home: Home) -> None:
-    """Rule 8. The child shares our epoll: it must not even unregister a socket, nor stop the wire."""
+    """K12: Rule 8. The child shares our epoll: it must not even unregister a socket, nor stop the wire."""
     assert await home.wire.call(lambda: asyncio.sleep(0, "before")) == "before"
     child = os.fork()
     if child == 0:
