@@ -27,7 +27,10 @@ EVERY_SYMBOL = "*"
 IDLE_MS = 15 * 60_000
 HARD_MS = 8 * 3_600_000
 MAX_COUNTER = 2**63
-NO_ADMIN = "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
+NO_ADMIN = (
+    "to loosen a limit needs the scope admin, which %ql arm does not grant: %ql arm admin asks for the token "
+    "and grants it for 15 min; limits can be tightened without"
+)
 AGAIN = "%ql arm again grants a new budget"
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])  # two numbers of 40 digits, multiplied
 
@@ -50,6 +53,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget = Budget(orders=1_000, notional=Decimal(1_000_000))
     idle_ms: int = IDLE_MS
     hard_ms: int = HARD_MS
+
+    @classmethod
+    def admin(cls) -> Grant:
+        """The usual, and to loosen limits; for 15 minutes, whatever is done with it."""
+        return cls(scopes=(*cls().scopes, Scope.ADMIN), hard_ms=IDLE_MS)
 
     def __post_init__(self) -> None:
         if not self.scopes or not all(isinstance(each, Scope) for each in self.scopes):

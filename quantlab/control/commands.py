@@ -171,6 +171,16 @@ class OverrideLimit(msgspec.Struct, frozen=True, kw_only=True, tag_field="comman
         return f"override {self.rail} of {self.symbol}: {self.reason}"
 
 
+class EndOverride(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", tag="end_override"):
+    """End the overrides of a rail in one symbol ("*": those for all symbols) before their time."""
+
+    rail: str
+    symbol: str
+
+    def describe(self) -> str:
+        return f"end the override of {self.rail} of {self.symbol}"
+
+
 class PromoteModel(msgspec.Struct, frozen=True, tag_field="command", tag="promote_model"):
     """Let a learner's shadow change places with the model that is heard."""
 
@@ -208,6 +218,7 @@ Command = (
     | Resume
     | SetLimits
     | OverrideLimit
+    | EndOverride
     | ModelChange
 )
 

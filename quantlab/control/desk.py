@@ -36,6 +36,7 @@ from quantlab.control.commands import (
     CancelAll,
     CancelOrder,
     Command,
+    EndOverride,
     Flatten,
     Halt,
     OverrideLimit,
@@ -50,12 +51,13 @@ from quantlab.control.commands import (
 )
 from quantlab.control.effects import NOTHING_LEFT, DeskStatus, Effects, Gateway
 from quantlab.control.handle import Handle, never_waits
-from quantlab.control.overriding import overridden, override_of
+from quantlab.control.overriding import ended, overridden, override_of
 from quantlab.control.tokens import Answer, Challenge, redact
 from quantlab.control.tokenstore import TokenStore
 from quantlab.control.work import Work, as_work, error_of
 from quantlab.control.worth import scope_of, symbol_of, worth_of
 from quantlab.domain.decimals import positive
+from quantlab.domain.limits import Limits
 from quantlab.domain.venue import Level
 from quantlab.errors import (
     ConfigError,
@@ -253,7 +255,9 @@ class Desk:
             for name, value in command.changes().items():
                 positive(value, name)
         if isinstance(command, OverrideLimit):
-            override_of(command)
+            override_of(command, self._clock.now_ms())
+        if isinstance(command, EndOverride):
+            ended(self._effects.limits(), command, self._clock.now_ms())
         return None
 
     def _cover(self, command: Command, capability: Capability, worth: Decimal | None) -> Charge:
@@ -279,18 +283,22 @@ class Desk:
                 return self._gateway.allow_rerun(every=every)
             case Resume(reason):
                 return self._effects.resume(reason.strip())
-            case SetLimits():
-                limits = self._effects.limits()
-                changed = msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
-                return self._effects.set_limits(changed)
-            case OverrideLimit():
-                return self._effects.set_limits(
-                    overridden(self._effects.limits(), command, self._clock.now_ms())
-                )
+            case SetLimits() | OverrideLimit() | EndOverride():
+                return self._effects.set_limits(self._changed(command))
             case PromoteModel() | RollBackModel():
                 return self._effects.change_model(command)
             case Halt(reason):
                 return self.halt(reason)
+
+    def _changed(self, command: SetLimits | OverrideLimit | EndOverride) -> Limits:
+        """The limits as the command wants them, one version on."""
+        limits, now_ms = self._effects.limits(), self._clock.now_ms()
+        match command:
+            case OverrideLimit():
+                return overridden(limits, command, now_ms)
+            case EndOverride():
+                return ended(limits, command, now_ms)
+        return msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
 
     def _line(
         self, command: Command, capability: Capability | None, refused: QuantlabError | None = None

@@ -4,31 +4,63 @@ from __future__ import annotations
 
 import msgspec
 
-from quantlab.control.commands import OverrideLimit
+from quantlab.control.commands import EndOverride, OverrideLimit
 from quantlab.domain.limits import Limits, Override
 from quantlab.errors import InvalidField
 from quantlab.trading.rails.catalogue import OVERRIDABLE
 
+NAMES = tuple(sorted(rail.__name__ for rail in OVERRIDABLE))
+MOST_MS = 24 * 3_600_000
 
-def override_of(command: OverrideLimit) -> Override:
-    """The override that a command asks for.
+
+def override_of(command: OverrideLimit, now_ms: int) -> Override:
+    """The override that a command asks for at `now_ms` (UTC).
 
     Raises:
-        InvalidField: No reason, no end, or a rail that nobody may override.
+        InvalidField: No reason, an end that is over or more than a day away, no symbol, or a rail that
+            nobody may override.
     """
-    names = sorted(rail.__name__ for rail in OVERRIDABLE)
-    if command.rail not in names:
+    if command.rail not in NAMES:
         raise InvalidField(
-            "rail", f"{command.rail[:40]!r} has no override", f"those that have: {', '.join(names)}"
+            "rail", f"{command.rail[:40]!r} has no override", f"those that have: {', '.join(NAMES)}"
         )
+    if not command.symbol:
+        raise InvalidField("symbol", "there is none", 'give one symbol, or "*" for all')
+    if type(command.until_ms) is int and not 0 < command.until_ms - now_ms <= MOST_MS:
+        raise InvalidField("until_ms", "it is over, or more than a day away", "end it within a day")
     return Override(
         rail=command.rail, symbol=command.symbol, until_ms=command.until_ms, reason=command.reason.strip()
     )
 
 
 def overridden(limits: Limits, command: OverrideLimit, now_ms: int) -> Limits:
-    """`limits` with the override besides those that have not ended at `now_ms` (UTC)."""
-    kept = tuple(each for each in limits.overrides if each.until_ms > now_ms)
+    """`limits` with the override; it takes the place of an older one for the same."""
+    kept = _others(in_force(limits, now_ms), command)
     return msgspec.structs.replace(
-        limits, overrides=(*kept, override_of(command)), version=limits.version + 1
+        limits, overrides=(*kept, override_of(command, now_ms)), version=limits.version + 1
     )
+
+
+def ended(limits: Limits, command: EndOverride, now_ms: int) -> Limits:
+    """`limits` without that override.
+
+    Raises:
+        InvalidField: There is none.
+    """
+    known = in_force(limits, now_ms)
+    kept = _others(known, command)
+    if len(kept) == len(known):
+        said = ", ".join(f"{each.rail} of {each.symbol}" for each in known) or "there are none"
+        raise InvalidField(
+            "rail", f"{command.rail[:40]} of {command.symbol[:40]} is not overridden", f"now: {said}"
+        )
+    return msgspec.structs.replace(limits, overrides=kept, version=limits.version + 1)
+
+
+def in_force(limits: Limits, now_ms: int) -> tuple[Override, ...]:
+    """The overrides that have not ended at `now_ms` (UTC)."""
+    return tuple(each for each in limits.overrides if each.until_ms > now_ms)
+
+
+def _others(known: tuple[Override, ...], command: OverrideLimit | EndOverride) -> tuple[Override, ...]:
+    return tuple(each for each in known if (each.rail, each.symbol) != (command.rail, command.symbol))

@@ -15,6 +15,7 @@ from quantlab.control.commands import (
     CancelAll,
     CancelOrder,
     Command,
+    EndOverride,
     Flatten,
     OverrideLimit,
     PromoteModel,
@@ -51,7 +52,7 @@ def scope_of(command: Command, limits: Limits) -> Scope:
             return Scope.CANCEL
         case Resume():
             return Scope.RESUME
-        case PromoteModel() | RollBackModel():
+        case PromoteModel() | RollBackModel() | EndOverride():
             return Scope.LIMITS
         case SetLimits():
             changed = any(

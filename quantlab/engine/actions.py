@@ -13,7 +13,7 @@ from quantlab.binance.limits import LimitUsage
 from quantlab.bus import Bus
 from quantlab.clock import Clock
 from quantlab.config import Settings
-from quantlab.control.capability import Session
+from quantlab.control.capability import Grant, Session
 from quantlab.control.commands import Command, Halt
 from quantlab.control.desk import Desk
 from quantlab.control.handle import Handle
@@ -60,9 +60,9 @@ class Actions:
         """See `root.Engine`."""
         raise NotImplementedError
 
-    def arm(self, token: Secret) -> Session:
+    def arm(self, token: Secret, grant: Grant = Grant()) -> Session:  # noqa: B008  # frozen
         """Arm this kernel with a token; see `Desk.arm_with`."""
-        self.session = self.desk.arm_with(token)
+        self.session = self.desk.arm_with(token, grant)
         self.glances.renew()
         return self.session
 

@@ -8,10 +8,11 @@ already knows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quantlab.bus import Overflow
+from quantlab.control.overriding import NAMES as OVERRIDABLE
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.notebook.limits_line import NAMES as LIMITS
 from quantlab.notebook.parse import GRAMMAR
@@ -85,33 +86,27 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
         name, words = words[0], words[1:]
     if name in PLACING:
         return _placing(name, words, names)
-    if name in ("amend", "replace"):
-        return names.orders if len(words) == 1 else []
-    if name == "limits":
-        given = {word.partition("=")[0] for word in words[:-1]}
-        return [f"{limit}=" for limit in LIMITS if limit not in given]
-    if name == "learn":
-        return ["promote", "rollback"] if len(words) == 1 else []
-    if name == "record":
-        starts = words[0].lower() == "start"
-        return (
-            ["start", "stop", "list"]
-            if len(words) == 1
-            else [*topics(names.symbols), "raw", "as"]
-            if starts
-            else []
-        )
-    if len(words) > 1:
-        return []
-    if name == "cancel":
-        return ["all", *names.symbols, *names.orders]
-    if name == "again":
-        return ["all"]
-    if name == "flatten":
-        return ["all", *names.symbols]
-    if name == "book":
-        return names.symbols
-    return list(GRAMMAR) if name == "help" else []
+    if name in MORE:
+        return MORE[name](words, names)
+    return FIRST[name](names) if name in FIRST and len(words) == 1 else []
+
+
+def _limits(words: list[str], _names: Names) -> Sequence[str]:
+    given = {word.partition("=")[0] for word in words[:-1]}
+    return [f"{limit}=" for limit in LIMITS if limit not in given]
+
+
+def _record(words: list[str], names: Names) -> Sequence[str]:
+    if len(words) == 1:
+        return ["start", "stop", "list"]
+    return [*topics(names.symbols), "raw", "as"] if words[0].lower() == "start" else []
+
+
+def _overriding(words: list[str], names: Names) -> Sequence[str]:
+    """RAIL SYMBOL TIME REASON, or end RAIL SYMBOL."""
+    if words[0].lower() == "end" and len(words) > 1:
+        return [OVERRIDABLE, ["all", *names.symbols], []][min(len(words) - 2, 2)]
+    return [["end", *OVERRIDABLE], ["all", *names.symbols], ["15m", "1h", "8h"], []][min(len(words) - 1, 3)]
 
 
 def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
@@ -134,6 +129,23 @@ def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
     forces = [*TimeInForce, "maker"] if "@" in given and not given & FORCES else []
     rest = [each for each in TERMS if each not in given and not (each == "take" and "stop" in given)]
     return [*([] if "@" in given else first), *forces, *rest]
+
+
+MORE: Mapping[str, Callable[[list[str], Names], Sequence[str]]] = {
+    "limits": _limits, "record": _record, "override": _overriding,
+}  # fmt: skip
+FIRST: Mapping[str, Callable[[Names], Sequence[str]]] = {
+    "amend": lambda names: names.orders,
+    "replace": lambda names: names.orders,
+    "arm": lambda _: ["admin"],
+    "again": lambda _: ["all"],
+    "learn": lambda _: ["promote", "rollback"],
+    "cancel": lambda names: ["all", *names.symbols, *names.orders],
+    "flatten": lambda names: ["all", *names.symbols],
+    "book": lambda names: names.symbols,
+    "help": lambda _: list(GRAMMAR),
+}
+"""What may stand after a subcommand that takes one word we know; `MORE` takes several."""
 
 
 def _starting(pool: Iterable[str], fragment: str) -> tuple[list[str], str]:

@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quantlab.clock import is_duration
-from quantlab.control.commands import OverrideLimit
+from quantlab.control.commands import EndOverride, OverrideLimit
 from quantlab.control.handle import Handle
-from quantlab.domain.limits import Limits
+from quantlab.control.overriding import in_force
+from quantlab.domain.limits import Limits, Override
 from quantlab.domain.market import BookView, Kline, Trade
 from quantlab.domain.venue import VenueHealth
 from quantlab.errors import InvalidField
@@ -180,9 +181,21 @@ class RailsFace(Face):
 
         A handle: nothing changes before it is awaited. The verdicts of orders then say why they pass.
         """
+        if type(minutes) is not int or minutes < 1:
+            raise InvalidField("minutes", f"{minutes!r:.40} is no such time", "give whole minutes, like 30")
         engine = self._engine()
         until_ms = engine.clock.now_ms() + minutes * 60_000
         return engine.execute(OverrideLimit(rail=rail, symbol=symbol, until_ms=until_ms, reason=reason))
+
+    def end_override(self, rail: str, *, symbol: str) -> Handle[Any]:
+        """End the override of `rail` in `symbol` ("*": that for all) before its time; scope limits."""
+        return self._engine().execute(EndOverride(rail=rail, symbol=symbol))
+
+    @property
+    def overrides(self) -> Rows[Override]:
+        """The limits that may be broken now: where, until when (UTC ms), and why."""
+        engine = self._engine()
+        return Rows(in_force(engine.rails.limits, engine.clock.now_ms()), of=Override)
 
     def table(self) -> Table:
         return of_frame(self.frame(), title=f"limits, version {self.limits.version}")

@@ -121,6 +121,15 @@ class ChangeLimits(msgspec.Struct, frozen=True, kw_only=True):
     command: SetLimits
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """Let a limit be broken in a symbol ("*": in all) for so many minutes; without minutes end that."""
+
+    rail: str
+    symbol: str
+    minutes: int = 0
+    reason: str = ""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Show what is being recorded (""), or "start", "stop", "list".
 
@@ -146,4 +155,5 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Trade = Place | Pair | Bracket | Amend | Replace | Flatten
-Line = Trade | Cancel | Again | Explain | Book | Halt | Resume | ChangeLimits | Learn | Record | Help | Show
+Look = Explain | Book | Help | Show
+Line = Trade | Cancel | Again | Halt | Resume | ChangeLimits | Override | Learn | Record | Look

@@ -16,14 +16,16 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from traitlets import Bool, Unicode, observe
 
+from quantlab.control.capability import Grant
 from quantlab.control.commands import Resume
 from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
 from quantlab.domain.order_lists import AnyRequest
 from quantlab.errors import QuantlabError, TokenRefused
+from quantlab.frames import Rows
 from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views
 from quantlab.notebook.faces import Face
-from quantlab.notebook.table import Act, Table, View
+from quantlab.notebook.table import Act, Table, View, of_rows
 from quantlab.secret import Secret
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.rails import RAILS
@@ -103,18 +105,14 @@ class QuantlabMagics(Magics):
         return View(lambda: f"on {asked.topic}: subscribed", views.message, fetch=watch)
 
     def _run(self, asked: lines.Line) -> Any:
-        engine, ql = self._notebook.engine, self._notebook.ql
+        ql = self._notebook.ql
         match asked:
             case lines.Place() | lines.Pair() | lines.Amend() | lines.Replace() | lines.Flatten():
                 return self._trade(asked)
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
-            case lines.Again():
-                return Act(ql.orders.again(every=asked.every), _again)
-            case lines.Resume():
-                return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
-            case lines.ChangeLimits():
-                return Act(engine.execute(asked.command), lambda _: ql.rails.table())
+            case lines.Again() | lines.Resume() | lines.ChangeLimits() | lines.Override():
+                return self._change(asked)
             case lines.Learn():
                 return self._learn_about(asked)
             case lines.Halt():
@@ -169,6 +167,16 @@ class QuantlabMagics(Magics):
         ends = engine.desk.status().ends()
         return self._say(f"armed: actions pass the desk; {ends}; %ql disarm ends it now")
 
+    def _arm_admin(self) -> View[Any]:
+        """Whoever may loosen limits types the token now: no file does it for them."""
+        engine = self._notebook.engine
+        if engine.desk.status().glass_cockpit:
+            return self._say(f"{LIFTED}; limits can be loosened as it is")
+        engine.arm(_ask_for_token(), Grant.admin())
+        return self._say(
+            f"armed, also to loosen limits; {engine.desk.status().ends()}; %ql disarm ends it now"
+        )
+
     def _disarm(self) -> View[Any]:
         engine = self._notebook.engine
         engine.disarm()
@@ -216,6 +224,30 @@ class QuantlabMagics(Magics):
     def _limits(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.rails)
 
+    def _override(self) -> View[Any]:
+        return self._view(lambda: self._notebook.ql.rails.overrides, _overrides)
+
+    def _change(self, asked: lines.Again | lines.Resume | lines.ChangeLimits | lines.Override) -> Any:
+        """What changes how orders are decided."""
+        engine, ql = self._notebook.engine, self._notebook.ql
+        match asked:
+            case lines.Again():
+                return Act(ql.orders.again(every=asked.every), _again)
+            case lines.Resume():
+                return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
+            case lines.ChangeLimits():
+                return Act(engine.execute(asked.command), lambda _: ql.rails.table())
+        return self._override_limit(asked)
+
+    def _override_limit(self, asked: lines.Override) -> Any:
+        rails = self._notebook.ql.rails
+        handle = (
+            rails.override(asked.rail, symbol=asked.symbol, minutes=asked.minutes, reason=asked.reason)
+            if asked.minutes
+            else rails.end_override(asked.rail, symbol=asked.symbol)
+        )
+        return Act(handle, lambda _: _overrides(rails.overrides))
+
     def _rails(self) -> View[Any]:
         return self._view(lambda: RAILS, views.rails)
 
@@ -255,6 +287,13 @@ class QuantlabMagics(Magics):
     @observe("deterministic")
     def _deterministic_changed(self, _change: object) -> None:
         self._notebook.restart()
+
+
+def _overrides(rows: Rows[Any]) -> Table:
+    shown = [(each.rail, each.symbol, f"{views.moment(each.until_ms)} UTC", each.reason) for each in rows]
+    return of_rows(
+        ("rail", "symbol", "until", "reason"), shown, title="overrides", empty="no limit may be broken now"
+    )
 
 
 def _again(cells: int) -> Table:

@@ -16,7 +16,7 @@ from quantlab.control.commands import PromoteModel, RollBackModel
 from quantlab.control.tokens import redact
 from quantlab.domain.orders import Side
 from quantlab.errors import UsageError
-from quantlab.notebook import order_line
+from quantlab.notebook import order_line, override_line
 from quantlab.notebook.limits_line import read_changes
 from quantlab.notebook.lines import (
     Again,
@@ -125,6 +125,10 @@ def _limits(words: list[str]) -> Line:
     return ChangeLimits(command=read_changes(words)) if words else Show(what="limits")
 
 
+def _override(words: list[str]) -> Line:
+    return override_line.overriding(words) if words else Show(what="override")
+
+
 def _halt(words: list[str]) -> Line:
     return Halt(reason=redact(" ".join(words)) or "halted from the notebook")
 
@@ -172,6 +176,8 @@ def _help(words: list[str]) -> Line:
 
 
 def _arm(words: list[str]) -> Line:
+    if words == ["admin"]:
+        return Show(what="arm_admin")
     if words:
         raise UsageError(ON_THE_LINE)
     return Show(what="arm")
@@ -189,7 +195,12 @@ def _nothing_more(name: str) -> Callable[[list[str]], Line]:
 GRAMMAR: Mapping[str, Entry] = {
     "status": Entry("status", "venue, level, engine, streams, rails, armed or not", _nothing_more("status")),
     "health": Entry("health", "is the venue fit to trade on, and why not", _nothing_more("health")),
-    "arm": Entry("arm", "allow actions: asks for the token, or reads QUANTLAB_TOKEN_FILE", _arm),
+    "arm": Entry(
+        "arm",
+        "allow actions: asks for the token, or reads QUANTLAB_TOKEN_FILE",
+        _arm,
+        ("arm admin", "also to loosen limits, for 15 min: always asks for the token"),
+    ),
     "disarm": Entry("disarm", "give the right to act back", _nothing_more("disarm")),
     "buy": Entry(
         f"buy QTY SYMBOL {order_line.TERMS}",
@@ -242,6 +253,15 @@ GRAMMAR: Mapping[str, Entry] = {
         "the numbers that the rails hold orders to",
         _limits,
         ("limits NAME=VALUE ...", "tighten some of them (needs arming), then the same table"),
+    ),
+    "override": Entry(
+        "override",
+        "the limits of ours that may be broken now, where, until when, and why",
+        _override,
+        (
+            override_line.USAGE.removeprefix("%ql "),
+            "let one be broken for a while (needs arm admin); override end RAIL SYMBOL|all: no more",
+        ),
     ),
     "halt": Entry("halt [REASON]", "deny every new order at once; cancels still pass", _halt),
     "resume": Entry("resume [REASON]", "lift a HALT (needs arming)", _resume),

@@ -376,7 +376,8 @@ async def test_limits_tighten_with_limits_and_loosen_with_admin(
         await desk.execute(looser, session.prove)
     assert refused.value.reason == "scope"
     assert str(refused.value) == (
-        "to loosen a limit needs the scope admin, which %ql arm does not grant; limits can be tightened"
+        "to loosen a limit needs the scope admin, which %ql arm does not grant: "
+        "%ql arm admin asks for the token and grants it for 15 min; limits can be tightened without"
     )
     await desk.execute(looser, desk.arm_with(token, Grant(scopes=(Scope.ADMIN,))).prove)
     assert floor.limits.max_position == 11

@@ -22,8 +22,8 @@ def test_loosening_is_refused_in_one_line_that_says_what_it_takes(armed: Kernel)
     refused = armed.run("%ql limits max_position=100000 price_collar=0.5")
 
     assert refused.error == (
-        "CapabilityRefused: to loosen a limit needs the scope admin, which %ql arm does not grant; "
-        "limits can be tightened"
+        "CapabilityRefused: to loosen a limit needs the scope admin, which %ql arm does not grant: "
+        "%ql arm admin asks for the token and grants it for 15 min; limits can be tightened without"
     )
     assert armed.run(LIMITS).text == before
 

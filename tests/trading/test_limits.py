@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from railkit import FRESH, LIMITS, breaches, limits, order
 
 from quantlab.control.capability import Scope
-from quantlab.control.commands import OverrideLimit, SetLimits
-from quantlab.control.overriding import overridden, override_of
+from quantlab.control.commands import EndOverride, OverrideLimit, SetLimits
+from quantlab.control.overriding import ended, overridden, override_of
 from quantlab.control.worth import scope_of
 from quantlab.domain.limits import TIGHTER_WHEN_HIGHER, Limits, Override, SymbolLimits, loosens
 from quantlab.errors import ConfigError, InvalidField
@@ -69,14 +69,34 @@ def test_an_override_takes_admin_has_a_reason_and_an_end() -> None:
     """And only for limits of our own: what the venue asks or what is not known has none."""
     command = OverrideLimit(rail="max_position", symbol="*", until_ms=5, reason="a hedge")
     assert scope_of(command, LIMITS) is Scope.ADMIN
-    assert override_of(command) == Override(rail="max_position", symbol="*", until_ms=5, reason="a hedge")
-    for bad in ({"reason": " "}, {"until_ms": 0}, {"rail": "order_shape"}, {"rail": "trading_state"}):
+    assert override_of(command, 1) == Override(rail="max_position", symbol="*", until_ms=5, reason="a hedge")
+    times = ({"until_ms": each} for each in (0, 1, 24 * 3_600_000 + 2))
+    others = ({"reason": " "}, {"symbol": ""}, {"rail": "order_shape"}, {"rail": "trading_state"})
+    for bad in (*times, *others):
         with pytest.raises(InvalidField):
-            override_of(msgspec.structs.replace(command, **bad))
+            override_of(msgspec.structs.replace(command, **bad), 1)
     earlier = overridden(LIMITS, msgspec.structs.replace(command, until_ms=3), 1)
     assert [each.until_ms for each in overridden(earlier, command, 4).overrides] == [5]  # the old one is over
     assert LIMITS.loosens(overridden(LIMITS, command, 1))
     assert not overridden(LIMITS, command, 1).loosens(LIMITS)
+
+
+def test_an_override_takes_the_place_of_an_older_one_and_can_be_ended() -> None:
+    """By rail and symbol; to end one is to tighten, and one that is not there has no end."""
+    command = OverrideLimit(rail="max_position", symbol="*", until_ms=50, reason="a hedge")
+    elsewhere = msgspec.structs.replace(command, symbol="BTCUSDT")
+    both = overridden(overridden(LIMITS, elsewhere, 1), command, 1)
+    shorter = overridden(both, msgspec.structs.replace(command, until_ms=9), 2)
+    assert [(each.symbol, each.until_ms) for each in shorter.overrides] == [("BTCUSDT", 50), ("*", 9)]
+
+    end = EndOverride(rail="max_position", symbol="*")
+    left = ended(shorter, end, 3)
+    assert ([each.symbol for each in left.overrides], left.version) == (["BTCUSDT"], shorter.version + 1)
+    assert scope_of(end, LIMITS) is Scope.LIMITS
+    assert not shorter.loosens(left)
+    for limits_, now_ms in ((left, 3), (shorter, 9)):  # never there, and over by itself
+        with pytest.raises(InvalidField, match="is not overridden"):
+            ended(limits_, end, now_ms)
 
 
 def test_an_override_counts_in_its_symbol_until_its_end_and_is_told() -> None:
