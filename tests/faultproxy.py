@@ -196,15 +196,17 @@ class FaultProxy:
 
     async def accept(self) -> None:
         """Listen, again on the same port."""
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._joined, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A client has connected. The task is ours: one of asyncio's would report its own cancellation."""
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.get_running_loop().create_task(self._join(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
         except OSError:

@@ -286,6 +286,21 @@ async def test_a_corrupt_byte_breaks_a_stream_or_its_text() -> None:
             await listen(50)
 
 
+async def test_a_proxy_that_is_closed_with_connections_open_leaves_nothing_to_report(far: Far) -> None:
+    """Its tasks are cancelled and awaited; asyncio has no exception of theirs to complain of."""
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    async with FaultProxy(far.url) as proxy:
+        reader, writer = await connect(proxy)
+        assert await reader.readexactly(len(HELLO)) == HELLO
+        assert proxy.open == 1
+    assert await reader.read() == b""
+    await asyncio.sleep(0)  # callbacks of the tasks that ended
+
+    assert (proxy.open, reported) == (0, [])
+    writer.close()
+
+
 @pytest.fixture
 def client_of_venue() -> type:
     sys.path.append(str(Path(__file__).parent / "paper"))

@@ -2,9 +2,9 @@
 
 For the socket that orders travel on: a message costs one write, an answer one callback, and nothing
 stands between our last check and the kernel's buffer. The handshake and the frames that we send are the
-websockets library's; what comes is read here, four times as fast. It knows frames and nothing of what they
-carry; it offers no extension, follows no redirect, reads no environment, and ends the connection at the
-first thing that the standard does not allow.
+websockets library's; what comes is read by `frames`. It knows nothing of what messages carry; it offers no
+extension, follows no redirect, reads no environment, and ends the connection at the first thing that the
+standard does not allow.
 
 Source: RFC 6455, "The WebSocket Protocol".
 """
@@ -23,15 +23,13 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from quantlab.binance.frames import CLOSE, PING, PONG, TEXT, FrameReader, Violation
 from quantlab.binance.pool import keep_alive
 
 SILENT = logging.Logger("quantlab.websockets")  # noqa: LOG001  # in no logger tree: nobody turns it on
 SILENT.disabled = True
 LARGEST_HEAD = 16 << 10
-LARGEST_MESSAGE = 8 << 20
-CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-FINAL = 0x80
-NORMAL, PROTOCOL_ERROR, UNSUPPORTED, TOO_BIG, NO_GOODBYE = 1000, 1002, 1003, 1009, 1006
+NORMAL, NO_CODE, NO_GOODBYE = 1000, 1005, 1006
 
 
 class WebSocket(asyncio.Protocol):
@@ -57,14 +55,13 @@ class WebSocket(asyncio.Protocol):
         self.on_read: Callable[[], None] = _nothing
         self.heard_s = 0.0
         self.close_code: int | None = None
-        self._on_text, self._on_end, self._on_room = on_text, on_end, on_room
+        self._on_end, self._on_room = on_end, on_room
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._protocol: ClientProtocol | None = None  # until the venue has said yes
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._rest = bytearray()  # of a frame that is not whole yet
-        self._needed = 0  # bytes that `rest` must have before it is worth a look
-        self._parts: list[bytes] | None = None  # of a message in several frames
+        self._head = bytearray()  # of the answer to the handshake, until it is whole
+        self._reader = FrameReader(on_text, self._control)
         self._ended = False
 
     def send(self, *messages: bytes) -> None:
@@ -79,9 +76,8 @@ class WebSocket(asyncio.Protocol):
 
     def close(self, code: int = NORMAL) -> None:
         """Say goodbye and end the connection; the answer to it is not waited for."""
-        if self._transport is not None and self.open:
-            self._transport.write(framed(CLOSE, code.to_bytes(2)))
-            self._transport.close()
+        if self.open:
+            self._say_goodbye(code.to_bytes(2))
         self._end("closed by us")
 
     def drop(self, reason: str) -> None:
@@ -111,16 +107,14 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard_s = self._loop.time()
         self.on_read()
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._needed:
-                return
-            data = bytes(self._rest)
-            self._rest.clear()
         if not self._ready.done():
-            data = self._head(data)
+            data = self._answered(data)
         if data and self.open:
-            self._frames(data)
+            try:
+                self._reader.take(data)
+            except Violation as violation:
+                self._say_goodbye(violation.code.to_bytes(2))
+                self._end(f"the venue sent {violation.what}")
 
     def eof_received(self) -> None:
         self._end("the venue closed the connection")
@@ -138,12 +132,12 @@ class WebSocket(asyncio.Protocol):
 
     # --- ours
 
-    def _head(self, data: bytes) -> bytes:
+    def _answered(self, data: bytes) -> bytes:
         """The answer to the handshake; what follows it is the first frames."""
-        head, found, rest = data.partition(b"\r\n\r\n")
+        self._head += data
+        head, found, rest = bytes(self._head).partition(b"\r\n\r\n")
         if not found:
-            self._rest += data
-            if len(data) > LARGEST_HEAD:
+            if len(self._head) > LARGEST_HEAD:
                 self.drop("the answer to the handshake has no end")
             return b""
         assert self._protocol is not None  # noqa: S101  # we have asked
@@ -160,80 +154,26 @@ class WebSocket(asyncio.Protocol):
             self.drop(f"the venue refused the handshake: {said}")
         return b""
 
-    def _frames(self, data: bytes) -> None:
-        at, end = 0, len(data)
-        while end - at >= 2:
-            first, length = data[at], data[at + 1]
-            start = at + 2
-            if length > 125:  # the longest that the first byte can say; above it masked, too
-                more = {126: 2, 127: 8}.get(length)
-                if more is None:
-                    self._violated("a masked frame")
-                    return
-                if end < start + more:
-                    break
-                length = int.from_bytes(data[start : start + more])
-                start += more
-                if length > LARGEST_MESSAGE:
-                    self._violated(f"a message longer than {LARGEST_MESSAGE >> 20} MiB", TOO_BIG)
-                    return
-            if end < start + length:
-                self._needed = start + length - at
-                self._rest += data[at:]
-                return
-            payload = data[start : start + length]
-            at = start + length
-            if first == FINAL | TEXT and self._parts is None:
-                self._on_text(payload)
-            else:
-                self._other(first, payload)
-            if not self.open:
-                return
-        if at < end:
-            self._needed = 2
-            self._rest += data[at:]
-
-    def _other(self, first: int, payload: bytes) -> None:
-        """Everything but a text message in one frame."""
-        final, kind = first & FINAL, first & 0x7F  # with the reserved bits: they must be 0
-        if kind in (PING, PONG, CLOSE) and final and len(payload) <= 125:  # RFC 6455, 5.5
-            self._control(kind, payload)
-        elif kind == TEXT and self._parts is None and not final:
-            self._parts = [payload]
-        elif kind == CONTINUED and self._parts is not None:
-            self._parts.append(payload)
-            if sum(map(len, self._parts)) > LARGEST_MESSAGE:
-                self._violated(f"a message longer than {LARGEST_MESSAGE >> 20} MiB", TOO_BIG)
-            elif final:
-                parts, self._parts = self._parts, None
-                self._on_text(b"".join(parts))
-        else:
-            self._violated(
-                "a binary message" if kind == BINARY else "a frame that RFC 6455 does not know",
-                UNSUPPORTED if kind == BINARY else PROTOCOL_ERROR,
-            )
-
     def _control(self, kind: int, payload: bytes) -> None:
         assert self._transport is not None  # noqa: S101  # it brought the frame
         if kind == PING:
             self._transport.write(framed(PONG, payload))
         elif kind == CLOSE:
-            self.close_code = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
-            self._transport.write(framed(CLOSE, payload[:2]))
-            self._transport.close()
+            self.close_code = int.from_bytes(payload[:2]) if len(payload) >= 2 else NO_CODE
+            self._say_goodbye(payload[:2])
             said = payload[2:].decode("utf-8", "replace")
             self._end(f"the venue closed the connection: {self.close_code} {said}".rstrip())
 
-    def _violated(self, what: str, code: int = PROTOCOL_ERROR) -> None:
-        assert self._transport is not None  # noqa: S101  # it brought the frame
-        self._transport.write(framed(CLOSE, code.to_bytes(2)))
+    def _say_goodbye(self, code: bytes) -> None:
+        assert self._transport is not None  # noqa: S101  # it brought the reason
+        self._transport.write(framed(CLOSE, code))
         self._transport.close()
-        self._end(f"the venue sent {what}")
 
     def _end(self, reason: str) -> None:
         if self._ended:
             return
         self._ended, self.open = True, False
+        self._reader.stopped = True
         self.close_code = NO_GOODBYE if self.close_code is None else self.close_code
         if self._transport is not None and not self._transport.is_closing():
             self._transport.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import random
 from collections.abc import AsyncIterator, Callable
@@ -35,6 +36,9 @@ class Heard:
             ssl_context=None, timeout_s=2.0,
         )  # fmt: skip
         return self.socket
+
+    async def end(self) -> None:
+        await until(lambda: self.ends)
 
 
 @pytest.fixture
@@ -164,7 +168,35 @@ BROKEN = {
     "huge in pieces": ((b"\x01" + b"\x7f" + (5 << 20).to_bytes(8) + b"z" * (5 << 20))
                        + (b"\x00" + b"\x7f" + (5 << 20).to_bytes(8) + b"z" * (5 << 20)),
                        "a message longer than 8 MiB"),
+    "text that is none": (b"\x81\x03a\xffb", "text that is not UTF-8"),
+    "half a character": (b"\x81\x02a\xe8", "text that is not UTF-8"),
+    "text in pieces that is none": (b"\x01\x02a\xe8\x80\x02b\xbf", "text that is not UTF-8"),
 }  # fmt: skip
+
+
+async def test_text_beyond_ascii_passes_also_where_a_frame_ends_within_a_character(raw: Any) -> None:
+    text = "这是测试币456".encode()
+    raw.frames = b"\x81" + bytes([len(text)]) + text
+    raw.frames += b"\x01\x04" + text[:4] + b"\x80" + bytes([len(text) - 4]) + text[4:]
+    heard = Heard()
+    await heard.open(raw.url)
+    await until(lambda: len(heard.texts) == 2)
+    assert heard.texts == [text, text]
+    heard.socket.drop("enough")
+
+
+async def test_n31_a_damaged_byte_anywhere_in_a_message_ends_the_connection(raw: Any) -> None:
+    """N31: also where no decoder would look: the names of fields that we do not read."""
+    text = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1}}'
+    for at in range(2 + len(text)):
+        frame = bytearray(b"\x81" + bytes([len(text)]) + text)
+        frame[at] ^= 0xFF
+        raw.frames = bytes(frame)
+        heard = Heard()
+        with contextlib.suppress(ConnectionError):  # it may be read with the handshake
+            await heard.open(raw.url)
+            await heard.end()
+        assert heard.texts == [], at
 
 
 @pytest.mark.parametrize("what", BROKEN)
