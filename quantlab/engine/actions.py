@@ -26,6 +26,7 @@ from quantlab.secret import Secret
 from quantlab.trading.decision import Decision
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.portfolio import Portfolio
+from quantlab.trading.together import Part
 from quantlab.wire import Wire
 
 if TYPE_CHECKING:
@@ -108,6 +109,11 @@ class Actions:
         """Every rail's answer to this request now; nothing is sent or reserved."""
         self.catch_up()
         return self.require_orders_open().explain(request, reduce_only=reduce_only)
+
+    def parts_of(self, request: AnyRequest) -> tuple[Part, ...]:
+        """Each order of this request with the state that it would be decided on now."""
+        self.catch_up()
+        return self.require_orders_open().parts_of(request)
 
     @property
     def level(self) -> Level:

@@ -42,6 +42,7 @@ from quantlab.trading.reruns import CELL, outside_cells
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import Sent, SentList, SentOrder
 from quantlab.trading.states import OrderEvent, OrderState
+from quantlab.trading.together import Part
 from quantlab.wire import Wire, WireCall
 
 ERRORS = (OrderEvent.REFUSED, OrderEvent.LOST, OrderEvent.NOT_SENT)
@@ -130,6 +131,11 @@ class Gateway:
         """Every rail's answer to this request now; nothing is sent or reserved."""
         self._wire.require_home()
         return self.rails.explain_together(request, self._asking.parts(request, reduce_only=reduce_only))
+
+    def parts_of(self, request: AnyRequest) -> tuple[Part, ...]:
+        """Each order of a request with the state that it would be decided on now."""
+        self._wire.require_home()
+        return self._asking.parts(request)
 
     def submit(self, request: AnyRequest, *, strategy: str = "", reduce_only: bool = False) -> Sent:
         """Decide, reserve and hand over one request, all or nothing: there is no other way out.

@@ -5,12 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from railkit import FRESH, LIMITS, limits, order, seen
 
+from quantlab.domain.limits import NO_NUMBERS, Limits, SymbolLimits
+from quantlab.errors import InvalidField
 from quantlab.trading.decision import Decision
 from quantlab.trading.rails import Rails
+from quantlab.trading.rails.catalogue import AMEND_RAILS, CANCEL_RAILS, RAILS
+from quantlab.trading.rails.pictures import swept
 from quantlab.trading.rails.record import Decisions
+from quantlab.trading.rails.sweeps import sweep_sizes
+from quantlab.trading.rails.usage import UNMEASURED
 from quantlab.trading.together import Part
 
 D = Decimal
@@ -56,3 +64,157 @@ def test_only_the_newest_are_kept_and_those_let_go_are_counted() -> None:
     for gone in (0, 3, 6, -1):
         with pytest.raises(KeyError):
             kept[gone]
+
+
+def test_the_frame_says_when_what_and_which_rail_decided_on_what() -> None:
+    """Of what passed, the rail of whose limit most was used; amounts exact, times in UTC."""
+    rails = Rails(LIMITS)
+    decided(rails, "1", "2", now_ms=1_767_225_600_000)
+    table = rails.decisions.frame()
+    passed, denied = table.iloc[0], table.iloc[1]
+
+    assert str(table.index.dtype).endswith("UTC]")
+    assert table.index[0] == pd.Timestamp("2026-01-01", tz="UTC")
+    assert (passed["order"], passed["allowed"], passed["breaches"]) == ("BUY 1 BTCUSDT @ 60000 GTC", True, "")
+    assert (passed["rail"], passed["used"], passed["limit"]) == ("max_order_notional", D(60_000), D(100_000))
+    assert (passed["headroom"], passed["unit"], passed["share"]) == (D(40_000), "USDT", 0.6)
+    assert (denied["allowed"], denied["rail"], denied["headroom"]) == (
+        False,
+        "max_order_notional",
+        D(-20_000),
+    )
+    assert denied["breaches"] == "max_order_notional"
+    assert (order("1").digest()[:12], "") == (passed["permit"], denied["permit"])
+    assert list(table["number"]) == [1, 2]
+    assert list(table["state_sequence"]) == [1, 2]
+
+
+@pytest.mark.parametrize("quantities", [(), ("1", "2")])
+def test_each_column_has_its_own_kind_also_where_there_is_no_row(quantities: tuple[str, ...]) -> None:
+    rails = Rails(LIMITS)
+    decided(rails, *quantities)
+
+    kinds = {name: str(kind) for name, kind in rails.decisions.frame().dtypes.items()}
+    assert {kinds[each] for each in ("number", "limits_version", "state_sequence")} == {"int64"}
+    assert (kinds["allowed"], kinds["share"], kinds["used"]) == ("bool", "float64", "object")
+    kinds = {name: str(kind) for name, kind in rails.decisions.replay().dtypes.items()}
+    assert {kinds[each] for each in ("changed", "allowed_before", "allowed_after")} == {"bool"}
+    for table in (rails.decisions.frame(), rails.decisions.replay(), rails.decisions.usage()):
+        assert isinstance(table.index, pd.DatetimeIndex)
+        assert str(table.index.tz) == "UTC"
+        assert len(table.columns) > 5
+
+
+def test_a_denial_that_knows_no_amount_still_names_its_rail() -> None:
+    """An unknown price: the first rail that lacks it, and no number in place of one."""
+    rails = Rails(LIMITS)
+    decided(rails, "1", reference_price=None)
+    row = rails.decisions.frame().iloc[0]
+
+    assert (row["allowed"], row["used"], row["limit"], row["headroom"]) == (False, None, None, None)
+    assert row["rail"] in row["breaches"].split(", ")
+    assert np.isnan(row["share"])
+
+
+def test_usage_has_a_row_for_each_limit_that_an_order_used_something_of() -> None:
+    """With the limit that was in force then."""
+    rails = Rails(LIMITS)
+    decided(rails, "1")
+    rails.limits = limits(max_position=D(120_000))
+    decided(rails, "1")
+    usage = rails.decisions.usage().set_index("limit_name").loc["max_position"]
+
+    assert [(row.used, row.limit, row.share) for row in usage.itertuples()] == [
+        (D(60_000), D(250_000), 0.24), (D(60_000), D(120_000), 0.5),
+    ]  # fmt: skip
+
+
+def test_every_limit_that_is_a_number_stands_in_the_frame_of_limits_once() -> None:
+    """With a rail that there is, its value, and, once something was decided, what was used of it."""
+    rails = Rails(LIMITS)
+    numbers = {name for name in Limits.__struct_fields__ if name not in NO_NUMBERS and name != "version"}
+    known = {each.__name__ for each in (*RAILS, *AMEND_RAILS, *CANCEL_RAILS)}
+    before = rails.frame()
+    decided(rails, "1", answers=20)  # of fewer no error rate is told
+    after = rails.frame()
+
+    assert set(before.index) == set(after.index) == numbers
+    assert len(after) == len(numbers)
+    assert set(after["rail"]) <= known
+    assert before["used"].isna().all()
+    assert set(numbers) - set(after[after["used"].notna()].index) == set(UNMEASURED)
+    assert (after.loc["max_position", "used"], after.loc["max_position", "headroom"]) == (
+        D(60_000),
+        D(190_000),
+    )
+    assert after.loc["max_position", "unit"] == "USDT"
+
+
+def test_the_limits_shown_are_those_of_the_last_orders_symbol() -> None:
+    """Where it has limits of its own, these hold; and one that was changed since holds as it is now."""
+    rails = Rails(limits(symbols={"BTCUSDT": SymbolLimits(max_position=D(100_000))}))
+    decided(rails, "1")
+    row = rails.frame().loc["max_position"]
+    assert (row["value"], row["used"], row["headroom"]) == (D(100_000), D(60_000), D(40_000))
+
+    rails.limits = limits(max_position=D(61_000))
+    assert rails.frame().loc["max_position", "headroom"] == D(1_000)
+
+
+# -- pictures
+
+
+def test_the_picture_of_usage_has_a_panel_for_each_limit_with_every_order_in_it() -> None:
+    """What was asked beyond the edge is drawn there and told."""
+    rails = Rails(LIMITS)
+    for number, quantity in enumerate(("0.5", "1", "9")):
+        rails.decide(order(quantity), seen(now_ms=number * 60_000), now_ns=1, state_sequence=1)
+    picture = rails.decisions.plot("max_order_notional", "max_position")
+
+    assert [each.get_title(loc="left") for each in picture.axes] == [
+        "max_order_notional, USDT", "max_position, USDT",
+    ]  # fmt: skip
+    limit, passed, denied = picture.axes[0].lines
+    assert list(limit.get_ydata()) == [100_000] * 3
+    assert list(passed.get_ydata()) == [30_000, 60_000]
+    assert list(denied.get_ydata()) == [150_000]
+    assert [each.get_text() for each in picture.axes[0].texts] == ["540,000 ↑"]
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    assert len(rails.decisions.plot().axes) == 6
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [((), "no order was decided yet"), (("max_positon",), "nothing was used of max_positon")],
+)
+def test_there_is_no_picture_of_nothing(named: tuple[str, ...], says: str) -> None:
+    with pytest.raises(InvalidField, match=says):
+        Rails(LIMITS).decisions.plot(*named)
+
+
+def test_what_a_sweep_found_is_drawn_as_it_is() -> None:
+    rails = Rails(LIMITS)
+    decided(rails, "0.5", "1", "2")
+    one = end_of(rails.decisions.sweep({"max_order_notional": [20_000, 70_000, 200_000]}))
+    two = end_of(
+        rails.decisions.sweep({"max_order_notional": [20_000, 70_000], "max_position": [1, 1_000_000]})
+    )
+    sizes = end_of(sweep_sizes([Part(order(each), FRESH) for each in ("1", "2")], LIMITS))
+
+    passing, before = swept(one).axes[0].lines
+    assert list(passing.get_ydata()) == [0, 2, 3]
+    assert list(before.get_ydata()) == [2, 2]
+    assert [each.get_text() for each in swept(two).axes[0].texts] == ["0", "0", "0", "2"]
+    drawn = {each.get_label(): list(each.get_ydata()) for each in swept(sizes).axes[0].lines}
+    assert drawn["max_order_notional"] == pytest.approx([60, 120])
+    with pytest.raises(InvalidField, match="no sweep"):
+        swept(rails.decisions.frame())
+
+
+def end_of(sweep: Any) -> pd.DataFrame:
+    """The frame of a sweep."""
+    while True:
+        try:
+            next(sweep)
+        except StopIteration as end:
+            return end.value

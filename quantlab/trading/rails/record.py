@@ -9,42 +9,24 @@ has the decision taken again, to the last word as it was. The ring holds the las
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from quantlab.domain.limits import Limits
 from quantlab.domain.order_lists import AnyRequest
-from quantlab.trading.decision import Decision
-from quantlab.trading.rails.judging import judge
+from quantlab.trading.rails.decided import Decided
+from quantlab.trading.rails.sweeps import Sweep, sweep_limits
+from quantlab.trading.rails.tables import decisions_frame, replay_frame, usage_frame
+from quantlab.trading.rails.whatif import OtherLimits, taken_again
 from quantlab.trading.together import Part
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quantlab.pictures import Picture
 
 KEPT = 5_000
 Kept: TypeAlias = tuple[int, AnyRequest, Sequence[Part], Limits, int, bool]
-
-
-class Decided(NamedTuple):
-    """One decision: its number (the first ever is 1), what it was taken on, and what came of it."""
-
-    number: int
-    request: AnyRequest
-    parts: Sequence[Part]
-    limits: Limits
-    state_sequence: int
-    allowed: bool
-
-    @property
-    def time_ms(self) -> int | None:
-        """When (UTC); None where whoever asked had no clock."""
-        return self.parts[0].exposure.now_ms
-
-    @property
-    def decision(self) -> Decision:
-        """Every rail's answer, as it was."""
-        return self.under(self.limits)
-
-    def under(self, limits: Limits) -> Decision:
-        """Every rail's answer had these limits been in force."""
-        return judge(self.request, self.parts, limits)
 
 
 class Decisions:
@@ -99,3 +81,39 @@ class Decisions:
         if not 0 <= place < len(self._kept):
             raise KeyError(number)
         return Decided(*self._kept[place])
+
+    def frame(self) -> pd.DataFrame:
+        """One row per decision, by its time (UTC); see `tables.decisions_frame`."""
+        return decisions_frame(self)
+
+    def usage(self) -> pd.DataFrame:
+        """What each decided order used of each limit; see `tables.usage_frame`."""
+        return usage_frame(self)
+
+    def plot(self, *limits: str) -> Picture:
+        """Usage against limits over time; of those that are named, else of the six that were used most.
+
+        Raises:
+            InvalidField: Nothing was decided, or nothing was used of a limit that is named.
+        """
+        from quantlab.trading.rails.pictures import usage_over_time
+
+        return usage_over_time(self.usage(), limits)
+
+    def replay(
+        self, limits: Limits | None = None, changes: Mapping[str, object] | None = None
+    ) -> pd.DataFrame:
+        """Every decision taken again, as it was and as it would be; see `tables.replay_frame`.
+
+        Args:
+            limits: The other set. None: each decision's own, so that without changes nothing differs.
+            changes: Limits by name that differ from that.
+
+        Raises:
+            InvalidField: There is no such limit, it cannot be changed afterwards, or its value is none.
+        """
+        return replay_frame(taken_again(self, OtherLimits(limits, changes)))
+
+    def sweep(self, values: Mapping[str, Iterable[object]], limits: Limits | None = None) -> Sweep:
+        """Every decision under one set of limits after another; see `sweeps.sweep_limits`."""
+        return sweep_limits(tuple(self), values, limits)

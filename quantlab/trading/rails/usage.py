@@ -10,7 +10,7 @@ from quantlab.domain.limits import Limits
 from quantlab.trading.amounts import subtract
 from quantlab.trading.decision import Exposure
 from quantlab.trading.rails.catalogue import LIMITED
-from quantlab.trading.rails.record import Decided
+from quantlab.trading.rails.decided import Decided
 
 COLUMNS = ("limit", "rail", "value", "used", "headroom", "unit")
 BY_VERDICT = {**LIMITED, "venue_budget": "min_budget_left"}
