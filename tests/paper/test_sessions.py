@@ -92,6 +92,15 @@ async def test_a_session_excuses_nobody_from_the_time(
         assert (await socket.ask("account.status", params))["error"]["code"] == code
 
 
+async def test_what_is_sent_while_time_is_moved_by_hand_waits_for_it(venue: PaperVenue, alice) -> None:
+    """The kernel's clock moves first: an order of that moment comes from the time to come."""
+    early = asyncio.create_task(alice.signed("POST", "/api/v3/order", **ORDER, timestamp=START_MS + 1_500))
+    await asyncio.sleep(0.05)
+    assert not early.done()
+    await venue.advance(1_000)
+    assert (await early).status_code == 200
+
+
 @pytest.mark.parametrize("type_", [KeyType.HMAC, KeyType.RSA])
 async def test_only_ed25519_keys_can_log_on(venue: PaperVenue, connect, type_: KeyType) -> None:
     """Others are -2015; signed request by request they serve on the same socket."""

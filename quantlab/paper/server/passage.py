@@ -16,12 +16,15 @@ from quantlab.paper.exchange import Refused
 from quantlab.paper.server.endpoint import Endpoint, Security
 from quantlab.paper.server.keys import ApiKey, not_allowed
 from quantlab.paper.server.limits import Overspent
-from quantlab.paper.server.params import Params
+from quantlab.paper.server.params import Params, is_microseconds
 from quantlab.paper.server.security import TimeWindow, check_signature
 from quantlab.paper.server.session import OrderRequestSeen, Session
 from quantlab.paper.server.sockets import expel
 
 BANNED = 418  # HTTP status
+ABREAST_S = 0.25  # how long a request waits for a manual clock that is behind it
+LOOK_S = 0.002
+LONGEST = 20  # digits of a timestamp
 
 
 class Request(NamedTuple):
@@ -43,6 +46,8 @@ class Request(NamedTuple):
 async def run(session: Session, endpoint: Endpoint, request: Request) -> tuple[Any, str | None]:
     """Weigh, check and perform one request; the result or the `Refused`, and the account."""
     passage = _Passage(session, endpoint, request)
+    if session.clock.fixed and endpoint.security is not Security.NONE:
+        await _abreast(session, request.params)
     async with session.hub.turn:
         admitted = passage.attempt(passage.enter)
         if not (admitted and passage.has_a_way_to_go):
@@ -50,6 +55,23 @@ async def run(session: Session, endpoint: Endpoint, request: Request) -> tuple[A
     await asyncio.sleep(session.terms.engine_delay_s)
     async with session.hub.turn:
         return passage.leave(admitted)
+
+
+async def _abreast(session: Session, params: Params) -> None:
+    """Wait, shortly, while a request comes from a time that the venue's manual clock has yet to reach.
+
+    Whoever moves time by hand moves the kernel's clock and the venue's one after the other, and what is
+    sent between the two is not to blame. `TimeWindow` judges it afterwards, as ever.
+    """
+    sent = params.raw("timestamp") or ""
+    if not (sent.isascii() and sent.isdecimal() and len(sent) <= LONGEST):
+        return
+    sent_ms = int(sent) // 1_000 if is_microseconds(int(sent)) else int(sent)
+    deadline = asyncio.get_running_loop().time() + ABREAST_S
+    while sent_ms >= session.clock.now_ms() + session.terms.ahead_ms:
+        if asyncio.get_running_loop().time() >= deadline:
+            return
+        await asyncio.sleep(LOOK_S)
 
 
 class _Passage:
