@@ -23,6 +23,7 @@ from quantlab.errors import JournalError, UnknownSymbol
 from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
+from quantlab.trading.cancelling import Cancelling
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.denials import Denials
 from quantlab.trading.flatten import Flattening
@@ -112,6 +113,10 @@ class Gateway:
             orders=orders, journal=journal, bus=bus, clock=clock, latch=latch,
             publish=self._intake.publish_order,
         )  # fmt: skip
+        self._cancelling = Cancelling(
+            wire=wire, sender=sender, orders=orders, tempo=self.tempo, clock=clock, latch=latch,
+            limits=lambda: rails.limits,
+        )  # fmt: skip
         self._wire, self._sender, self._clock, self._latch = wire, sender, clock, latch
         self._on_refused, self._bus, self._alerts = on_refused, bus, Alerts()
 
@@ -198,17 +203,12 @@ class Gateway:
         return self.tempo.reruns.allow(every=every)
 
     def cancel(self, symbol: str, client_order_id: str) -> WireCall[OrderSnapshot]:
-        """Ask the venue to cancel one order; needs no permit and passes when halted."""
-        self.tempo.cancelled(self._clock.monotonic_ns())
-        order = self.orders.get(client_order_id)
-        order_id = order.order_id if order is not None and order.external else None
-        return self._wire.call(
-            lambda: self._sender.cancel(symbol, client_order_id, order_id), f"cancel {client_order_id}"
-        )
+        """Ask the venue to cancel one order; needs no permit and passes when halted. See `Cancelling`."""
+        return self._cancelling.one(symbol, client_order_id)
 
     def cancel_all(self, symbol: str | None = None) -> WireCall[list[OrderSnapshot]]:
         """Ask the venue to cancel all that it says is open, of `symbol` or of every symbol."""
-        return self._wire.call(lambda: self._sender.cancel_all(symbol), f"cancel all {symbol or ''}".strip())
+        return self._cancelling.all(symbol)
 
     def reconcile(self, symbols: tuple[str, ...] = ()) -> WireCall[Reconciled]:
         """Ask the venue what we have; all of it is applied when this is answered. Idempotent.

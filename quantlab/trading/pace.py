@@ -40,6 +40,14 @@ class Ring:
     def add(self, now_ns: int, count: int = 1) -> None:
         self._moments.extend([now_ns] * count)
 
+    def turn(self, now_ns: int, window_ns: int, most: int) -> int:
+        """Take the next moment at which the window before it holds fewer than `most`; how far away it is."""
+        moments = self._moments
+        self.count(now_ns, window_ns)
+        moment = max(now_ns, moments[-most] + window_ns) if len(moments) >= most else now_ns
+        moments.append(moment)
+        return moment - now_ns
+
     def count(self, now_ns: int, window_ns: int) -> int:
         """How many lie less than the window back; the others are dropped."""
         moments = self._moments
@@ -90,9 +98,9 @@ class Tempo:
         """One amendment was handed over."""
         self._amended.add(now_ns)
 
-    def cancelled(self, now_ns: int) -> None:
-        """One single cancel was handed over."""
-        self._cancelled.add(now_ns)
+    def cancelled(self, now_ns: int, most: int) -> int:
+        """One single cancel is asked for: how long (ns) it waits, so that no second sees more than `most`."""
+        return self._cancelled.turn(now_ns, SECOND_NS, max(most, 1))
 
     def answered(self, now_ns: int, *, error: bool) -> None:
         """The venue answered an order; `error`: it refused it, or the answer was lost."""

@@ -228,6 +228,34 @@ async def test_a_lost_answer_is_no_leave_to_send_again(bench: Make, limit: Ask) 
         await as_run("a cell", 2, lambda: b.gateway.submit(limit()))
 
 
+async def test_a_cancel_that_is_on_its_way_is_not_sent_twice(bench: Make, limit: Ask) -> None:
+    """Whoever asks meanwhile has the same answer; once it is answered, asking asks again."""
+    b = await bench()
+    order = await b.gateway.submit(limit())
+    first, second = (b.gateway.cancel("BTCUSDT", order.client_order_id) for _ in range(2))
+    assert (await first).status == (await second).status == "CANCELED"
+    assert b.venue.cancelled == [order.client_order_id]
+    with pytest.raises(OrderRejected, match="-2011"):
+        await b.gateway.cancel("BTCUSDT", order.client_order_id)
+
+
+async def test_cancels_beyond_the_limit_wait_and_all_go(bench: Make, limit: Ask) -> None:
+    """The third of two a second goes a second later; cancel-all and a HALT wait for nothing."""
+    b = await bench(limits=Limits(max_cancels_per_second=2, max_orders_per_second=1_000_000))
+    names = [(await b.gateway.submit(limit(price=str(59_000 + n)))).client_order_id for n in range(6)]
+    calls = [b.gateway.cancel("BTCUSDT", name) for name in names[:3]]
+    await asyncio.gather(calls[0], calls[1])
+    assert (b.venue.cancelled, calls[2].done) == (names[:2], False)
+
+    b.latch.set("drill")
+    await asyncio.gather(*(b.gateway.cancel("BTCUSDT", name) for name in names[3:5]))
+    assert b.venue.cancelled == [*names[:2], *names[3:5]]
+    b.latch.clear()
+    assert [each.client_order_id for each in await b.gateway.cancel_all("BTCUSDT")] == [names[2], names[5]]
+    with pytest.raises(OrderRejected, match="-2011"):  # it had waited, and was sent all the same
+        await calls[2]
+
+
 async def test_an_order_that_is_out_is_out_though_nobody_can_be_told(bench: Make, limit: Ask) -> None:
     """A bus that takes no event any more is an alarm, and no error to whoever sent the order."""
     b = await bench()

@@ -39,7 +39,7 @@ def test_orders_amends_cancels_and_answers_leave_their_windows() -> None:
     tempo = Tempo()
     send(tempo, 0)
     tempo.amended(0)
-    tempo.cancelled(0)
+    assert tempo.cancelled(0, 5) == 0
     tempo.answered(0, error=True)
     tempo.answered(1, error=False)
     inside, outside = view(tempo, SECOND_NS - 1), view(tempo, SECOND_NS)
@@ -48,6 +48,18 @@ def test_orders_amends_cancels_and_answers_leave_their_windows() -> None:
     assert (inside.answers, inside.errors) == (2, 1)
     late = view(tempo, MINUTE_NS)
     assert (late.answers, late.errors) == (1, 0)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_cancels_beyond_the_limit_take_turns_and_none_is_lost(most: int) -> None:
+    """No window of a second holds more than the limit, in the order asked; a limit of none is one."""
+    tempo, asked = Tempo(), [0, 0, 0, 1, 2, SECOND_NS // 2, 2 * SECOND_NS, 20 * SECOND_NS]
+    sent = [now_ns + tempo.cancelled(now_ns, most) for now_ns in asked]
+
+    assert sent == sorted(sent)
+    assert all(sent[i + max(most, 1)] - sent[i] >= SECOND_NS for i in range(len(sent) - max(most, 1)))
+    assert (sent[0], sent[-1]) == (0, 20 * SECOND_NS)  # who comes late does not wait
+    assert sent != asked
 
 
 def test_equal_orders_are_counted_whatever_they_are_called() -> None:

@@ -65,7 +65,7 @@ AMEND_RAILS: tuple[Rail, ...] = (
 )  # fmt: skip
 """What an order that is made smaller passes: it takes nothing, so that no limit of ours may keep it large."""
 CANCEL_RAILS: tuple[Rail, ...] = (throttles.cancel_rate,)
-"""What a single cancel passes; cancel-all and HALT ask nobody."""
+"""When a single cancel waits its turn (`trading.cancelling`): none is ever denied."""
 
 AT_LEAST: frozenset[Rail] = frozenset({shape.order_shape, grids.min_quantity, filters.min_notional})
 """These pass from some quantity on (an iceberg must be larger than what it shows); the others up to one."""

@@ -95,6 +95,6 @@ def amend_rate(ask: Ask) -> Answer:
 
 
 def cancel_rate(ask: Ask) -> Answer:
-    """Deny more than `max_cancels_per_second` single cancels; cancel-all and HALT never ask this."""
+    """Make single cancels beyond `max_cancels_per_second` wait; none is denied, and HALT never waits."""
     cancels, limit = ask.pace.cancels, ask.limits.max_cancels_per_second
     return (cancels < limit, cancels + 1, limit, "cancels/s")
