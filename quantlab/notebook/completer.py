@@ -132,7 +132,7 @@ def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
 
 
 MORE: Mapping[str, Callable[[list[str], Names], Sequence[str]]] = {
-    "limits": _limits, "record": _record, "override": _overriding,
+    "limits": _limits, "whatif": _limits, "record": _record, "override": _overriding,
 }  # fmt: skip
 FIRST: Mapping[str, Callable[[Names], Sequence[str]]] = {
     "amend": lambda names: names.orders,

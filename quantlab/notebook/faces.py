@@ -6,7 +6,7 @@ engine. A face decides nothing, keeps nothing, and offers no way around the desk
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -182,7 +182,17 @@ class DecisionsFace(Face):
         return self._engine().rails.decisions.usage()
 
     def __getitem__(self, number: int) -> View[Decision]:
-        return whatif.explained(self._engine().rails.decisions[number])
+        decisions = self._engine().rails.decisions
+        try:
+            return whatif.explained(decisions[number])
+        except KeyError:
+            kept = (
+                f"there are {decisions.forgotten + 1} to {decisions.taken}" if decisions else "there is none"
+            )
+            raise InvalidField("number", f"there is no decision {number!r:.40}", kept) from None
+
+    def __iter__(self) -> Iterator[View[Decision]]:
+        return map(whatif.explained, self._engine().rails.decisions)
 
     def __len__(self) -> int:
         return len(self._engine().rails.decisions)
@@ -218,7 +228,7 @@ class RailsFace(Face):
             return swept(sweep)
         return self._engine().rails.decisions.plot(*limits)
 
-    def replay(self, limits: Limits | dict[str, object] | None = None, **changes: object) -> pd.DataFrame:
+    def replay(self, limits: Limits | Mapping[str, object] | None = None, **changes: object) -> pd.DataFrame:
         """What another limit set would have done to every decision, each on the state that it met then.
 
         A row per decision: `changed`, and `..._before` and `..._after` of the verdict, the rail that
@@ -263,7 +273,7 @@ class RailsFace(Face):
         *,
         price: object = None,
         stop: object = None,
-        limits: Limits | dict[str, object] | None = None,
+        limits: Limits | Mapping[str, object] | None = None,
         progress: bool = True,
     ) -> Lazy[pd.DataFrame]:
         """One order in many sizes, as things stand now; await it.

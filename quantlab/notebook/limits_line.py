@@ -1,4 +1,4 @@
-"""The words after `%ql limits`: which limits to change, and to what.
+"""The words after `%ql limits` and `%ql whatif`: which limits are others, and what they are.
 
 Pure, as `parse`, which asks this. The names are those of the command itself; whether a limit may
 be changed is for the desk.
@@ -17,22 +17,23 @@ from quantlab.domain.limits import Limits
 from quantlab.errors import InvalidField, UsageError
 
 NAMES = SetLimits.__struct_fields__
-USAGE = "%ql limits NAME=VALUE ..., for example %ql limits max_position=50000"
+USAGE = "%ql {0} NAME=VALUE ..., for example %ql {0} max_position=50000"
 WHOLE = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 
 
-def read_changes(words: Sequence[str]) -> SetLimits:
+def read_changes(words: Sequence[str], magic: str = "limits") -> SetLimits:
     """The change that `words` ask for; amounts exactly as written, counts and ms as whole numbers."""
+    usage = USAGE.format(magic)
     changes: dict[str, Decimal | int] = {}
     for word in re.sub(r"\s*=\s*", "=", " ".join(words)).split():
         name, equals, value = word.partition("=")
         name = name.lower()
         if not equals:
-            raise UsageError(f"cannot read {' '.join(words)[:40]!r}: {USAGE}")
+            raise UsageError(f"cannot read {' '.join(words)[:40]!r}: {usage}")
         if name not in NAMES:
             raise UsageError(f"there is no limit {name[:40]!r}; {_nearest(name)}")
         if name in changes:
-            raise UsageError(f"{name} is given twice: {USAGE}")
+            raise UsageError(f"{name} is given twice: {usage}")
         changes[name] = _value(name, value)
     return SetLimits(**changes)  # type: ignore[arg-type]  # each value is of its limit's own kind
 

@@ -130,6 +130,18 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """Take every decision again, with these limits changed in those that it was taken under."""
+
+    command: SetLimits
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Show one decision by its number, with every rail's answer."""
+
+    number: int
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Show what is being recorded (""), or "start", "stop", "list".
 
@@ -156,4 +168,17 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
 
 Trade = Place | Pair | Bracket | Amend | Replace | Flatten
 Look = Explain | Book | Help | Show
-Line = Trade | Cancel | Again | Halt | Resume | ChangeLimits | Override | Learn | Record | Look
+Line = (
+    Trade
+    | Cancel
+    | Again
+    | Halt
+    | Resume
+    | ChangeLimits
+    | Override
+    | Learn
+    | Record
+    | WhatIf
+    | Decision
+    | Look
+)

@@ -23,7 +23,7 @@ from quantlab.domain.market import BookView
 from quantlab.domain.order_lists import AnyRequest
 from quantlab.errors import QuantlabError, TokenRefused
 from quantlab.frames import Rows
-from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views
+from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views, whatif
 from quantlab.notebook.faces import Face
 from quantlab.notebook.table import Act, Table, View, of_rows
 from quantlab.secret import Secret
@@ -122,6 +122,11 @@ class QuantlabMagics(Magics):
                 if isinstance(order, lines.Pair):
                     return self._explain(building.listed(order))
                 return self._explain(building.placed(order), reduce_only=order.reduce_only)
+            case lines.WhatIf():
+                changes = asked.command.changes()
+                return self._view(lambda: ql.rails.replay(changes), whatif.replay_table)
+            case lines.Decision():
+                return self._view(lambda: ql.rails.decisions[asked.number].value, views.decision)
             case lines.Book():
                 return View(lambda: None, _book, fetch=lambda: ql.market.book(asked.symbol, asked.levels))
             case lines.Record():
@@ -247,6 +252,9 @@ class QuantlabMagics(Magics):
             else rails.end_override(asked.rail, symbol=asked.symbol)
         )
         return Act(handle, lambda _: _overrides(rails.overrides))
+
+    def _decisions(self) -> View[Any]:
+        return self._table(lambda: self._notebook.ql.rails.decisions)
 
     def _rails(self) -> View[Any]:
         return self._view(lambda: RAILS, views.rails)

@@ -17,12 +17,13 @@ from quantlab.control.tokens import redact
 from quantlab.domain.orders import Side
 from quantlab.errors import UsageError
 from quantlab.notebook import order_line, override_line
-from quantlab.notebook.limits_line import read_changes
+from quantlab.notebook.limits_line import USAGE, read_changes
 from quantlab.notebook.lines import (
     Again,
     Book,
     Cancel,
     ChangeLimits,
+    Decision,
     Explain,
     Halt,
     Help,
@@ -31,6 +32,7 @@ from quantlab.notebook.lines import (
     Record,
     Resume,
     Show,
+    WhatIf,
 )
 
 COMMENT = re.compile(r"(^|\s)#.*$")
@@ -123,6 +125,20 @@ def _book(words: list[str]) -> Line:
 
 def _limits(words: list[str]) -> Line:
     return ChangeLimits(command=read_changes(words)) if words else Show(what="limits")
+
+
+def _whatif(words: list[str]) -> Line:
+    if not words:
+        raise UsageError(f"say which limit: {USAGE.format('whatif')}")
+    return WhatIf(command=read_changes(words, "whatif"))
+
+
+def _decisions(words: list[str]) -> Line:
+    if not words:
+        return Show(what="decisions")
+    if len(words) > 1 or re.fullmatch(r"[1-9][0-9]{0,14}", words[0], re.ASCII) is None:
+        raise UsageError(f"cannot read {' '.join(words)[:40]!r}: %ql decisions [NUMBER]")
+    return Decision(number=int(words[0]))
 
 
 def _override(words: list[str]) -> Line:
@@ -246,6 +262,14 @@ GRAMMAR: Mapping[str, Entry] = {
         "every rail's answer; sends nothing",
         _explain,
         ("explain bracket|oco ...", "the same for all orders of a list"),
+    ),
+    "decisions": Entry(
+        "decisions [NUMBER]", "what the rails decided, newest last; one of them with every answer", _decisions
+    ),
+    "whatif": Entry(
+        "whatif NAME=VALUE ...",
+        "what other limits would have done to every decision; changes nothing",
+        _whatif,
     ),
     "rails": Entry("rails", "the checks that every order passes", _nothing_more("rails")),
     "limits": Entry(

@@ -19,6 +19,7 @@ from quantlab.notebook.lines import (
     Bracket,
     Cancel,
     ChangeLimits,
+    Decision,
     Explain,
     Flatten,
     Halt,
@@ -31,6 +32,7 @@ from quantlab.notebook.lines import (
     Replace,
     Resume,
     Show,
+    WhatIf,
 )
 from quantlab.notebook.parse import GRAMMAR, parse
 
@@ -118,6 +120,9 @@ MEANINGS: list[tuple[str, Line]] = [
     ("buy 0.01 BTCUSDT @ 60000;", LIMIT),
     ("halt now;; ", Halt(reason="now;")),
     ("limits", Show(what="limits")),
+    ("whatif max_position=1000.50", WhatIf(command=SetLimits(max_position=Decimal("1000.50")))),
+    ("decisions", Show(what="decisions")),
+    ("decisions 12;", Decision(number=12)),
     (
         "limits max_position=1000.50 Price_Collar = 0.01 max_orders_per_second=3;",
         ChangeLimits(
@@ -192,6 +197,10 @@ MISTAKES = [
         "limits fee=1",
         "there is no limit 'fee'; there are max_order_notional, max_order_quantity, max_position",
     ),
+    ("whatif", "say which limit: %ql whatif NAME=VALUE ..., for example %ql whatif max_position=50000"),
+    ("whatif now", "cannot read 'now': %ql whatif NAME=VALUE"),
+    ("decisions 0", "cannot read '0': %ql decisions [NUMBER]"),
+    ("decisions 1 2", "cannot read '1 2': %ql decisions [NUMBER]"),
     ("limits max_position=1 max_position=2", "max_position is given twice"),
     ("limits max_position=", "max_position: '' is not plain decimal text"),
     ("limits max_position=1e9", "max_position: '1e9' is not plain decimal text"),
