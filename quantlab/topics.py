@@ -8,6 +8,7 @@ Commands never travel on the bus; they go through the desk.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -123,6 +124,10 @@ RISK_LIMIT: Topic[LimitAlert] = Topic("risk.limit", LimitAlert, lane="order")
 RISK_HALT: Topic[HaltChange] = Topic("risk.halt", HaltChange, lane="halt")
 VENUE_HEALTH: Topic[VenueHealth] = Topic("venue.health", VenueHealth)
 PREDICTION: Topic[Prediction] = Topic("learn.prediction.{name}", Prediction)
+
+MARKET_TOPICS: dict[type, Topic[Any]] = {
+    Trade: TRADE, BookTicker: BOOK_TICKER, DepthUpdate: DEPTH, Kline: KLINE,
+}  # fmt: skip
 
 CATALOGUE: tuple[Topic[object], ...] = (  # type: ignore[assignment]  # topics of many types
     TRADE, BOOK_TICKER, DEPTH, KLINE, ORDER, EXECUTION, FILL, POSITION, BALANCE,

@@ -24,7 +24,7 @@ from quantlab.bus.keyed import Keyed
 from quantlab.bus.lanes import Lanes
 from quantlab.bus.mailbox import Overflow
 from quantlab.bus.reports import OWN_TOPICS, SubscriberFailed
-from quantlab.bus.router import Route
+from quantlab.bus.router import ByName, Route
 from quantlab.bus.routes import Topic
 from quantlab.bus.slots import HELD_S
 from quantlab.bus.subscription import Subscription
@@ -177,10 +177,17 @@ class Bus(Hosting):
         """Whether nobody who gets `event` needs more than the newest event of its name.
 
         From any thread, at the price of two look-ups: whoever hands events over to the bus's thread
-        need not hand over those that are newer by the time they arrive. False where it is not known.
+        need not hand over one that has a newer of its name behind it. True where nobody gets it.
         """
-        route = self._routes[topic].get(topic.key(event))
-        return route is not None and route.conflates
+        return self._router.conflates(topic, topic.key(event))
+
+    def by_name(self, topic: Topic[Any] | str) -> ByName:
+        """The key for CONFLATE that keeps the newest event of each name.
+
+        Raises:
+            BusError: Two of the topics carry one type, so that an event does not say its name.
+        """
+        return self._router.by_name(topic)
 
     # -- subscribing
 

@@ -7,6 +7,7 @@ subscription forgets the routes that it can meet, and one that names no wildcard
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from quantlab.bus.inline import Inline, InlineGroup, grouped
@@ -73,11 +74,30 @@ class Route:
 
 
 def _conflates(subscription: Subscription, topic: Topic[Any]) -> bool:
-    """Its key is a part of the topic's: of equal names it keeps the newest anyway."""
+    """Its key is the name or a part of it: of equal names it keeps the newest anyway."""
+    if subscription.overflow is not Overflow.CONFLATE:
+        return False
     fields = subscription.key_fields
-    return (
-        subscription.overflow is Overflow.CONFLATE and bool(fields) and set(fields or ()) <= set(topic.fields)
-    )
+    return isinstance(subscription.key, ByName) or (bool(fields) and set(fields or ()) <= set(topic.fields))
+
+
+class ByName:
+    """A key: the name under which an event travels, of the topics that one pattern can meet."""
+
+    __slots__ = ("_found", "_parts", "_topics")
+
+    def __init__(self, parts: Parts, topics: Iterable[Topic[Any]]) -> None:
+        self._parts = parts
+        self._topics = topics  # grows as topics are declared
+        self._found: dict[type, Topic[Any]] = {}
+
+    def __call__(self, event: object) -> Hashable:
+        kind = type(event)
+        topic = self._found.get(kind)
+        if topic is None:
+            met = (each for each in self._topics if can_meet(self._parts, each.pattern))
+            self._found[kind] = topic = next(each for each in met if isinstance(event, each.type))
+        return topic, topic.key(event)
 
 
 class Router:
@@ -118,6 +138,25 @@ class Router:
         if not met:
             raise BusError(f"pattern {topic!r} can meet no declared topic{self._hint(topic)}")
         return parts, min((each.lane for each in met), key=LANES.index)
+
+    def by_name(self, topic: Topic[Any] | str) -> ByName:
+        """The key by which an event's name is told from the event alone."""
+        parts, _ = self.aim(topic)
+        met = [each for each in self.routes if can_meet(parts, each.pattern)]
+        twice = [one for one in met if any(one is not each and one.type is each.type for each in met)]
+        if twice:
+            raise BusError(
+                f"{twice[0].template!r} and {twice[1].template!r} carry the same type, so that an event does "
+                "not say its name: give a key, or a narrower pattern"
+            )
+        return ByName(parts, self.routes)
+
+    def conflates(self, topic: Topic[Any], key: Any) -> bool:
+        """As `Route.conflates`, also where the name is not resolved; from any thread."""
+        route = self.routes[topic].get(key)
+        if route is not None:
+            return route.conflates
+        return all(_conflates(each, topic) for each in self._trie.find(topic.parts(key)))
 
     def _hint(self, name: str) -> str:
         known = nearest(name, (each.template for each in self.routes))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Protocol
+from typing import Protocol
 
-from quantlab.bus import Bus, Topic
-from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
+from quantlab.bus import Bus
 from quantlab.domain.venue import VenueHealth
 from quantlab.engine.faces import Health
 from quantlab.engine.glance import Glances
@@ -20,12 +19,10 @@ from quantlab.engine.link import UserStreamState
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.rules import TradingRules, adopt
 from quantlab.engine.valuing import Prices, Valuing
-from quantlab.topics import BOOK_TICKER, DEPTH, KLINE, RISK_HALT, TRADE, VENUE_HEALTH
+from quantlab.topics import MARKET_TOPICS, RISK_HALT, VENUE_HEALTH
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.portfolio import Portfolio
 from quantlab.wire import WireFailure
-
-MARKET: dict[type, Topic[Any]] = {Trade: TRADE, BookTicker: BOOK_TICKER, DepthUpdate: DEPTH, Kline: KLINE}
 
 
 class Flush:
@@ -64,9 +61,9 @@ class Inbox:
     def apply(self, message: object) -> None:
         """Fold one message in; see `Wire`."""
         owner = self._owner
-        topic = MARKET.get(type(message))
+        topic = MARKET_TOPICS.get(type(message))
         if topic is not None:
-            owner.quotes.on_event(message)  # type: ignore[arg-type]  # MARKET's keys are its types
+            owner.quotes.on_event(message)  # type: ignore[arg-type]  # MARKET_TOPICS' keys are its types
             owner.valuing.on_quote(message.symbol)  # type: ignore[attr-defined]
             owner.bus.publish(topic, message)
             return

@@ -22,9 +22,10 @@ from quantlab.binance.signing import Credentials
 from quantlab.binance.streams import MarketStreams
 from quantlab.binance.timing import VenueClock
 from quantlab.binance.wsapi import UserStream
+from quantlab.bus import Topic
 from quantlab.clock import Clock
 from quantlab.config import Settings
-from quantlab.domain.market import BookTicker, BookView, DepthSnapshot
+from quantlab.domain.market import BookView, DepthSnapshot
 from quantlab.domain.venue import VenueHealth
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
@@ -34,6 +35,7 @@ from quantlab.health.probes import Sources
 from quantlab.market.feed import Feed
 from quantlab.market.recording.schema import Note
 from quantlab.paper.spawn import Control
+from quantlab.topics import MARKET_TOPICS
 from quantlab.wire import HaltLatch, Wire
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
@@ -64,6 +66,7 @@ class Link:
         problem: What is wrong with the venue's own process; empty while nothing is.
         mismatch: In what our books and the venue's differ; empty while in nothing.
         model_store: Why models are not saved; empty while they are.
+        conflates: Whether of the market events of one name only the newest is wanted; see `Bus.conflates`.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Link:
         problem: Callable[[], str] = lambda: "",
         mismatch: Callable[[], str] = lambda: "",
         model_store: Callable[[], str] = lambda: "",
+        conflates: Callable[[Topic[Any], Any], bool] = lambda _topic, _event: False,
     ) -> None:
         credentials = None
         if settings.api_key and settings.api_secret is not None:
@@ -119,7 +123,7 @@ class Link:
         self.monitor = self._monitor(
             settings, venue_clock, wire, problem=problem, mismatch=mismatch, model_store=model_store
         )
-        self._wire, self._clock, self._control = wire, clock, control
+        self._wire, self._clock, self._control, self._conflates = wire, clock, control, conflates
         self._control_client: httpx.AsyncClient | None = None
         self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
         self._user_live = asyncio.Event()
@@ -322,9 +326,12 @@ class Link:
         self.feed.on_event(event)
 
     def _publish(self, event: Any) -> None:
-        # the newest best price replaces the one before; not under a fixed clock: runs must be equal
-        conflate = isinstance(event, BookTicker) and not self._clock.fixed
-        self._wire.post_market(event, (BookTicker, event.symbol) if conflate else None)
+        topic = MARKET_TOPICS.get(type(event))
+        if topic is None or self._clock.fixed:  # under a fixed clock equal runs hand over equal events
+            self._wire.post_market(event)
+            return
+        # The newest of a name replaces the one that waits, where nobody wants more than the newest.
+        self._wire.post_market(event, (topic, event.symbol), conflate=self._conflates(topic, event))
 
     def _on_streams(self, state: str, reason: str) -> None:
         self._tell(Note(text=f"market streams {state} {reason}".strip(), time_ms=self._clock.now_ms()))

@@ -41,7 +41,7 @@ def new_link(engine: Engine, control: Control | None) -> Link:
     link = Link(
         engine.settings, control=control, clock=engine.clock, wire=engine.wire, latch=engine.latch,
         listens=not engine.read_only, problem=engine.venue_problem, mismatch=lambda: engine.mismatch,
-        model_store=lambda: engine.model_store_notice,
+        model_store=lambda: engine.model_store_notice, conflates=engine.bus.conflates,
     )  # fmt: skip
     engine.halting.link = link
     engine.wire.spawn(link.hold, "connections")

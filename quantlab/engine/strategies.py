@@ -98,8 +98,9 @@ class Running:
         """
         bus = self._owner.bus
         for topic in topics:
+            key = bus.by_name(topic) if overflow is Overflow.CONFLATE else None
             bus.subscribe(
-                topic, self._on_event, overflow=overflow, name=self.bus_owner, owner=self.bus_owner,
+                topic, self._on_event, overflow=overflow, key=key, name=self.bus_owner, owner=self.bus_owner,
                 context=outside_cells(),
             )  # fmt: skip
         for own, handler, what in ((FILL, self._on_fill, "fills"), (ORDER, self._on_order, "orders")):

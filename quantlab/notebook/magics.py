@@ -16,6 +16,7 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from traitlets import Bool, Unicode, observe
 
+from quantlab.bus import Overflow
 from quantlab.control.capability import Grant
 from quantlab.control.commands import Resume
 from quantlab.control.effects import LIFTED
@@ -68,7 +69,8 @@ class QuantlabMagics(Magics):
         """%%on TOPIC [OVERFLOW]: the cell becomes a handler with `event` in scope.
 
         Running the cell again replaces it. OVERFLOW says what happens when events come faster
-        than it takes them: drop_oldest (the default), drop_new, conflate or fail. What a handler
+        than it takes them: drop_oldest (the default), drop_new, fail, or conflate, which keeps the
+        newest of each name, for example of each symbol's best price. What a handler
         raises is in `ql.bus.errors()`.
         """
         asked = on_cell.parse_line(line)
@@ -83,10 +85,12 @@ class QuantlabMagics(Magics):
         owner = notebook.owner() or f"%%on {asked.topic} {hashlib.sha256(cell.encode()).hexdigest()[:8]}"
         bus = notebook.engine.bus
         bus.drop_owner(owner)
+        conflates = asked.overflow is Overflow.CONFLATE
         bus.subscribe(
             asked.topic,
             handler,
             overflow=asked.overflow,
+            key=bus.by_name(asked.topic) if conflates else None,
             name=f"%%on {asked.topic}",
             owner=owner,
             context=outside_cells(),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from quantlab.bus import Overflow, Subscription, Topic
 from quantlab.notebook import views
 from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, PortfolioFace, RailsFace
@@ -71,6 +73,10 @@ class BusFace(Face):
         """The last tracebacks of handlers."""
         return self._engine().bus.errors()
 
+    def hand_off(self) -> dict[str, int]:
+        """What came over from the wire's thread so far, and what was conflated or dropped before it came."""
+        return self._engine().wire.counters()
+
     def settle(self) -> Lazy[None]:
         """Return when every mailbox is empty and no handler runs: `await` it."""
         return Lazy("every mailbox empty", self._engine().bus.settle)
@@ -81,7 +87,11 @@ class BusFace(Face):
         return frame
 
     def table(self) -> Table:
-        return of_frame(self.frame(), title="subscriptions", empty="nobody listens")
+        table, counts = of_frame(self.frame(), title="subscriptions", empty="nobody listens"), self.hand_off()
+        if not (counts["conflated"] or counts["dropped"]):
+            return table
+        note = f"before they came here: {counts['conflated']:,} conflated, {counts['dropped']:,} dropped"
+        return msgspec.structs.replace(table, notes=(*table.notes, note))
 
 
 class Ql(Face):

@@ -201,13 +201,14 @@ class Wire:
         self._thread.require_unforked()
         self.inbox.post(message)
 
-    def post_market(self, message: object, key: Hashable | None = None) -> None:
+    def post_market(self, message: object, key: Hashable | None = None, *, conflate: bool = True) -> None:
         """Hand market data to `apply`: at most 65,536 wait, the oldest is dropped and counted.
 
-        With a `key` only the newest message of that key waits. From the wire's thread.
+        With a `key` only the newest message of that key waits, unless `conflate` is False: then this
+        one waits behind all others and is not replaced. From the wire's thread.
         """
         self._thread.require_unforked()
-        self.inbox.post_bounded(message, key)
+        self.inbox.post_bounded(message, key, conflate=conflate)
 
     def _on_message(self, message: object) -> None:
         """On home: an answer goes to its call, all else to the engine."""

@@ -61,6 +61,26 @@ def test_a_quarantine_ends_by_the_very_words_that_announce_it(kernel: Kernel) ->
     kernel.run("shaky.close()")
 
 
+def test_an_on_cell_that_conflates_keeps_the_newest_of_each_name(kernel: Kernel) -> None:
+    """Without a key of its own: it is the name."""
+    kernel.run("kept = []")
+    shown = kernel.run("%%on note.* conflate\nkept.append((event.name, event.price))", cell_id="newest")
+    burst = (
+        "for price in range(3):\n"
+        "    for name in ('mine', 'yours'):\n"
+        "        ql.bus.publish(NOTE, Note(name, price))\n"
+        "await ql.bus.settle()\n"
+    )
+
+    assert shown.lines == ["on note.*: subscribed"], shown.error
+    assert kernel.run(burst + "print(kept)").lines == ["[('mine', 2), ('yours', 2)]"]
+    last = "ql.bus.frame().iloc[-1]"
+    assert kernel.run(f"print({last}['conflated'], {last}['overflow'])").lines == ["4 conflate"]
+    wide = kernel.run("%%on > conflate\npass", cell_id="newest")
+    assert wide.status == "ok", wide.error
+    kernel.run("pass", cell_id="newest")
+
+
 @pytest.mark.parametrize(
     ("way", "heard"), [("publish", "WrongThread []"), ("publish_threadsafe", "None [7]")]
 )
