@@ -6,7 +6,7 @@ raises `Unknown`, so that no rail can compute with a hole. No rule lives here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -28,6 +28,11 @@ __all__ = [
     "Unknown",
 ]  # fmt: skip
 
+UNTOLD, DENIED, PASSES, NEAR = 0, 1, 2, 3
+"""What all rails together say: nothing; one denies; all allow; all allow, and a limit may be half used."""
+Later: TypeAlias = tuple[Any, ...]
+"""A function and its arguments."""
+NEW = object.__new__
 Answer: TypeAlias = tuple[Any, ...]
 """What a rail says: an amount, a fraction, or words; see `rails.ask`."""
 WITHIN, ABOVE = "within the limit", "above the limit"
@@ -36,6 +41,13 @@ COLUMNS = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
 
 def _exact(number: object) -> bool:
     return type(number) is Decimal and number.is_finite()
+
+
+def _counts(*numbers: object) -> bool:
+    for each in numbers:  # noqa: SIM110  # twice as fast as a generator: every decision asks
+        if type(each) is not int or each < 0:
+            return False
+    return True
 
 
 def _mark(view: msgspec.Struct, sound: bool) -> None:  # noqa: FBT001
@@ -71,8 +83,13 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
     sound: bool = False
 
     def __post_init__(self) -> None:
-        values = (self.bid, self.ask, self.low, self.high, self.average)
-        _mark(self, all(each is None or (_exact(each) and each > 0) for each in values))
+        _mark(self, self._is_sound())
+
+    def _is_sound(self) -> bool:
+        for each in (self.bid, self.ask, self.low, self.high, self.average):
+            if each is not None and not (_exact(each) and each > ZERO):
+                return False
+        return True
 
 
 class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +108,13 @@ class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
     sound: bool = False
 
     def __post_init__(self) -> None:
-        prices, counts = (self.best_bid, self.best_ask), (self.open, self.algo, self.iceberg, self.lists)
-        _mark(
-            self,
-            all(each is None or _exact(each) for each in prices)
-            and all(type(each) is int and each >= 0 for each in counts),
-        )
+        _mark(self, self._is_sound())
+
+    def _is_sound(self) -> bool:
+        for each in (self.best_bid, self.best_ask):
+            if each is not None and not _exact(each):
+                return False
+        return _counts(self.open, self.algo, self.iceberg, self.lists)
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,18 +146,19 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     sound: bool = False
 
     def __post_init__(self) -> None:
-        signed = (self.net_elsewhere, self.equity, self.day_start_equity)
-        amounts = (
+        _mark(self, self._is_sound())
+
+    def _is_sound(self) -> bool:
+        for each in (self.net_elsewhere, self.equity, self.day_start_equity):
+            if each is not None and not _exact(each):
+                return False
+        for each in (
             self.free_base, self.free_quote, self.promised_base, self.promised_quote, self.held_base,
             self.open_notional, self.gross_elsewhere, self.peak_equity, self.rate,
-        )  # fmt: skip
-        counts = (0 if self.open is None else self.open, self.algo, self.iceberg, self.lists)
-        _mark(
-            self,
-            all(each is None or _exact(each) for each in (*signed, *amounts))
-            and all(each is None or each >= 0 for each in amounts)
-            and all(type(each) is int and each >= 0 for each in counts),
-        )
+        ):  # fmt: skip
+            if each is not None and not (_exact(each) and each >= ZERO):
+                return False
+        return _counts(0 if self.open is None else self.open, self.algo, self.iceberg, self.lists)
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,11 +183,14 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     sound: bool = False
 
     def __post_init__(self) -> None:
-        counts = (
+        _mark(self, self._is_sound())
+
+    def _is_sound(self) -> bool:
+        left = 0 if self.budget_left is None else self.budget_left
+        return type(self.rerun_of) is str and _counts(
             self.amends, self.cancels, self.identical, self.repeats, self.cooldown_ms, self.answers,
-            self.errors, 0 if self.budget_left is None else self.budget_left,
+            self.errors, left,
         )  # fmt: skip
-        _mark(self, type(self.rerun_of) is str and all(type(each) is int and each >= 0 for each in counts))
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,7 +273,17 @@ class Decision:
         largest: Of an explanation of one order: the largest amount with which it would pass.
     """
 
-    __slots__ = ("_answers", "_rails", "_request", "_said", "allowed", "largest", "limits_version")
+    __slots__ = (
+        "_answers",
+        "_later",
+        "_rails",
+        "_request",
+        "_said",
+        "allowed",
+        "largest",
+        "limits_version",
+        "near",
+    )
 
     def __init__(
         self, *, order: str, limits_version: int, verdicts: tuple[Verdict, ...], allowed: bool | None = None
@@ -259,8 +291,10 @@ class Decision:
         self.largest: Described | None = None
         self._request: Described | str = order
         self._rails: Sequence[Named] = ()
-        self._answers: Sequence[Answer] = ()
+        self._answers: Sequence[Answer] | None = ()
+        self._later: Later = ()
         self._said: tuple[Verdict, ...] | None = verdicts
+        self.near = True
         self.limits_version = limits_version
         passed = bool(verdicts) and all(each.allowed for each in verdicts)
         self.allowed = passed if allowed is None else allowed and passed
@@ -279,7 +313,18 @@ class Decision:
         self = cls.__new__(cls)
         self.largest = None
         self._request, self._rails, self._answers, self._said = request, rails, answers, None
-        self.limits_version, self.allowed = limits_version, allowed
+        self.limits_version, self.allowed, self.near = limits_version, allowed, True
+        return self
+
+    @classmethod
+    def told(
+        cls, request: Described, limits_version: int, rails: Sequence[Named], later: Later, told: int
+    ) -> Decision:
+        """Of an order on which all rails together have decided; `later` gives their answers one by one."""
+        self = NEW(cls)
+        self.limits_version, self._rails, self._request, self._later = limits_version, rails, request, later
+        self._answers = self._said = self.largest = None
+        self.allowed, self.near = told >= PASSES, told != PASSES
         return self
 
     @property
@@ -291,11 +336,25 @@ class Decision:
     def verdicts(self) -> tuple[Verdict, ...]:
         """One for each rail."""
         if self._said is None:
-            self._said = tuple(
-                verdict_of(rail.__name__, answer)
-                for rail, answer in zip(self._rails, self._answers, strict=True)
-            )
+            self._said = tuple(verdict_of(name, answer) for name, answer in self._answered())
         return self._said
+
+    def verdict(self, rail: str) -> Verdict:
+        """That of one rail, by its name."""
+        if self._said is None:
+            return verdict_of(rail, dict(self._answered())[rail])
+        return next(each for each in self._said if each.rail == rail)
+
+    def amounts(self) -> Iterator[tuple[str, Decimal | int, Decimal | int]]:
+        """Name, used and limit of each rail that has an amount; of a fraction its parts as they are."""
+        if self._said is None:
+            yield from (
+                (name, *answer[1:3]) for name, answer in self._answered() if type(answer[1]) is not str
+            )
+        else:
+            for each in self._said:
+                if each.used is not None and each.limit is not None:
+                    yield each.rail, each.used, each.limit
 
     @property
     def breaches(self) -> tuple[Verdict, ...]:
@@ -310,6 +369,13 @@ class Decision:
             for each in self.verdicts
         ]
         return frame(rows, columns=COLUMNS, index="rail")
+
+    def _answered(self) -> Iterator[tuple[str, Answer]]:
+        """Each rail's name and its answer, which is asked for now where it was not before."""
+        if self._answers is None:
+            ask, *asked = self._later
+            self._answers, _ = ask(*asked)
+        return zip((rail.__name__ for rail in self._rails), self._answers, strict=True)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Decision):

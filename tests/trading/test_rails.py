@@ -328,6 +328,8 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("window_collar", order(), seen(low=None), LIMITS, False),
     ("venue_budget", order(), seen(budget_left=None), LIMITS, False),
     ("venue_errors", order(), seen(answers=9, errors=9), LIMITS, True),
+    ("venue_errors", order(), seen(answers=10, errors=0), limits(max_error_rate=D(0)), True),
+    ("venue_errors", order(), seen(answers=10, errors=1), limits(max_error_rate=D(0)), False),
     ("venue_errors", SOLD, seen(answers=10, errors=9, position=D(1)), LIMITS, True),
     ("venue_errors", SOLD, seen(answers=10, errors=9), LIMITS, False),
     ("cooldown", order(), seen(cooldown_ms=0), LIMITS, True),
@@ -399,6 +401,7 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("daily_loss", order(), seen(day_start_equity=None), limits(max_daily_loss=None), True),
     ("daily_loss", SOLD, seen(equity=D(1), position=D(1)), LIMITS, True),
     ("drawdown", order(), seen(peak_equity=None), LIMITS, False),
+    ("drawdown", order(), seen(peak_equity=D(0), equity=D(0)), LIMITS, False),
     ("drawdown", order(), seen(peak_equity=None), limits(max_drawdown=None), True),
     ("drawdown", SOLD, seen(equity=D(1), position=D(1)), LIMITS, True),
 ]  # fmt: skip

@@ -5,40 +5,58 @@ Said once for each step up; a use that falls below a step by more than a twentie
 
 from __future__ import annotations
 
-from quantlab.domain.limits import LimitAlert
-from quantlab.trading.amounts import ratio_up
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TypeAlias
+
+from quantlab.domain.limits import LimitAlert, Verdict
+from quantlab.trading.amounts import times
 from quantlab.trading.decision import Decision
 from quantlab.trading.rails.catalogue import LIMITED
 
-STEPS = (50, 80, 95)  # percent of a limit
+Number: TypeAlias = Decimal | int
+HUNDRED = Decimal(100)
+STEPS = (95, 80, 50)  # percent of a limit
 SLACK = 5
 
 
 class Alerts:
-    """Remembers what was said, by rail and symbol."""
+    """Remembers what was said, by symbol and rail."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], int] = {}
+        self._said: dict[str, dict[str, int]] = {}
 
     def of(self, symbol: str, decision: Decision, time_ms: int) -> tuple[LimitAlert, ...]:
-        """What is to be said after a decision; nothing where no limit went a step up."""
-        found = []
-        for verdict in decision.verdicts:
-            name = LIMITED.get(verdict.rail)
-            if name is None or verdict.used is None or not verdict.limit:
+        """What is to be said after a decision; nothing where no limit went a step up.
+
+        Far from every limit, of which nothing was said before, nothing is reckoned.
+        """
+        said = self._said.get(symbol)
+        if not decision.near and not said:
+            return ()
+        found = list[LimitAlert]()
+        said = self._said.setdefault(symbol, {}) if said is None else said
+        for rail, used, limit in decision.amounts():
+            if rail not in LIMITED or not limit:
                 continue
-            percent = ratio_up(verdict.used, verdict.limit) * 100
-            key = (verdict.rail, symbol)
-            said = self._said.get(key, 0)
-            step = max((each for each in STEPS if percent >= each), default=0)
-            if step > said:
-                self._said[key] = step
-                found.append(
-                    LimitAlert(
-                        rail=verdict.rail, limit_name=name, symbol=symbol, percent=step, used=verdict.used,
-                        limit=verdict.limit, unit=verdict.unit, time_ms=time_ms,
-                    )
-                )  # fmt: skip
-            elif percent < said - SLACK:
-                self._said[key] = step
+            before, step = said.get(rail, 0), next((each for each in STEPS if _at(each, used, limit)), 0)
+            if step > before:
+                found += _alert(decision.verdict(rail), symbol, step, time_ms)
+            if step > before or not _at(before - SLACK, used, limit):
+                said[rail] = step
+        self._said[symbol] = {rail: step for rail, step in said.items() if step}
         return tuple(found)
+
+
+def _at(percent: int, used: Number, limit: Number) -> bool:
+    """So much of the limit is used, or more; exactly."""
+    return times(used, HUNDRED) >= times(limit, Decimal(percent))
+
+
+def _alert(verdict: Verdict, symbol: str, percent: int, time_ms: int) -> Iterator[LimitAlert]:
+    used, limit = verdict.used, verdict.limit
+    if used is not None and limit is not None:
+        yield LimitAlert(
+            rail=verdict.rail, limit_name=LIMITED[verdict.rail], symbol=symbol, percent=percent, used=used,
+            limit=limit, unit=verdict.unit, time_ms=time_ms,
+        )  # fmt: skip

@@ -30,7 +30,7 @@ BASE.prec = 40
 MISSING = {
     "buys": "SIDE", "instrument": "SYMBOL", "rules": "SYMBOL", "unit": "SYMBOL", "reference": "PRICE",
     "worst": "PRICE", "value": "AMOUNT", "worth": "AMOUNT", "own": "OWN_ORDERS", "at_market": "PRICE",
-    "ahead": "POSITION", "after": "POSITION",
+    "ahead": "POSITION", "after": "POSITION", "position": "POSITION",
 }  # fmt: skip
 
 
@@ -51,6 +51,7 @@ class Ask:
         unit: The quote asset.
         worth: What the venue takes an order with a price to be worth; see `filters` for others.
         ahead: The position (base, in this order's direction) if all that is under way on its side trades.
+        position: What is held of the base asset.
         under_way: What orders by quote quantity on its side may still trade (quote asset).
         after: What that is worth with this order, at the worst price (quote asset); below zero where the
             position stays on the other side.
@@ -58,9 +59,8 @@ class Ask:
 
     __slots__ = (
         "account", "after", "ahead", "at_market", "book", "buys", "exposure",
-        "instrument", "limits", "own", "pace", "price", "quantity", "quote_quantity", "reference", "request",
-        "rules", "sound", "stop", "under_way", "unit", "value", "waits", "worst",
-        "worth",
+        "instrument", "limits", "own", "pace", "position", "price", "quantity", "quote_quantity", "reference",
+        "request", "rules", "sound", "stop", "under_way", "unit", "value", "waits", "worst", "worth",
     )  # fmt: skip
     account: AccountView
     after: Decimal
@@ -73,6 +73,7 @@ class Ask:
     limits: Limits
     own: OwnOrders
     pace: Pace
+    position: Decimal
     price: Decimal | None
     quantity: Decimal | None
     quote_quantity: Decimal | None
@@ -168,8 +169,11 @@ class Ask:
         else:
             base, quote = exposure.selling, exposure.selling_quote
         if type(position) is Decimal and type(base) is Decimal and type(quote) is Decimal:
-            self.ahead = ahead = add(position, base) if self.buys else subtract(base, position)
-            if quote.is_finite() and ahead.is_finite():
+            ahead = add(position, base) if self.buys else subtract(base, position)
+            if not ahead.is_finite():
+                return
+            self.position, self.ahead = position, ahead
+            if quote.is_finite():
                 self.under_way = quote
                 worst, reference = self.worst, self.reference
                 # the worse of both prices: a limit far from the market makes no holding look small
@@ -193,13 +197,13 @@ class Ask:
 
     def average(self) -> Decimal:
         """The venue's average price, or the reference where that is not known."""
-        average = self.book.average
-        return self.reference if average is None else average
+        return self.reference if self.book.average is None else self.book.average
 
     def base(self) -> Decimal:
         """What it trades of the base asset at most; of a quote quantity, at the lowest price we allow."""
-        if self.quantity is not None:
-            return self.quantity
+        return self.quantity if self.quantity is not None else self._bought()
+
+    def _bought(self) -> Decimal:
         lowest = times(self.reference, subtract(ONE, self.limits.price_collar))
         if lowest <= 0:
             raise Unknown("PRICE")
@@ -207,7 +211,7 @@ class Ask:
 
     def reduces(self) -> bool:
         """True where it can only bring the position nearer to zero, whatever else trades on its side."""
-        return add(self.ahead, self.base()) <= 0 and self.under_way == 0
+        return add(self.ahead, self.base()) <= ZERO and not self.under_way
 
 
 def sound(number: object) -> bool:

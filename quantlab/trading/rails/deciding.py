@@ -9,9 +9,10 @@ from operator import itemgetter
 
 from quantlab.domain.limits import Limits, Override
 from quantlab.domain.orders import OrderRequest
-from quantlab.trading.decision import Answer, Decision, Exposure, Unknown
+from quantlab.trading.decision import DENIED, Answer, Decision, Exposure, Unknown
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import OVERRIDABLE, RAILS, Rail
+from quantlab.trading.rails.fused import passes
 
 FIRST = itemgetter(0)
 
@@ -21,9 +22,15 @@ def decide(
 ) -> Decision:
     """Every rail's answer, in the order of `RAILS`.
 
-    Every rail is asked even after a breach, so that the answer explains itself whole.
+    Every rail decides on every order: all of them in one (`fused`), or, where that cannot say yes, one after
+    the other, also after a breach, so that the answer explains itself whole.
     """
-    rails = RAILS if rails is None else rails
+    if rails is None:
+        rails = RAILS
+        told = passes(request, exposure, limits)
+        if told and (told != DENIED or not limits.overrides):
+            later = (ask_all, request, exposure, limits, rails)
+            return Decision.told(request, limits.version, rails, later, told)
     answers, allowed = ask_all(request, exposure, limits, rails)
     return Decision.of(request, limits.version, rails, answers, allowed=allowed)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from quantlab.domain.limits import Limits
-from quantlab.trading.amounts import ZERO, ratio_up, subtract
+from quantlab.trading.amounts import ZERO, subtract, times
 from quantlab.trading.causes import EQUITY, Cause, TradingState
 from quantlab.trading.decision import Answer, Unknown
-from quantlab.trading.rails.ask import NO_LIMIT, Ask, known, sound
+from quantlab.trading.rails.ask import NO_LIMIT, Ask, known
 
 REDUCES: Answer = (True, "beyond the limit; this order only reduces")
 
@@ -44,21 +44,18 @@ def drawdown(ask: Ask) -> Answer:
     limit = ask.limits.max_drawdown
     if limit is None:
         return NO_LIMIT
-    used = _fallen(ask.account.equity, ask.account.peak_equity)
-    if used > limit and ask.reduces():
+    peak = ask.account.peak_equity
+    if peak is None or peak <= ZERO:
+        raise Unknown("PEAK_EQUITY")
+    part, bound = subtract(peak, known(ask.account.equity, "EQUITY")), times(peak, limit)
+    part = max(part, ZERO)
+    if part > bound and ask.reduces():
         return REDUCES
-    return (used <= limit, used, limit, "")
+    return (part <= bound, part, bound, peak, limit)
 
 
 def _lost(equity: Decimal | None, day_start: Decimal | None) -> Decimal:
     return max(subtract(known(day_start, "DAY_START_EQUITY"), known(equity, "EQUITY")), ZERO)
-
-
-def _fallen(equity: Decimal | None, peak: Decimal | None) -> Decimal:
-    if peak is None or not sound(peak):
-        raise Unknown("PEAK_EQUITY")
-    fallen = subtract(peak, known(equity, "EQUITY"))
-    return ratio_up(fallen, peak) if fallen > 0 else ZERO
 
 
 def equity_cause(
@@ -78,7 +75,7 @@ def equity_cause(
     if most is not None and day_start is not None and _lost(equity, day_start) > most:
         reasons.append("the day has lost more than it may (max_daily_loss)")
     most = limits.max_drawdown
-    if most is not None and peak is not None and peak > 0 and _fallen(equity, peak) > most:
+    if most is not None and peak is not None and peak > 0 and subtract(peak, equity) > times(peak, most):
         reasons.append("the equity has fallen too far from its highest (max_drawdown)")
     if not reasons:
         return None

@@ -22,8 +22,8 @@ def price_age(ask: Ask) -> Answer:
     reference, age_ms, limit = ask.reference, ask.exposure.price_age_ms, ask.limits.max_price_age_ms
     if type(age_ms) is not int:
         raise Unknown("PRICE_AGE")
-    age_ms = abs(age_ms)
-    return (age_ms <= limit and reference > 0, age_ms, limit, MILLISECONDS)
+    age_ms = age_ms if age_ms >= 0 else -age_ms
+    return (age_ms <= limit and reference > ZERO, age_ms, limit, MILLISECONDS)
 
 
 def spread(ask: Ask) -> Answer:
@@ -47,7 +47,9 @@ def price_collar(ask: Ask) -> Answer:
     if price is None:
         return NO_PRICE
     whole, limit = ask.reference if stop is None else stop, ask.limits.price_collar
-    part, bound = subtract(price, whole).copy_abs(), times(whole, limit)
+    part, bound = subtract(price, whole), times(whole, limit)
+    if part < ZERO:
+        part = part.copy_negate()
     return (part <= bound, part, bound, whole, limit)
 
 
@@ -64,6 +66,5 @@ def window_collar(ask: Ask) -> Answer:
     if whole is None:
         raise Unknown("PRICE_WINDOW")
     part, bound = subtract(price, whole) if ask.buys else subtract(whole, price), times(whole, limit)
-    if part < 0:
-        part = ZERO
+    part = max(part, ZERO)
     return (part <= bound, part, bound, whole, limit)

@@ -44,8 +44,7 @@ def max_order_notional(ask: Ask) -> Answer:
 
 def _other(ask: Ask) -> Decimal:
     """What the position could be worth on the other side, without this order."""
-    exposure = ask.exposure
-    position = finite(exposure.position, "POSITION")
+    exposure, position = ask.exposure, ask.position
     if ask.buys:
         base, quote = subtract(finite(exposure.selling, "SELLING"), position), exposure.selling_quote
     else:
@@ -63,9 +62,7 @@ def max_position(ask: Ask) -> Answer:
 
     An order that can only bring the position nearer to zero uses nothing.
     """
-    used, limit = ask.after, ask.limits.max_position
-    if used < 0:
-        used = ZERO
+    used, limit = max(ask.after, ZERO), ask.limits.max_position
     return (used <= limit, used, limit, ask.unit)
 
 
@@ -95,7 +92,7 @@ def max_net_exposure(ask: Ask) -> Answer:
     used = add(mine, elsewhere) if ask.buys else subtract(mine, elsewhere)
     if used > limit and ask.reduces():
         return (True, "above the limit already; this order only reduces")
-    used = used if used > 0 else ZERO
+    used = max(used, ZERO)
     return (used <= limit, used, limit, ask.unit)
 
 

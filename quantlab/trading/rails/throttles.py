@@ -81,6 +81,8 @@ def venue_errors(ask: Ask) -> Answer:
     pace, limits = ask.pace, ask.limits
     if pace.answers < limits.min_answers:
         return (True, "{} answers in a minute are too few to judge", pace.answers)
+    if not pace.errors:
+        return (True, "none of {} answers was an error", pace.answers)
     most = times(limits.max_error_rate, Decimal(pace.answers))
     allowed = pace.errors <= most
     if not allowed and ask.reduces():

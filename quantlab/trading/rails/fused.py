@@ -1,0 +1,72 @@
+"""Every rail in one function: do all of them let a plain order pass? A third of the cost of asking each.
+
+A plain order is a limit order, or one at the market by quantity, that neither waits nor hides: nearly all
+are. The function is made of the rails' own source (`writing`), so that no rule is written twice. What it
+cannot tell it leaves to the rails one by one, and they alone explain.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, getcontext, setcontext
+
+import msgspec
+
+from quantlab.domain.limits import Limits
+from quantlab.domain.orders import OrderRequest, OrderType, Side
+from quantlab.trading.amounts import EXACT, times
+from quantlab.trading.decision import UNTOLD, Exposure
+from quantlab.trading.rails.catalogue import LIMITED
+from quantlab.trading.rails.writing import Fused, fuse
+
+SOFT = Decimal("0.49")  # of a limit, below the first step of `alerts`
+LIMIT, MARKET, BUY, SELL = OrderType.LIMIT, OrderType.MARKET, Side.BUY, Side.SELL
+
+
+def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
+    """UNTOLD, DENIED, PASSES or NEAR; an override is not looked for. See `decision`."""
+    kind, side = request.type, request.side
+    if (kind is not LIMIT and kind is not MARKET) or (side is not BUY and side is not SELL):
+        return UNTOLD
+    place = (kind is MARKET) + 2 * (side is SELL)
+    function = MADE[place]
+    if function is None:  # the first order of its form
+        function = MADE[place] = fuse(kind, side)
+    kept = KEPT[0]
+    if kept.limits is not limits:
+        kept = KEPT[0] = Kept(limits)
+    limits, soft = kept.own.get(request.symbol) or kept.general
+    outer = getcontext()
+    setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
+    try:
+        return function(request, exposure, limits, soft)
+    except Exception:  # noqa: BLE001  # whatever it is, the rail that it comes from will say it
+        return UNTOLD
+    finally:
+        setcontext(outer)
+
+
+class Kept:
+    """What follows from a set of limits alone: of each symbol its own limits, and those softened."""
+
+    __slots__ = ("general", "limits", "own")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.general = limits, softened(limits)
+        own = {symbol: limits.of(symbol) for symbol in limits.symbols}
+        self.own = {symbol: (each, softened(each)) for symbol, each in own.items()}
+
+
+def softened(limits: Limits) -> Limits:
+    """The limits of `LIMITED` at not quite a half: what stays below is far from its limit."""
+    values = {name: getattr(limits, name) for name in LIMITED.values()}
+    halves = {
+        name: value * 49 // 100 if isinstance(value, int) else times(value, SOFT)
+        for name, value in values.items()
+        if value is not None
+    }
+    return msgspec.structs.replace(limits, **halves)
+
+
+KEPT = [Kept(Limits())]
+MADE: list[Fused | None] = [None] * 4
