@@ -5,8 +5,10 @@ Main thread only. Lost equity sets a cause as soon as it is known; control alone
 
 from __future__ import annotations
 
+from quantlab.clock import Clock
 from quantlab.trading.causes import Cause, Causes
 from quantlab.trading.kept import Kept
+from quantlab.trading.lately import Lately
 from quantlab.trading.pace import Lasting, Tempo
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
@@ -19,17 +21,22 @@ class Guards:
     """Causes and tempo of one engine.
 
     Args:
-        rails: The limits in force.
+        rails: The limits in force, as they are from the start.
         portfolio: Knows the equity.
         kept: What outlives a restart; taken over here.
+        lately: What earlier sessions did; taken over here.
+        clock: Ours.
     """
 
-    def __init__(self, rails: Rails, portfolio: Portfolio, kept: Kept) -> None:
+    def __init__(self, rails: Rails, portfolio: Portfolio, kept: Kept, lately: Lately, clock: Clock) -> None:
         self._rails, self._portfolio, self._kept = rails, portfolio, kept
         self.causes = Causes()
         self.causes.restore(kept.get(CAUSES, tuple[Cause, ...], ()))
+        left = kept.get(TEMPO, Lasting, Lasting())
         self.tempo = Tempo(keep=lambda lasting: kept.put(TEMPO, lasting))
-        self.tempo.restore(kept.get(TEMPO, Lasting, Lasting()))
+        lately.restore(self.tempo, rails.limits, clock.monotonic_ns(), clock.now_ms())
+        self.tempo.restore(left)  # last: what a RESUME of an earlier session has lifted is not in it
+        kept.put(TEMPO, self.tempo.lasting())
 
     def on_equity(self) -> None:
         """The account is worth something else than before."""

@@ -140,7 +140,9 @@ class Engine(Actions):
         self.journal, self._left = open_journal(self, identity)
         self.read_only = self.journal.problem  # a fresh journal has none
         self.kept = Kept(self.journal, self._left.kept)
-        self.guards = Guards(self.rails, self.portfolio, self.kept)
+        if (limits := limits_at_start(settings.home, self._left.limits)) != self.rails.limits:
+            self.rails.limits = limits
+        self.guards = Guards(self.rails, self.portfolio, self.kept, self._left.lately, self.clock)
         self.valuing = Valuing(
             self.portfolio, self.quotes, self.clock, self.kept, on_sample=self.guards.on_equity
         )
@@ -149,8 +151,6 @@ class Engine(Actions):
         )
         if self._left.halted:
             self.latch.set(self._left.halted)
-        if (limits := limits_at_start(settings.home, self._left.limits)) != self.rails.limits:
-            self.rails.limits = limits
         self.desk = new_desk(self)
         self.glances = Glances(self)
         self.wire.start()

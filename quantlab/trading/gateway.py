@@ -30,7 +30,7 @@ from quantlab.trading.flatten import Flattening
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
-from quantlab.trading.pace import Tempo
+from quantlab.trading.pace import STOPS, Tempo
 from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
@@ -42,13 +42,11 @@ from quantlab.trading.recovery import Recovered
 from quantlab.trading.reruns import CELL, outside_cells
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.sent import Sent, SentList, SentOrder
-from quantlab.trading.states import OrderEvent, OrderState
+from quantlab.trading.states import ERRORS, OrderEvent, OrderState
 from quantlab.trading.together import Part
 from quantlab.wire import Wire, WireCall
 
-ERRORS = (OrderEvent.REFUSED, OrderEvent.LOST, OrderEvent.NOT_SENT)
 RERUN = cell_rerun.__name__
-STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
 
 
 class Gateway:

@@ -20,6 +20,7 @@ from quantlab.trading.reruns import Cell, Reruns, remember
 MS_NS = 1_000_000
 SECOND_NS = 1_000 * MS_NS
 MINUTE_NS = 60 * SECOND_NS
+STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
 
 
 class Lasting(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from quantlab.trading.dispatch import Placed, line_of, place
 from quantlab.trading.owntrades import OrderClient
 from quantlab.trading.patrol import Asked, Look, look
 from quantlab.trading.reconcile import Known, Reconciled, gather
+from quantlab.trading.reruns import CELL
 from quantlab.trading.resolver import Doubt, Resolver
 from quantlab.trading.states import OrderEvent
 from quantlab.trading.underway import UnderWay
@@ -113,7 +114,9 @@ class OrderSender:
     def note(self, request: AnyRequest, permit: Permit) -> Begun[int]:
         """Begin the request's line, in the step of its decision: it is written while that is handed over."""
         kind, line = line_of(request)
-        return self._journal.begin(kind, {**line, **_of(permit)})
+        cell = CELL.get()
+        came_from = {} if cell is None else {"cell": cell.cell}
+        return self._journal.begin(kind, {**line, **came_from, **_of(permit)})
 
     def note_not_sent(self, answer: OrderAnswer) -> None:
         """Write what became of a request that was never handed over, whatever its line said."""

@@ -42,6 +42,10 @@ class OrderEvent(StrEnum):
     STRANGE = "STRANGE"  # a status this code has never seen
 
 
+ERRORS = frozenset({OrderEvent.REFUSED, OrderEvent.LOST, OrderEvent.NOT_SENT})
+"""Answers after which there is no order, or nobody knows whether there is one."""
+
+
 S, E = OrderState, OrderEvent
 LIVE = frozenset({S.PENDING, S.TAKEN, S.PARTIALLY_FILLED, S.UNKNOWN})
 FINAL_EVENTS = frozenset({E.ALL, E.CANCEL, E.REJECT, E.EXPIRE})

@@ -477,7 +477,7 @@ class Session:
             await asyncio.sleep(0.5)
             self._check()
         done = self.standing.reconciliations
-        while self.standing.reconciliations < done + 2:
+        while self.standing.reconciliations < done + 2 or self.standing.mismatch:  # found, and agreed again
             await asyncio.sleep(0.5)
             self._check()
 
