@@ -16,10 +16,11 @@ from quantlab.domain.orders import ExecutionReport, OrderRequest
 from quantlab.trading.chain import Line
 from quantlab.trading.pace import MS_NS, STOPS, Tempo
 from quantlab.trading.reruns import Cell
-from quantlab.trading.states import ERRORS
+from quantlab.trading.states import ERRORS, OrderEvent
 
 MOST = 10_000  # lines; what is older has left every window, as good as
 CELLS_MS = 86_400_000  # to run a cell again tomorrow is an intent
+NOTHING = (OrderEvent.REFUSED, OrderEvent.NOT_SENT)
 EARLIER = -1  # the run of a cell of an earlier session; the notebook counts from one
 
 
@@ -50,22 +51,33 @@ class Lately:
 
         A moment that lies ahead of our clock, which was set back meanwhile, is now.
         """
+        nothing_came = self._nothing_came()
         for line, said in self._lines:
             age_ms = max(0, now_ms - line.time_ms)
             moment = now_ns - age_ms * MS_NS
             match said:
                 case Intent():
-                    cell = Cell(said.cell, EARLIER) if said.cell and age_ms < CELLS_MS else None
+                    held = Cell(said.cell, EARLIER) if said.cell and age_ms < CELLS_MS else None
                     for each in said.all:
-                        tempo.sent(each, limits, moment, client_order_id=each.client_order_id, cell=cell)
+                        name = each.client_order_id
+                        cell = None if name in nothing_came else held
+                        tempo.sent(each, limits, moment, client_order_id=name, cell=cell)
                 case ExecutionReport():
                     if said.status == "FILLED" and said.type in STOPS:
                         tempo.stopped(said.symbol, limits, moment, line.time_ms)
                 case dict() if line.kind == "outcome":
                     tempo.answered(moment, error=said.get("event") in ERRORS)
                 case dict() if line.kind == "cancel" and said.get("client_order_id") is not None:
-                    tempo.cancelled(moment)
+                    tempo.cancelled(moment, limits.max_cancels_per_second)
                 case None if line.kind == "amend":
                     tempo.amended(moment)
                 case None if line.kind == "halt.cleared":
                     tempo.rearm()
+
+    def _nothing_came(self) -> set[str]:
+        """The orders that the venue refused, or that never left: their cells may send them again."""
+        return {
+            said["client_order_id"]
+            for line, said in self._lines
+            if line.kind == "outcome" and said.get("event") in NOTHING
+        }

@@ -105,7 +105,7 @@ async def breaches(engine: Engine, request: OrderRequest) -> set[str]:
 
 @pytest.mark.parametrize("rail", RAILS)
 async def test_k7_a_guard_outlives_a_kill(kernel: Next, killed: Path, rail: str, tmp_path: Path) -> None:
-    """K7: windows, locks, cooldowns, the breaker of errors, what a cell has sent; a fresh account has none."""
+    """K7: windows, locks, cooldowns, the breaker, what a cell has sent; a fresh account has none of it."""
     assert rail in await breaches(kernel(killed), RAILS[rail])
     assert await breaches(kernel(home_with_limits(tmp_path)), RAILS[rail]) == set()
 

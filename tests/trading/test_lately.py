@@ -1,4 +1,4 @@
-"""What the journal has of the last minutes fills the windows of the next session, and only as far as it should."""
+"""What the journal has of the last minutes fills the windows of the next session, and no more than that."""
 
 from __future__ import annotations
 
@@ -56,8 +56,10 @@ def test_k7_each_kind_of_line_is_in_its_window_for_as_long_as_it_would_have_been
             sent(60_001), sent(59_000), line("amend", 1_001), line("amend", 900),
             line("cancel", 1_001, client_order_id="a"), line("cancel", 900, client_order_id="b"),
             line("cancel", 900, client_order_id=None),
-            line("outcome", 60_001, event="LOST"), line("outcome", 900, event="REFUSED"),
-            line("outcome", 900, event="ACK"), line("outcome", 900, event="NOT_SENT"),
+            line("outcome", 60_001, client_order_id="a", event="LOST"),
+            line("outcome", 900, client_order_id="a", event="REFUSED"),
+            line("outcome", 900, client_order_id="b", event="ACK"),
+            line("outcome", 900, client_order_id="c", event="NOT_SENT"),
         )
     )  # fmt: skip
     assert (seen.identical, seen.repeats) == (1, 1)
@@ -94,6 +96,15 @@ def test_k7_a_cell_is_held_back_for_a_day(age_ms: int, *, held: bool) -> None:
     assert view(tempo, Cell("c2", 1)).rerun_of == ""
     if held:
         assert view(tempo).identical == (age_ms < 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "held"), [("ACK", True), ("LOST", True), ("REFUSED", False), ("NOT_SENT", False)]
+)
+def test_k7_what_came_to_nothing_may_be_sent_again(event: str, *, held: bool) -> None:
+    """K7: as within a session; what nobody knows of may live."""
+    tempo = after(sent(500, cell="c1"), line("outcome", 400, client_order_id="id-500", event=event))
+    assert bool(view(tempo, Cell("c1", 1)).rerun_of) is held
 
 
 def test_k7_a_lock_of_long_ago_is_kept_by_name(journal_at: Any) -> None:
