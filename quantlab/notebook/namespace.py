@@ -51,19 +51,30 @@ class BusFace(Face):
         """
         options.setdefault("owner", self._owner())
         options.setdefault("context", outside_cells())
-        return self._engine().bus.subscribe(topic, handler, overflow=overflow, **options)
+        engine = self._engine()
+        with engine.wire.masked():
+            return engine.bus.subscribe(topic, handler, overflow=overflow, **options)
 
     def publish(self, topic: Topic[Any], event: Any) -> int:
-        """Put an event in every mailbox; never waits. Returns its sequence number."""
-        return self._engine().bus.publish(topic, event)
+        """Put an event in every mailbox; never waits. Returns its sequence number.
+
+        An Interrupt of the cell strikes before it or after it, never half-way through the mailboxes.
+        """
+        engine = self._engine()
+        with engine.wire.masked():
+            return engine.bus.publish(topic, event)
 
     def publish_threadsafe(self, topic: Topic[Any], event: Any) -> None:
         """As `publish`, from any thread: delivered in the next turn of the kernel's loop."""
-        self._engine().bus.publish_threadsafe(topic, event)
+        engine = self._engine()
+        with engine.wire.masked():
+            engine.bus.publish_threadsafe(topic, event)
 
     def resume(self, name: str) -> int:
         """Give quarantined subscriptions of this name their events again; how many there were."""
-        return self._engine().bus.resume(name)
+        engine = self._engine()
+        with engine.wire.masked():
+            return engine.bus.resume(name)
 
     def declare(self, *topics: Topic[Any]) -> None:
         """Make topics of your own known."""

@@ -162,8 +162,9 @@ class Wire:
         self.require_home()
         self._require_running()
         call: WireCall[T] = WireCall(self, factory, name)
-        self._calls.add(call)
-        self._outbox.post(call)
+        with Masked():  # an Interrupt between the lane's arming and its wake-up would leave it armed for ever
+            self._calls.add(call)
+            self._outbox.post(call)
         return call
 
     def spawn(self, factory: Factory, name: str) -> None:
@@ -173,7 +174,8 @@ class Wire:
     def run_threadsafe(self, factory: Factory, name: str) -> None:
         """As `spawn`, from any thread: the way of a HALT."""
         self._require_running()
-        self._outbox.post((factory, name))
+        with Masked():  # as in `call`
+            self._outbox.post((factory, name))
 
     def _launch(self, work: WireCall[Any] | tuple[Factory, str]) -> None:
         """On the wire: start what was handed over; its end is reported home."""
