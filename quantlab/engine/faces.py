@@ -46,6 +46,10 @@ class MarketSource(Protocol):
 
     async def advance(self, milliseconds: int) -> None: ...
 
+    async def fault(self, name: str, fields: dict[str, object]) -> int: ...
+
+    async def mend(self) -> int: ...
+
 
 class Market:
     """Symbols, books and the passing of time."""
@@ -113,6 +117,23 @@ class Market:
             )
         await self._source.ready()
         await self._source.advance(round(seconds * 1_000))
+
+    async def fault(self, name: str, **fields: object) -> int:
+        """Break the embedded paper venue on purpose, to see what one does then; the fault's number.
+
+        `name` and `fields` are those of the README, "Faults of the venue": `fault("drop", stream="user")`.
+
+        Raises:
+            InvalidField: There is no such fault, or a field of it cannot be used; by the field.
+            EngineError: This venue is none of ours.
+        """
+        await self._source.ready()
+        return await self._source.fault(name, fields)
+
+    async def mend(self) -> int:
+        """End every fault, and put back what it changed; how many there were."""
+        await self._source.ready()
+        return await self._source.mend()
 
     async def _require(self, symbol: str) -> None:
         await self._source.ready()

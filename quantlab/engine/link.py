@@ -29,7 +29,7 @@ from quantlab.domain.market import BookView, DepthSnapshot
 from quantlab.domain.venue import VenueHealth
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
-from quantlab.errors import EngineError, QuantlabError, VenueUnavailable
+from quantlab.errors import EngineError, InvalidField, QuantlabError, VenueUnavailable
 from quantlab.health.monitor import Monitor
 from quantlab.health.probes import Sources
 from quantlab.market.feed import Feed
@@ -229,20 +229,41 @@ class Link:
 
     async def advance(self, milliseconds: int) -> int:
         """Let a paper venue on a manual clock run; returns when all it sent has been handed over."""
+        said = await self._ask_control("POST", "advance", {"ms": milliseconds})
+        await self.barrier()
+        self.monitor.look()
+        return int(said["time"])
+
+    async def fault(self, name: str, fields: dict[str, object]) -> int:
+        """Add a fault to the embedded venue; its number. See `paper.faults`."""
+        said = await self._ask_control("POST", "faults", {**fields, "name": name})
+        return int(said["id"])
+
+    async def mend(self) -> int:
+        """End every fault that was added, and put back what it changed; how many there were."""
+        return len(await self._ask_control("DELETE", "faults"))
+
+    async def _ask_control(self, method: str, path: str, body: dict[str, object] | None = None) -> Any:
+        """What the embedded venue's control endpoint answers; one that refuses says which field."""
         if self._control is None:
-            raise EngineError("only the embedded venue in deterministic mode can be advanced")
+            raise EngineError("only the embedded paper venue does this; any other is left alone")
         if self._control_client is None:
             self._control_client = httpx.AsyncClient(trust_env=False)
-        reply = await self._control_client.post(
-            f"{self._control.url}/advance",
-            json={"ms": milliseconds},
+        reply = await self._control_client.request(
+            method,
+            f"{self._control.url}/{path}",
+            json=body or {},
             headers={"Authorization": f"Bearer {self._control.secret}"},
             timeout=30,
         )
+        said = reply.json()
+        if reply.status_code == httpx.codes.BAD_REQUEST and "field" in said:
+            field, remedy = said["field"], said["remedy"]
+            problem = said["error"].removeprefix(f"{field}: ").removesuffix(f"; {remedy}")
+            raise InvalidField(field, problem, remedy)
         if reply.status_code != httpx.codes.OK:
-            raise EngineError(f"the venue did not advance: {reply.text[:200]}")
-        await self.barrier()
-        return int(reply.json()["time"])
+            raise EngineError(f"the venue did not: {reply.text[:200]}")
+        return said
 
     async def barrier(self) -> None:
         """Return when every frame the venue sent before now has been handed over."""

@@ -80,6 +80,14 @@ class LinkedMarket:
             self._past = History(_OverWire(self._owner), clock=self._owner.clock, folder=folder)
         return self._past
 
+    async def fault(self, name: str, fields: dict[str, object]) -> int:
+        link = self._owner.linked()
+        return await self._owner.wire.call(lambda: link.fault(name, fields), "fault")
+
+    async def mend(self) -> int:
+        link = self._owner.linked()
+        return await self._owner.wire.call(link.mend, "mend")
+
     async def advance(self, milliseconds: int) -> None:
         """Let the paper market run, or time pass; every event of it was handled on return."""
         clock, wire = self._owner.clock, self._owner.wire

@@ -92,6 +92,11 @@ class Monitor:
             self._tell()
             await asyncio.wait({pings}, timeout=STOP_S)  # a ping may not heed its cancellation
 
+    def look(self) -> None:
+        """Sample and tell now: time was moved by hand, and what was told before is as old as that."""
+        self._sample()
+        self._tell()
+
     def glance(self) -> VenueHealth | None:
         """The last health, with what can be measured at once measured anew, and not one step further.
 

@@ -390,6 +390,17 @@ class MarketFace(Face):
 
         return Lazy(f"{what!s:.40} of {symbol!s:.40}", ask)
 
+    def fault(self, name: str, **fields: object) -> Lazy[int]:
+        """Break the embedded paper venue on purpose: `await ql.market.fault("drop", stream="user", count=2)`.
+
+        See the README, "Faults of the venue". What comes back is the fault's number.
+        """
+        return Lazy(f"the fault {name!s:.40}", lambda: self._engine().market.fault(name, **fields))
+
+    def mend(self) -> Lazy[int]:
+        """End every fault of the embedded venue: `await` it; how many there were."""
+        return Lazy("a venue without faults", self._engine().market.mend)
+
     def advance(self, seconds: float) -> Lazy[None]:
         """Let the market run for `seconds`: `await` it; a deterministic paper market moves only then."""
         return Lazy(f"{seconds!s:.40} s of market", lambda: self._engine().market.advance(seconds))

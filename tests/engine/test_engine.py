@@ -188,6 +188,14 @@ async def test_one_journal_line_stands_before_each_order_and_the_chain_verifies(
     assert verify(path, load_key(settings.home)).ok
 
 
+async def test_after_time_was_moved_the_health_is_as_old_as_the_prices(engine: Engine) -> None:
+    """Moved by hand, minutes pass in a moment: what was measured before them says nothing of now."""
+    for _ in range(2):
+        await engine.market.advance(20)
+        seen = engine.parts_of(market_order("BUY", "BTCUSDT", "0.001"))[0].exposure
+        assert (seen.health, seen.health_age_ms, seen.now_ms) == ("OK", 0, engine.clock.now_ms())
+
+
 async def test_events_reach_the_bus_and_the_market_moves_only_on_request(engine: Engine) -> None:
     trades: list[object] = []
     engine.bus.subscribe(TRADE, trades.append)

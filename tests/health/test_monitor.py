@@ -247,8 +247,12 @@ async def test_with_a_fixed_clock_no_duration_is_measured_and_the_venue_is_ok_al
     venue.clock = (0.0, None)
     async with running(make(venue, told, clock=clock)) as monitor:
         await until(lambda: venue.pings > 2 and state(monitor) is OK)
+        clock.advance(600_000)  # by hand: no ping is ten minutes late for that
+        monitor.look()
+        health = told[-1]
 
-    health = told[-2]
+    assert (health.state, health.as_of_ms) == (OK, clock.now_ms())
+    assert not [reason.text for reason in health.reasons if "ping" in reason.text]
     for field in ("rtt_ms", "message_age_ms", "kernel_lag_ms", "wire_lag_ms", "clock_uncertainty_ms"):
         assert getattr(health, field) is None
         assert f"{field}: clock is fixed." in {reason.text for reason in health.reasons}

@@ -96,3 +96,13 @@ def test_the_picture_of_usage_shows_itself(decided: Kernel) -> None:
     shown = decided.run("ql.rails.plot('max_position')")
 
     assert shown.text.startswith("<Picture size"), shown.error
+
+
+def test_the_embedded_venue_is_broken_and_mended_by_name(armed: Kernel) -> None:
+    """A fault that there is not is refused by its field, as the venue says it."""
+    broken = armed.run("print(await ql.market.fault('latency', ms=1, count=1) >= 1, await ql.market.mend())")
+
+    assert broken.text == "True 1\n", broken.error
+    assert armed.run("await ql.market.fault('no_such')").error.startswith("InvalidField: name: ")
+    assert armed.run("await ql.market.fault('drop', strem='user')").error.startswith("InvalidField: strem: ")
+    assert "NOT AWAITED" in armed.run("ql.market.mend()").text

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from quantlab.domain.decimals import EXACT, FINEST, LARGEST, times
+from quantlab.domain.decimals import EXACT, FINEST, LARGEST, plain, times
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
@@ -40,7 +40,7 @@ class Largest(msgspec.Struct, frozen=True, kw_only=True):
         why = ", ".join(self.binding)
         if self.amount is None:
             return f"no amount passes ({why})"
-        return f"at most {self.amount:f} {self.unit} ({why})"
+        return f"at most {plain(self.amount)} {self.unit} ({why})"
 
 
 def largest(request: OrderRequest, exposure: Exposure, limits: Limits) -> Largest:
