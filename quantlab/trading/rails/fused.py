@@ -31,9 +31,7 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
     function = MADE[place]
     if function is None:  # the first order of its form
         function = MADE[place] = fuse(kind, side)
-    kept = KEPT[0]
-    if kept.limits is not limits:
-        kept = KEPT[0] = Kept(limits)
+    kept = KEPT.get(id(limits)) or keep(limits)
     limits, soft = kept.own.get(request.symbol) or kept.general
     outer = getcontext()
     setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
@@ -68,5 +66,14 @@ def softened(limits: Limits) -> Limits:
     return msgspec.structs.replace(limits, **halves)
 
 
-KEPT = [Kept(Limits())]
+def keep(limits: Limits) -> Kept:
+    """Of the last sets of limits; a sweep goes through many."""
+    if len(KEPT) >= MOST:
+        KEPT.clear()
+    kept = KEPT[id(limits)] = Kept(limits)
+    return kept
+
+
+MOST = 100
+KEPT: dict[int, Kept] = {}  # by the set's identity, which it keeps alive
 MADE: list[Fused | None] = [None] * 4
