@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moved_clock import MovedClock
 
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.limits import RateLimit
@@ -136,12 +137,17 @@ async def test_what_was_never_sent_costs_nothing(connect: Callable[..., BinanceC
     assert window.spent == 0
 
 
-async def test_orders_across_a_real_window_are_never_refused_by_the_venue(order: Any, permit: Any) -> None:
+async def test_orders_across_a_real_window_are_never_refused_by_the_venue(
+    order: Any, permit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twenty in ten seconds are allowed: we stop at our share, and go on when the window has turned."""
+    clock = MovedClock()
+    monkeypatch.setattr("quantlab.paper.venue.SystemClock", lambda: clock)
     async with (
         PaperVenue(market="none", terms=Terms(orders_10s=20)) as venue,
         BinanceClient(venue.rest, clock=SystemClock(), credentials=_key(venue)) as client,
     ):
+        clock.move(10_000, left_ms=2_000)
         await client.sync_clock()
         await client.exchange_info()
         numbers, taken, refused = itertools.count(), Counter[int](), 0

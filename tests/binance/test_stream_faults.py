@@ -113,7 +113,7 @@ async def until(condition: Callable[[], object], timeout_s: float = 8.0) -> floa
 
 
 async def control(venue: PaperVenue, action: str = "faults", **body: Any) -> Any:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
         headers = {"Authorization": f"Bearer {venue.control.secret}"}
         reply = await http.post(f"{venue.control.url}/{action}", json=body, headers=headers)
         assert reply.status_code == 200, reply.text
@@ -122,7 +122,7 @@ async def control(venue: PaperVenue, action: str = "faults", **body: Any) -> Any
 
 async def mend(venue: PaperVenue) -> None:
     """End every fault."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
         headers = {"Authorization": f"Bearer {venue.control.secret}"}
         await http.delete(f"{venue.control.url}/faults", headers=headers)
 
@@ -148,6 +148,12 @@ async def venue() -> AsyncIterator[PaperVenue]:
     """A venue with the synthetic market, on the real clock."""
     async with PaperVenue(seed=7, terms=PATIENT) as venue:
         yield venue
+
+
+@pytest.fixture
+def soon_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream is believed to be regular after 6 events, not 20: 1.4 s less to wait for."""
+    monkeypatch.setattr("quantlab.binance.pulse.HEARD", 6)
 
 
 @pytest.fixture
@@ -178,21 +184,21 @@ async def test_n26_rotations_of_every_connection_miss_nothing_and_double_nothing
     ):
         await listener.streams.subscribe(*NAMES)
         most = 0
-        end_s = time.monotonic() + 5
+        end_s = time.monotonic() + 3.5
         while time.monotonic() < end_s:
             await asyncio.sleep(0.01)
             most = max(most, proxy.open)
         await listener.streams.barrier()
 
     assert listener.streams.connections == 3
-    assert listener.streams.rotations >= 12
+    assert listener.streams.rotations >= 8
     assert listener.streams.duplicates > 0  # both connections did bring the same
     assert [state for state, _ in listener.states if state != "connected"] == []
     assert 4 <= most <= 5  # one at a time: three, one new, and one whose goodbye is under way
     for symbol in SYMBOLS:
         assert missed(listener, symbol) == (0, 0)
-        assert len(listener.of(DepthUpdate, symbol)) > 30
-    assert sum(len(listener.of(Trade, symbol)) for symbol in SYMBOLS) > 30
+        assert len(listener.of(DepthUpdate, symbol)) > 20
+    assert sum(len(listener.of(Trade, symbol)) for symbol in SYMBOLS) > 20
 
 
 async def test_n21_a_shutdown_is_followed_by_a_new_connection_before_the_old_one_ends(
@@ -254,10 +260,10 @@ async def test_n23_after_a_policy_close_there_is_a_pause(venue: PaperVenue) -> N
 
 
 async def test_n27_a_flapping_link_makes_few_attempts(venue: PaperVenue) -> None:
-    """N27: the path comes and goes; scaled tenfold, the attempts stay within the limit of five minutes."""
-    async with through_a_proxy(venue, attempts=6, attempts_window_s=5.0, proven_s=10.0) as (listener, proxy):
+    """N27: the path comes and goes; scaled a hundredfold, the attempts stay within the limit of five minutes."""
+    async with through_a_proxy(venue, attempts=6, attempts_window_s=3.0, proven_s=10.0) as (listener, proxy):
         await listener.streams.subscribe(DEPTH)
-        end_s = time.monotonic() + 4.0
+        end_s = time.monotonic() + 2.5
         while time.monotonic() < end_s:
             proxy.refuse()
             proxy.reset()
@@ -273,6 +279,7 @@ async def test_n27_a_flapping_link_makes_few_attempts(venue: PaperVenue) -> None
 # -- silence
 
 
+@pytest.mark.usefixtures("soon_known")
 @pytest.mark.parametrize("way", ["half-open", "stall, pings answered"])
 async def test_n4_n24_a_connection_that_only_looks_alive_is_found_by_the_age_of_its_data(
     venue: PaperVenue, way: str
@@ -280,7 +287,7 @@ async def test_n4_n24_a_connection_that_only_looks_alive_is_found_by_the_age_of_
     """N4, N24: the book is stale within 1.5 s of the last diff, and a new connection begun within 5 s."""
     async with through_a_proxy(venue) as (listener, proxy):
         await listener.watch("BTCUSDT")
-        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
+        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 10)
         before = proxy.connections
         times = [each.event_ms for each in listener.of(DepthUpdate, "BTCUSDT")]
         pause_s = max(later - earlier for earlier, later in itertools.pairwise(times)) / 1_000
@@ -301,13 +308,14 @@ async def test_n4_n24_a_connection_that_only_looks_alive_is_found_by_the_age_of_
     assert "fell silent" in listener.silences[0][1]
 
 
+@pytest.mark.usefixtures("soon_known")
 async def test_n24_one_silent_stream_is_noticed_beside_others_that_speak(
     venue: PaperVenue, listener: Listener
 ) -> None:
     """N24: its book alone is stale; what the others bring across the new connection is whole."""
     await listener.watch("BTCUSDT", "ETHUSDT")
-    await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
-    await until(lambda: len(listener.of(DepthUpdate, "ETHUSDT")) > 25)
+    await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 10)
+    await until(lambda: len(listener.of(DepthUpdate, "ETHUSDT")) > 10)
     await control(venue, name="drop", stream="btcusdt@depth*")
 
     def found() -> list[dict[str, str]]:
@@ -322,13 +330,14 @@ async def test_n24_one_silent_stream_is_noticed_beside_others_that_speak(
     assert missed(listener, "ETHUSDT")[0] == 0
 
 
+@pytest.mark.usefixtures("soon_known")
 async def test_n24_a_new_connection_that_is_silent_from_its_first_moment_is_no_cure(
     venue: PaperVenue, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N24: what fell silent, and stays so: its book is stale again, and the next one is tried."""
     monkeypatch.setattr("quantlab.binance.silence.CHANGE_EVERY_S", 1.0)
     await listener.watch("BTCUSDT", "ETHUSDT")
-    await until(lambda: all(len(listener.of(DepthUpdate, each)) > 25 for each in ("BTCUSDT", "ETHUSDT")))
+    await until(lambda: all(len(listener.of(DepthUpdate, each)) > 10 for each in ("BTCUSDT", "ETHUSDT")))
     await control(venue, name="drop", stream="btcusdt@depth*")
 
     def told() -> list[bool]:
@@ -343,11 +352,12 @@ async def test_n24_a_new_connection_that_is_silent_from_its_first_moment_is_no_c
     assert missed(listener, "ETHUSDT")[0] == 0
 
 
+@pytest.mark.usefixtures("soon_known")
 async def test_n24_after_a_lost_connection_a_silent_stream_is_known_by_what_it_was(venue: PaperVenue) -> None:
     """N24: it spoke ten times a second before, and not once on the connection that came after."""
     async with through_a_proxy(venue) as (listener, proxy):
         await listener.watch("BTCUSDT")
-        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 25)
+        await until(lambda: len(listener.of(DepthUpdate, "BTCUSDT")) > 10)
         await control(venue, name="drop", stream="btcusdt@depth*")
         proxy.reset()
         await until(lambda: listener.streams.reconnects and listener.streams.connected, 15)

@@ -335,7 +335,7 @@ async def test_an_ed25519_key_logs_the_connection_on_and_subscribes_by_the_sessi
             await user.live()
             await user.stream.restart("a drill")
             await until(lambda: user.stream.reconnects == 1)
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, verify=False) as http:
                 headers = {"Authorization": f"Bearer {paper.control.secret}"}
                 body = {"name": "transfer", "account": "account-1", "asset": "USDT", "amount": "1"}
                 await http.post(f"{paper.control.url}/faults", json=body, headers=headers)

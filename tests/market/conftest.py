@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import OrderedDict
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from quantlab.domain.market import DepthSnapshot, DepthUpdate, WireLevel
+
+sys.path.append(str(Path(__file__).parents[1]))  # tests are no packages: moved_clock.py is one up
 
 SYMBOL = "BTCUSDT"
 REMEMBERED = 64

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from moved_clock import MovedClock
 
 from quantlab.binance.client import BinanceClient
-from quantlab.clock import ManualClock, SystemClock
+from quantlab.clock import ManualClock
 from quantlab.domain.market import Kline, Trade
 from quantlab.errors import InvalidField, RateLimited, VenueRejected
 from quantlab.market import shelf
@@ -232,20 +233,21 @@ async def test_the_past_goes_on_live_without_a_seam(ground: Ground) -> None:
 
 
 async def test_a_spent_limit_is_waited_for_and_said(tmp_path: Path) -> None:
-    """30 of weight in each window, and 8 pages of candles after the listing: it waits, and all is there."""
+    """Others have used up the minute's weight: it waits for the next minute, says so, and all is there."""
     heard: list[Progress] = []
-    terms = Terms(weight_1m=30, window_scale=0.03)  # windows of 1.8 s
+    clock = MovedClock()
     async with (
-        PaperVenue(terms=terms) as venue,
-        BinanceClient(venue.rest, clock=SystemClock(), timeout_s=0.5) as client,
+        PaperVenue(symbols=["BTCUSDT"]) as venue,
+        BinanceClient(venue.rest, clock=clock, timeout_s=0.3) as client,
     ):
         await client.exchange_info()
-        clock = SystemClock()
         history = History(client, clock=clock, folder=tmp_path)
+        clock.move(MINUTE, left_ms=1_200)
         now_ms = clock.now_ms()
-        found = await history.fetch("BTCUSDT", "1s", now_ms - 7_000_000, now_ms, progress=heard.append)
+        client.governor.budget.told("REQUEST_WEIGHT", "1M", 6_000, sent_ms=now_ms, now_ms=now_ms)
+        found = await history.fetch("BTCUSDT", "1s", now_ms - 4_000_000, now_ms, progress=heard.append)
 
-    assert found.requests == 8
+    assert found.requests == 5
     assert any(each.waiting_s > 0 for each in heard)
     assert heard[-1].fraction == 1.0
     assert all(before.fraction <= after.fraction for before, after in pairwise(heard))

@@ -253,7 +253,7 @@ async def test_a_fault_of_the_venues_own_is_told_in_json_and_without_its_reason(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             reply = await client.get(f"http://127.0.0.1:{runner.addresses[0][1]}/api/v3/ping")
     finally:
         await runner.cleanup()

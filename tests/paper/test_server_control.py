@@ -109,7 +109,7 @@ async def test_a_taken_port_is_named_with_the_remedy() -> None:
         port = int(first.rest.rpartition(":")[2])
         with pytest.raises(PortTaken, match=f"port {port} .*choose another port, or 0"):
             await PaperVenue(port, market="none").__aenter__()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             assert (await http.get(f"{first.rest}/api/v3/ping")).status_code == 200
 
 

@@ -43,7 +43,7 @@ async def test_it_serves_and_is_gone_after_stop() -> None:
     venue.spawn()
     address = await venue.address()
     pid = venue.pid
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=False) as client:
         assert (await client.get(f"{address.rest}/api/v3/ping")).status_code == 200
     venue.stop()
     venue.stop()  # idempotent
