@@ -103,7 +103,10 @@ def decision(answer: Any) -> Table:
 
 
 def verdicts(order: str, answers: Sequence[Verdict]) -> Table:
-    """Every rail: verdict, used, limit, headroom. `order` is the order in words; no answer denies it."""
+    """Every rail: verdict, used, limit, headroom; what denies stands first, the rest in the rails' order.
+
+    `order` is the order in words; no answer denies it.
+    """
     rows = [
         (
             each.rail,
@@ -114,7 +117,7 @@ def verdicts(order: str, answers: Sequence[Verdict]) -> Table:
             each.unit or None,
             each.reason,
         )
-        for each in answers
+        for each in sorted(answers, key=lambda each: each.allowed)
     ]
     columns = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
     denied_by = ", ".join(each.rail for each in answers if not each.allowed)
