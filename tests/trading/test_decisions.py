@@ -135,7 +135,7 @@ def test_every_limit_that_is_a_number_stands_in_the_frame_of_limits_once() -> No
     numbers = {name for name in Limits.__struct_fields__ if name not in NO_NUMBERS and name != "version"}
     known = {each.__name__ for each in (*RAILS, *AMEND_RAILS, *CANCEL_RAILS)}
     before = rails.frame()
-    decided(rails, "1", answers=20)  # of fewer no error rate is told
+    decided(rails, "1", answers=20, errors=1)  # of fewer no error rate is told
     after = rails.frame()
 
     assert set(before.index) == set(after.index) == numbers
@@ -174,10 +174,10 @@ def test_the_picture_of_usage_has_a_panel_for_each_limit_with_every_order_in_it(
     assert [each.get_title(loc="left") for each in picture.axes] == [
         "max_order_notional, USDT", "max_position, USDT",
     ]  # fmt: skip
-    limit, passed, denied = picture.axes[0].lines
+    limit, passed, denied, otherwise = picture.axes[0].lines
     assert list(limit.get_ydata()) == [100_000] * 3
     assert list(passed.get_ydata()) == [30_000, 60_000]
-    assert list(denied.get_ydata()) == [150_000]
+    assert (list(denied.get_ydata()), list(otherwise.get_ydata())) == ([150_000], [])
     assert [each.get_text() for each in picture.axes[0].texts] == ["540,000 ↑"]
     assert picture._repr_png_().startswith(b"\x89PNG")
     assert len(rails.decisions.plot().axes) == 6

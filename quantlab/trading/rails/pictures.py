@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 PANELS = 6  # of limits, unless some are named
 EDGE = 1.5  # limits: what was asked beyond that is drawn at the edge, or the rest would be too small to see
-USED, LIMIT, DENIED = "#1f5fbf", "#c0392b", "#c0392b"
+USED, LIMIT, OTHER = "#1f5fbf", "#c0392b", "#9a9a9a"
+DASHES = ("-", (0, (5, 2)), (0, (3, 5)), (2, (3, 5)), (4, (3, 5)))
 LINES = ("#1f5fbf", "#c98a1b", "#4a9a5b", "#7d3fa8", "#8a8a8a", "#0f8b8d", "#d1495b", "#5c4d3c")
 
 
@@ -79,29 +80,25 @@ def _most_used(usage: pd.DataFrame, limits: Sequence[str]) -> list[str]:
 def _draw_usage(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     moments, allowed = rows.index, rows["allowed"].to_numpy(bool)
     used, limit = rows["used"].astype(float), rows["limit"].astype(float)
+    beyond = used.to_numpy() > limit.to_numpy()
     edge = EDGE * float(limit.max())
     shown = used.clip(upper=edge) if edge else used
     axes.plot(moments, limit, drawstyle="steps-post", color=LIMIT, linewidth=1.2, label="limit")
     axes.fill_between(moments, 0, limit, step="post", color=LIMIT, alpha=0.05, linewidth=0)
-    axes.vlines(moments, 0, shown, color=USED, linewidth=0.8, alpha=0.5)
-    axes.plot(
-        moments[allowed],
-        shown[allowed],
-        "o",
-        color=USED,
-        markersize=3.5,
-        label="used by an order that passed",
-    )
-    axes.plot(
-        moments[~allowed], shown[~allowed], "x", color=DENIED, markersize=6, label="asked by one denied"
-    )
+    axes.vlines(moments, 0, shown, color=USED, linewidth=0.8, alpha=0.4)
+    for which, style, colour, words in (
+        (allowed, "o", USED, "used by an order that passed"),
+        (~allowed & beyond, "x", LIMIT, "asked, and denied for it"),
+        (~allowed & ~beyond, "x", OTHER, "denied for another reason"),
+    ):
+        axes.plot(moments[which], shown[which], style, color=colour, markersize=5, label=words)
+    axes.set_ylim(0, 1.12 * max(edge if (used > edge).any() else float(shown.max()), float(limit.max())) or 1)
     for moment, asked in zip(moments[used > shown], used[used > shown], strict=True):
         axes.annotate(
-            f"{asked:,.6g} ↑", (moment, edge), textcoords="offset points", xytext=(6, -3), fontsize=8,
-            color=DENIED,
+            f"{asked:,.{0 if asked >= 1_000 else 4}f} ↑", (moment, edge), textcoords="offset points", xytext=(0, 5), fontsize=7.5,
+            color=LIMIT, ha="center",
         )  # fmt: skip
     unit = next((each for each in rows["unit"] if each), "")
-    axes.set_ylim(bottom=0)
     axes.set_title(f"{name}{', ' + unit if unit else ''}", loc="left", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -113,13 +110,15 @@ def _sizes(table: pd.DataFrame) -> Picture:
     sizes = [float(each) for each in table.index]
     names = [name for name in table.columns if table[name].dtype == float and table[name].nunique() > 1]
     top = EDGE * 100
-    for number, name in enumerate(names):
-        colour = LINES[number % len(LINES)]
-        axes.plot(sizes, table[name] * 100, color=colour, label=name, marker=".", markersize=4)
+    for number, name in enumerate(names):  # some lie on each other: broken lines let the others show
+        axes.plot(
+            sizes, table[name] * 100, color=LINES[number % len(LINES)], label=name, linewidth=2,
+            linestyle=DASHES[number % len(DASHES)],
+        )  # fmt: skip
     passing = [size for size, allowed in zip(sizes, table["allowed"], strict=True) if allowed]
     denied = [size for size, allowed in zip(sizes, table["allowed"], strict=True) if not allowed]
-    axes.plot(denied, [0] * len(denied), "x", color=DENIED, label="denied", clip_on=False)
-    axes.plot(passing, [0] * len(passing), "o", color=USED, label="passes", clip_on=False)
+    axes.plot(denied, [0] * len(denied), "x", color=LIMIT, markersize=5, label="denied", clip_on=False)
+    axes.plot(passing, [0] * len(passing), "o", color=USED, markersize=4, label="passes", clip_on=False)
     axes.axhline(100, color=LIMIT, linewidth=1.2)
     axes.set_ylim(0, min(top, max(110.0, float(table[names].max().max()) * 100) if names else top))
     axes.set_xlabel("quantity")
@@ -155,18 +154,20 @@ def _pair(table: pd.DataFrame) -> Picture:
     axes = figure.subplots()
     grid: Any = table["allowed"].unstack()
     across, down = [f"{each:,}" for each in grid.columns], [f"{each:,}" for each in grid.index]
+    same: Any = (table["newly_denied"] + table["newly_allowed"] == 0).unstack().to_numpy(bool)
     values = grid.to_numpy(float)
-    most = int(table["decisions"].iloc[0])
-    axes.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=most or 1, origin="lower")
+    most, least = int(table["decisions"].iloc[0]), float(values.min())
+    axes.imshow(values, aspect="auto", cmap="Blues", vmin=2 * least - most, vmax=most or 1, origin="lower")
     for row, line in enumerate(values):
         for column, count in enumerate(line):
-            dark = count > 0.6 * most
+            bright = count > (least + most) / 2
             axes.text(
-                column, row, f"{count:.0f}", ha="center", va="center", color="white" if dark else "black"
-            )
+                column, row, f"{count:.0f}", ha="center", va="center", color="white" if bright else "black",
+                bbox={"boxstyle": "round", "fill": False, "edgecolor": LIMIT} if same[row][column] else None,
+            )  # fmt: skip
     axes.set_xticks(range(len(across)), across, rotation=20)
     axes.set_yticks(range(len(down)), down)
     axes.set_xlabel(str(grid.columns.name))
     axes.set_ylabel(str(grid.index.name))
-    axes.set_title(f"would pass, of {most} orders", loc="left", fontsize=10)
+    axes.set_title(f"would pass, of {most} orders; framed: none would be another", loc="left", fontsize=10)
     return figure
