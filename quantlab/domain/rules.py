@@ -20,7 +20,8 @@ class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
 
     `market_...`: MARKET_LOT_SIZE. `..._at_market`: whether NOTIONAL's bounds count for market orders.
     `bid_...` and `ask_...`: PERCENT_PRICE_BY_SIDE, or PERCENT_PRICE for both. `max_position` counts the
-    base asset held and the open buys. `max_base`, `max_quote`: MAX_ASSET. `exchange_...`: of all symbols.
+    base asset held and the open buys. `max_base`, `max_quote`: MAX_ASSET, which is not known where
+    `assets_known` is False. `exchange_...`: of all symbols.
     """
 
     order_types: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
     max_position: Decimal = ZERO
     max_base: Decimal = ZERO
     max_quote: Decimal = ZERO
+    assets_known: bool = True
     iceberg_parts: int = 0
     max_orders: int = 0
     max_algo_orders: int = 0

@@ -16,6 +16,7 @@ from quantlab.engine.faces import Health
 from quantlab.engine.glance import Glances
 from quantlab.engine.halting import HaltNews
 from quantlab.engine.link import UserStreamState
+from quantlab.engine.ownrules import AccountBounds, AssetLimits, Averages
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.rules import TradingRules, adopt
 from quantlab.engine.valuing import Prices, Valuing
@@ -40,6 +41,7 @@ class Owner(Protocol):
     valuing: Valuing
     health: Health
     portfolio: Portfolio
+    bounds: AccountBounds
     alarms: deque[str]
     glances: Glances
 
@@ -80,8 +82,8 @@ class Inbox:
             case UserStreamState(live, _):
                 owner.user_stream(live=live)
                 owner.glances.renew()
-            case TradingRules():
-                adopt(message, owner.portfolio.instruments, owner.alarms.append)
+            case TradingRules() | AssetLimits() | Averages():
+                self._learn(message)
             case Prices():
                 owner.valuing.on_prices(message)
             case Flush():
@@ -91,6 +93,17 @@ class Inbox:
                 owner.alarms.append(f"{name} ended: {error}")
             case _:
                 self.unknown += 1
+
+    def _learn(self, heard: TradingRules | AssetLimits | Averages) -> None:
+        """By what rules orders are judged from now on."""
+        owner = self._owner
+        match heard:
+            case TradingRules():
+                adopt(heard, owner.portfolio.instruments, owner.alarms.append, bounded=owner.bounds.bounded)
+            case AssetLimits():
+                owner.bounds.on_limits(heard, owner.portfolio.instruments)
+            case Averages(prices, time_ms):
+                owner.quotes.on_averages(prices, time_ms)
 
     def _is_the_gateways(self, message: object) -> bool:
         """Hand it to the gateway; what of our orders cannot be understood is no reason to go on."""

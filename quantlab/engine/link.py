@@ -27,6 +27,7 @@ from quantlab.clock import Clock
 from quantlab.config import Settings
 from quantlab.domain.market import BookView, DepthSnapshot
 from quantlab.domain.venue import VenueHealth
+from quantlab.engine.ownrules import OwnRulesKeeper, OwnRulesPace
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
 from quantlab.errors import EngineError, InvalidField, QuantlabError, VenueUnavailable
@@ -43,6 +44,7 @@ BARRIER_S = 0.9
 DOUBT_S = 4.0
 USER_STREAM_S = 5.0
 RULES = RulesPace()
+OWN_RULES = OwnRulesPace()
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
 
 
@@ -119,6 +121,10 @@ class Link:
         self.rules = RulesKeeper(
             self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order, pace=RULES
         )
+        self.own_rules = OwnRulesKeeper(
+            self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order,
+            now_ms=venue_clock.now_ms, pace=OWN_RULES,
+        )  # fmt: skip
         self._rules_kept = False
         self.monitor = self._monitor(
             settings, venue_clock, wire, problem=problem, mismatch=mismatch, model_store=model_store
@@ -183,6 +189,7 @@ class Link:
         if self.user is not None and not self._clock.fixed:  # a deterministic venue changes no rule by itself
             self._rules_kept = True
             self._wire.spawn(self.rules.run, "trading rules")
+            self._wire.spawn(self.own_rules.run, "the account's rules")
         if self.user is not None:
             try:
                 async with asyncio.timeout(USER_STREAM_S):
@@ -211,6 +218,8 @@ class Link:
         await self.streams.subscribe(*(f"{symbol.lower()}@{kind}" for symbol in new for kind in STREAMS))
         for symbol in new:
             self.feed.add(symbol)
+        if self.user is not None:
+            await self.own_rules.learn(new)
         if self._rules_kept:  # nobody has asked for theirs since we began
             try:
                 await self.rules.refresh()

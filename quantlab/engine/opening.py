@@ -57,7 +57,8 @@ async def learn_listing(engine: Engine, link: Link) -> None:
     """
     wanted = engine.settings.symbols
     info = await engine.wire.call(lambda: link.open(wanted), "open")
-    engine.portfolio.instruments.update(info.instruments)
+    bounded = engine.bounds.bounded if link.user is not None else (lambda each: each)
+    engine.portfolio.instruments.update({name: bounded(each) for name, each in info.instruments.items()})
     if unlisted := [each for each in wanted if each not in info.instruments]:
         raise UnknownSymbol(unlisted[0], tuple(info.instruments))
 

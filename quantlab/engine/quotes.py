@@ -9,6 +9,7 @@ be one (a side is empty, or the sides cross) takes the price away until the next
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -18,6 +19,7 @@ from quantlab.trading.amounts import middle
 from quantlab.trading.decision import BookView
 
 WINDOW_MS = 60_000
+AVERAGE_MS = 60_000  # an older average is none
 NOTHING_SEEN = BookView()
 
 
@@ -72,6 +74,13 @@ class Quotes:
         self._times: dict[str, int] = {}
         self._tickers: dict[str, BookTicker] = {}
         self._extremes: dict[str, Extremes] = {}
+        self._averages: dict[str, tuple[Decimal, int]] = {}
+
+    def on_averages(self, prices: Mapping[str, Decimal], time_ms: int) -> None:
+        """The venue's average prices (quote asset), as of `time_ms` (UTC, the venue's)."""
+        for symbol, price in prices.items():
+            if price > 0:
+                self._averages[symbol] = (price, time_ms)
 
     def on_event(self, event: Trade | BookTicker | DepthUpdate | Kline) -> None:
         """Fold one market event in; the newest event time wins, whatever its order of arrival."""
@@ -95,9 +104,13 @@ class Quotes:
         ticker, extremes = self._tickers.get(symbol), self._extremes[symbol]
         book = BookView(
             bid=ticker.bid if ticker else None, ask=ticker.ask if ticker else None,
-            low=extremes.low, high=extremes.high,
+            low=extremes.low, high=extremes.high, average=self._average(symbol, event_ms),
         )  # fmt: skip
         return Quote(symbol=symbol, price=price, event_ms=event_ms, book=book)
+
+    def _average(self, symbol: str, event_ms: int) -> Decimal | None:
+        known = self._averages.get(symbol)
+        return known[0] if known is not None and event_ms - known[1] <= AVERAGE_MS else None
 
     def _moved(self, symbol: str, price: Decimal) -> None:
         self._prices[symbol] = price

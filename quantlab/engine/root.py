@@ -37,6 +37,7 @@ from quantlab.engine.opening import (
     new_link,
     new_standing,
 )
+from quantlab.engine.ownrules import AccountBounds
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.recorder import Recorder
 from quantlab.engine.rhythm import Rhythm
@@ -101,6 +102,7 @@ class Engine(Actions):
         self.rails, self.portfolio, self.orders = Rails(), Portfolio(), Orders()
         self._source = LinkedMarket(self)
         self.quotes, self.health, self.market = Quotes(), Health(), Market(self._source)
+        self.bounds = AccountBounds()
         self.recorder = Recorder(self)
         self.strategies = Strategies(self)
         self.session: Session | None = None

@@ -122,11 +122,17 @@ class RulesKeeper:
         return (await self._client.exchange_info()).instruments
 
 
-def adopt(rules: TradingRules, instruments: dict[str, Instrument], alarm: Callable[[str], object]) -> None:
-    """Take the rules over, on the main thread, and say what has changed."""
+def adopt(
+    rules: TradingRules,
+    instruments: dict[str, Instrument],
+    alarm: Callable[[str], object],
+    *,
+    bounded: Callable[[Instrument], Instrument] = lambda each: each,
+) -> None:
+    """Take the rules over, on the main thread, and say what has changed; `bounded` adds the account's own."""
     changed = []
-    for name, new in rules.instruments.items():
-        old = instruments.get(name)
+    for name, heard in rules.instruments.items():
+        new, old = bounded(heard), instruments.get(name)
         instruments[name] = new
         if old is not None and old.status in (UNKNOWN, NOT_LISTED) and old != new:
             alarm(f"the rules of {name} are known again: it is {new.status}")

@@ -20,15 +20,17 @@ from quantlab.paper.units import DECIMALS, to_decimal, to_units
 class Account:
     """One account's funds. `free` can be spent, `locked` stands in open orders.
 
-    `silent` accounts (the synthetic market's agents) get no events and leave no history.
+    `silent` accounts (the synthetic market's agents) get no events and leave no history. `most` is what
+    one order may move of an asset (MAX_ASSET); an asset that is not in it has no such bound.
     """
 
-    __slots__ = ("_fees", "fees", "free", "locked", "may_trade", "name", "silent")
+    __slots__ = ("_fees", "fees", "free", "locked", "may_trade", "most", "name", "silent")
 
     def __init__(self, name: str, fees: Fees, *, silent: bool) -> None:
         self.name = name
         self.silent = silent
         self.may_trade = True
+        self.most: dict[str, Decimal] = {}
         self.free: defaultdict[str, int] = defaultdict(int)
         self.locked: defaultdict[str, int] = defaultdict(int)
         self.fees = fees

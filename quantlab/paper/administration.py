@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quantlab.domain.decimals import positive
 from quantlab.paper.events import BalanceDelta
 from quantlab.paper.floor import Floor
 from quantlab.paper.orders import Fees
@@ -49,6 +50,22 @@ class Administration(Reads):
     def set_fees(self, account: str, symbol: str, fees: Fees) -> None:
         """What the account pays in this symbol from now on."""
         self._account(account).set_fees(self._listing(symbol).symbol, fees)
+
+    def set_most(self, account: str, asset: str, most: Decimal | None) -> None:
+        """What one order of the account may move of an asset from now on (MAX_ASSET); None: any amount.
+
+        Raises:
+            InvalidField: No number above zero.
+        """
+        owner = self._account(account)
+        if most is None:
+            owner.most.pop(asset, None)
+        else:
+            owner.most[asset] = positive(most, "most")
+
+    def most(self, account: str) -> Mapping[str, Decimal]:
+        """What one order of the account may move, by asset."""
+        return self._account(account).most
 
     def set_may_trade(self, account: str, *, may_trade: bool) -> None:
         """Let the account place orders, or not; what it has open stays."""

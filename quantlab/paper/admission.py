@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from quantlab.domain.orders import Side
 from quantlab.paper.accounts import Account
 from quantlab.paper.events import Refused
-from quantlab.paper.filters import FILTER_FAILURE, ORDER_REJECTED, Filters, Ticket
+from quantlab.paper.filters import FILTER_FAILURE, ORDER_REJECTED, Filters, Ratio, Ticket
 from quantlab.paper.listing import Listing
 from quantlab.paper.orders import NewOrder, OrderKind, Prevention
 from quantlab.paper.records import Records
@@ -54,6 +54,8 @@ class Gate:
         if not owner.silent:
             self._require_room(owner, listing, orders)
             self._require_position(owner, listing, orders, tickets)
+            for order, ticket in zip(orders, tickets, strict=True):
+                _require_asset(owner, listing, order.side, ticket, reference)
         return tickets
 
     def build(
@@ -126,6 +128,30 @@ class Gate:
         units = owner.free.get(base, 0) + owner.locked.get(base, 0) + (open_buys + asked) * grid.lot_units
         if grid.base(units) > most:
             raise Refused(FILTER_FAILURE, "Filter failure: MAX_POSITION")
+
+
+def _require_asset(
+    owner: Account, listing: Listing, side: Side, ticket: Ticket, reference: Ratio | None
+) -> None:
+    """MAX_ASSET: an order's quantity of the base asset, and its worth in the quote asset.
+
+    An order at the market is worth what the filters' average price says.
+    """
+    if not owner.most:
+        return
+    grid, instrument = listing.grid, listing.grid.instrument
+    base, quote = owner.most.get(instrument.base), owner.most.get(instrument.quote)
+    lots = ticket.lots
+    if lots is None:
+        lots = listing.affordable(side, ticket.quote_units or 0, None)[0]
+    if base is not None and grid.quantity(lots) > base:
+        raise Refused(FILTER_FAILURE, "Filter failure: MAX_ASSET")
+    if quote is None:
+        return
+    worth, of = (ticket.ticks, 1) if ticket.ticks is not None else reference or (0, 1)
+    units = ticket.quote_units if ticket.quote_units is not None else grid.tick_lot_units * lots * worth // of
+    if grid.quote(units) > quote:
+        raise Refused(FILTER_FAILURE, "Filter failure: MAX_ASSET")
 
 
 def require_entry(order: VenueOrder, listing: Listing, records: Records) -> None:

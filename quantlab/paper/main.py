@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from quantlab.domain.decimals import positive
 from quantlab.errors import ConfigError, InvalidField, QuantlabError
 from quantlab.output import say
 from quantlab.paper.terms import Terms, meanings
@@ -54,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--speed", default="1", metavar="X", help="1 is real time, 0.000001 to 10000; max: a tape at once")
     add("--seed", type=int, default=7, help="of the synthetic market: equal seeds, equal markets")
     add("--symbols", metavar="A,B", help="list only these of the synthetic market's symbols")
+    add("--max-asset", metavar="ASSET=AMOUNT", action="append", default=[],
+        help="the most of an asset that one order may move (MAX_ASSET)")  # fmt: skip
     add("--queue-model", default="power2", metavar="MODEL",
         help="how orders wait in a tape's queues: risk-averse, proportional, power2 or power3")  # fmt: skip
     add("--clock", choices=("real", "manual"), default="real", help="manual: time moves only on request")
@@ -95,6 +99,7 @@ async def serve(settings: argparse.Namespace) -> None:
         tape=settings.tape,
         speed=settings.speed,
         seed=settings.seed,
+        most=dict(map(_most, settings.max_asset)),
         clock=settings.clock,
         symbols=_names(settings.symbols),
         hold=settings.hold,
@@ -173,6 +178,14 @@ def _terms(settings: argparse.Namespace) -> Terms:
     """The terms as the options say them; what was not given is as documented."""
     given = {name: value for name in meanings() if (value := getattr(settings, name)) is not None}
     return Terms(**given)
+
+
+def _most(given: str) -> tuple[str, Decimal]:
+    """ "BTC=5": one order moves at most 5 BTC."""
+    asset, equals, amount = given.partition("=")
+    if not (asset and equals):
+        raise ConfigError(f"--max-asset {given[:40]!r}", "write it as ASSET=AMOUNT, like BTC=5")
+    return asset, positive(amount, "max_asset")
 
 
 def _account_and_path(given: str) -> tuple[int, Path]:

@@ -60,6 +60,7 @@ class PaperVenue:
             the machine goes (and on a manual clock all of it in the first millisecond).
         seed: Of the synthetic market: equal seeds, equal markets.
         balances: What both accounts start with, by asset.
+        most: What one order of theirs may move, by asset (MAX_ASSET); any amount of others.
         clock: "real", or "manual": time and market move only by the control endpoint's `advance`.
         symbols: Which of the synthetic market's symbols to list; None for all. For an archive
             file whose name does not say: its symbol.
@@ -96,6 +97,7 @@ class PaperVenue:
         speed: float | str = 1.0,
         seed: int = 7,
         balances: Mapping[str, Decimal] | None = None,
+        most: Mapping[str, Decimal] | None = None,
         clock: Literal["real", "manual"] = "real",
         symbols: Sequence[str] | None = None,
         hold: bool = False,
@@ -125,6 +127,9 @@ class PaperVenue:
             queue_model=_queue_model(queue_model),
             truth=self._truth,
         )
+        for account in ACCOUNTS:
+            for asset, amount in (most or {}).items():
+                self.session.exchange.set_most(account, asset, amount)
         self._server = Server(self.session)
         self.accounts = self.session.keyring.pairs()
         self._tls = tls

@@ -374,8 +374,10 @@ async def test_the_first_look_of_a_halt_and_the_last_are_at_symbols_that_nobody_
     assert key
     assert secret is not None
     assert "DOGEUSDT" not in engine.watched
+    doge = engine.portfolio.instruments["DOGEUSDT"]  # what it may move of it, this engine has not asked
+    doge = msgspec.structs.replace(doge, rules=msgspec.structs.replace(doge.rules, assets_known=True))
     seen = Exposure.alone(
-        instrument=engine.portfolio.instruments["DOGEUSDT"], reference_price=Decimal("0.1"), price_age_ms=0,
+        instrument=doge, reference_price=Decimal("0.1"), price_age_ms=0,
         balances=engine.portfolio.balances.values(),
     )  # fmt: skip
     async with BinanceClient(

@@ -409,7 +409,7 @@ async def test_halt_and_cancel_have_warm_connections_of_their_own(place: Place) 
     """Orders hang, cancels hang, and the HALT gets through, without so much as a handshake."""
     engine, venue, faulty = place.engine, place.venue, place.faulty
     engine.rails.limits = Limits(max_orders_per_second=100)
-    await rest(engine, "BTCUSDT", "ETHUSDT")
+    await rest(engine, "BTCUSDT", *["ETHUSDT"] * 8)
     (btc,) = engine.orders.open("BTCUSDT")
     await until(lambda: sum("ping" in each for each in faulty.seen) >= 2, "both are warm")
     faulty.faults = [Fault("POST", "/api/v3/order", delay_s=5)]
@@ -422,8 +422,8 @@ async def test_halt_and_cancel_have_warm_connections_of_their_own(place: Place) 
     await engine.execute(CancelOrder("BTCUSDT", btc.client_order_id))
     assert faulty.waiting == 8
     faulty.faults.append(Fault("DELETE", "/api/v3/order?", delay_s=5))
-    (eth,) = engine.orders.open("ETHUSDT")
-    hanging += [engine.execute(CancelOrder("ETHUSDT", eth.client_order_id)).send() for _ in range(8)]
+    cancels = [CancelOrder("ETHUSDT", each.client_order_id) for each in engine.orders.open("ETHUSDT")]
+    hanging += [engine.execute(each).send() for each in cancels]
     await until(lambda: faulty.waiting == 16, "every connection of the cancels is busy")
     engine.halt("drill")
     await until(lambda: open_at(venue) == set(), "cancelled", 3)

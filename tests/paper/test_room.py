@@ -76,6 +76,31 @@ def test_a_position_has_a_bound() -> None:
     desk.limit("ada", SELL, 1, 200)
 
 
+def test_an_order_moves_no_more_of_an_asset_than_the_account_may() -> None:
+    """MAX_ASSET: of the base asset the quantity, of the quote asset the worth; each order for itself."""
+    desk = ruled()
+    desk.trade(100, 1)
+    desk.exchange.set_most("ada", "BTC", Decimal(2))
+    desk.limit("ada", BUY, 2, 100)
+    desk.limit("ada", BUY, 2, 100)
+    for side, price in ((BUY, 100), (SELL, 200)):
+        with pytest.raises(Refused, match="Filter failure: MAX_ASSET"):
+            desk.limit("ada", side, "2.00001", price)
+    desk.limit("bob", BUY, 3, 90)
+
+    desk.exchange.set_most("ada", "BTC", None)
+    desk.exchange.set_most("ada", "USDT", Decimal(300))
+    desk.limit("ada", BUY, 3, 100)
+    for act in (
+        lambda: desk.limit("ada", BUY, "3.00001", 100),
+        lambda: desk.place("ada", SELL, "MARKET", "3.00001"),  # worth what the average says
+    ):
+        with pytest.raises(Refused, match="Filter failure: MAX_ASSET"):
+            act()
+    with pytest.raises(InvalidField, match="most"):
+        desk.exchange.set_most("ada", "BTC", Decimal(0))
+
+
 @pytest.mark.parametrize(
     ("side", "price", "passes"),
     [

@@ -52,13 +52,14 @@ def order_count(session: Session, account: str, params: Params) -> Any:  # noqa:
     return [window.rule() | {"count": window.at(now_ms)} for window in session.limits.orders(account)]
 
 
-def my_filters(session: Session, account: str, params: Params) -> Any:  # noqa: ARG001  # the shape of every handler
-    """Every filter that an order of the account on one symbol meets; no account has a limit of an asset."""
+def my_filters(session: Session, account: str, params: Params) -> Any:
+    """Every filter that an order of the account on one symbol meets."""
     symbol = params.symbol(session.exchange.instruments)
+    instrument = session.exchange.instruments[symbol]
     return {
         "exchangeFilters": render_info.exchange_filters(session.exchange.limits),
         "symbolFilters": render_info.filters(session.exchange.rules(symbol)),
-        "assetFilters": [],
+        "assetFilters": render_info.asset_filters(session.exchange.most(account), instrument),
     }
 
 

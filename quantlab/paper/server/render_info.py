@@ -5,8 +5,10 @@ Source: Binance spot REST API, "Exchange information"; "Filters"; "Enums".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from quantlab.domain.instrument import Instrument
 from quantlab.paper.rules import ExchangeRules, Rules
 from quantlab.paper.server.render import Json, amount
 
@@ -120,6 +122,15 @@ def exchange_filters(limits: ExchangeRules) -> list[Json]:
         ("EXCHANGE_MAX_NUM_ORDER_LISTS", "maxNumOrderLists", limits.max_order_lists),
     )
     return [{"filterType": name, field: count} for name, field, count in counts if count]
+
+
+def asset_filters(most: Mapping[str, Decimal], instrument: Instrument) -> list[Json]:
+    """What one order of an account may move of the symbol's two assets."""
+    return [
+        {"filterType": "MAX_ASSET", "asset": asset, "limit": amount(most[asset])}
+        for asset in (instrument.base, instrument.quote)
+        if asset in most
+    ]
 
 
 def _lot(least: Decimal, most: Decimal, step: Decimal) -> Json:

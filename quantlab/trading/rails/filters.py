@@ -83,8 +83,10 @@ def venue_position(ask: Ask) -> Answer:
 
 
 def max_asset(ask: Ask) -> Answer:
-    """Deny an order that moves more of an asset than MAX_ASSET lets this account."""
+    """Deny an order that moves more of an asset than MAX_ASSET lets the account, or while it is not known."""
     rules = ask.rules
+    if not rules.assets_known:
+        raise Unknown("MAX_ASSET")
     if rules.max_base:
         base = ask.base()
         if base > rules.max_base or not rules.max_quote:

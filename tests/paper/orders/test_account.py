@@ -48,6 +48,10 @@ async def test_my_filters_are_those_of_exchange_info(ask, alice) -> None:
         "exchangeFilters": told["exchangeFilters"], "symbolFilters": told["symbols"][0]["filters"],
         "assetFilters": [],
     }  # fmt: skip
+    alice.venue.exchange.set_most("account-1", "USDT", Decimal(5_000))
+    alice.venue.exchange.set_most("account-1", "ETH", Decimal(1))
+    _, bounded = await ask("myFilters", **BTC)
+    assert bounded["assetFilters"] == [{"filterType": "MAX_ASSET", "asset": "USDT", "limit": "5000.00000000"}]
     kinds = [row["filterType"] for row in mine["symbolFilters"]]
     assert {"PRICE_FILTER", "LOT_SIZE", "NOTIONAL", "TRAILING_DELTA", "MAX_NUM_ORDER_LISTS"} <= set(kinds)
     assert len(set(kinds)) == len(kinds)
