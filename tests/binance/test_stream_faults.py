@@ -260,7 +260,7 @@ async def test_n23_after_a_policy_close_there_is_a_pause(venue: PaperVenue) -> N
 
 
 async def test_n27_a_flapping_link_makes_few_attempts(venue: PaperVenue) -> None:
-    """N27: the path comes and goes; scaled a hundredfold, the attempts stay within the limit of five minutes."""
+    """N27: the path comes and goes; scaled a hundredfold, the attempts stay within five minutes' limit."""
     async with through_a_proxy(venue, attempts=6, attempts_window_s=3.0, proven_s=10.0) as (listener, proxy):
         await listener.streams.subscribe(DEPTH)
         end_s = time.monotonic() + 2.5
