@@ -55,6 +55,7 @@ def _rules(symbol: SymbolReply, found: Found) -> VenueRules:
     )
     return VenueRules(
         order_types=symbol.order_types,
+        default_self_trade=symbol.default_self_trade_prevention_mode,
         market_min_quantity=amount(lot.min_qty),
         market_max_quantity=amount(lot.max_qty),
         market_step_size=amount(lot.step_size),

@@ -76,6 +76,7 @@ class SymbolReply(Wire):
     base_asset_precision: int = 8
     quote_asset_precision: int = 8
     order_types: tuple[str, ...] = ()
+    default_self_trade_prevention_mode: str = ""
 
 
 class RateLimitReply(Wire):

@@ -18,13 +18,16 @@ ZERO = Decimal(0)
 class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
     """The filters of one symbol, with those of its exchange and of the account's assets.
 
-    `market_...`: MARKET_LOT_SIZE. `..._at_market`: whether NOTIONAL's bounds count for market orders.
+    `default_self_trade`: what prevents an order without a mode of its own from trading with one of the same
+    account ("": not known). `market_...`: MARKET_LOT_SIZE. `..._at_market`: whether NOTIONAL's bounds count
+    for market orders.
     `bid_...` and `ask_...`: PERCENT_PRICE_BY_SIDE, or PERCENT_PRICE for both. `max_position` counts the
     base asset held and the open buys. `max_base`, `max_quote`: MAX_ASSET, which is not known where
     `assets_known` is False. `exchange_...`: of all symbols.
     """
 
     order_types: tuple[str, ...] = ()
+    default_self_trade: str = ""
     market_min_quantity: Decimal = ZERO
     market_max_quantity: Decimal = ZERO
     market_step_size: Decimal = ZERO

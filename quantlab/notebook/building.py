@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from quantlab.domain.order_lists import CancelRestriction, OrderListRequest, ReplaceRequest
-from quantlab.domain.orders import OrderRequest, OrderType, Side
+from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side
 from quantlab.errors import InvalidField
 from quantlab.notebook import lines
 from quantlab.trading.list_requests import bracket, one_cancels_other
@@ -28,12 +28,19 @@ def request(
     trailing: object = None,
     take_profit: bool = False,
     post_only: bool = False,
+    self_trade: object = None,
 ) -> OrderRequest:
     """One order; its type follows from what is given: see `OrdersFace.buy`.
 
     Raises:
         InvalidField: What does not fit together, by its name.
     """
+    if self_trade is not None:
+        order = request(
+            side, symbol, quantity, price=price, quote_quantity=quote_quantity, time_in_force=time_in_force,
+            stop=stop, trailing=trailing, take_profit=take_profit, post_only=post_only,
+        )  # fmt: skip
+        return msgspec.structs.replace(order, self_trade=_self_trade(self_trade))
     if quote_quantity is not None and not (price is stop is trailing is None):
         raise InvalidField(
             "quote_quantity", "it is for market orders", "leave out the price, or give quantity"
@@ -56,6 +63,14 @@ def request(
     if price is None:
         return market_order(side, symbol, quantity, quote_quantity)
     return limit_order(side, symbol, quantity, price, **terms)
+
+
+def _self_trade(mode: object) -> SelfTradeMode:
+    if not isinstance(mode, str) or mode not in list(SelfTradeMode):
+        raise InvalidField(
+            "self_trade", f"{mode!r:.40} is no mode", f"give one of {', '.join(SelfTradeMode)}"
+        )
+    return SelfTradeMode(mode)
 
 
 def replacement(

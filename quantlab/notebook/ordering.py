@@ -69,6 +69,7 @@ class OrdersFace(Listing):
         take_profit: bool = False,
         post_only: bool = False,
         reduce_only: bool = False,
+        self_trade: object = None,
     ) -> Handle[Any]:
         """Buy `quantity` (base asset) of `symbol`. Amounts: Decimal, int or plain text; never a float.
 
@@ -85,11 +86,13 @@ class OrdersFace(Listing):
             take_profit: `stop` takes a profit, and does not stop a loss.
             post_only: A limit order that must not trade at once.
             reduce_only: Deny it where it could trade more than the position, when it is sent.
+            self_trade: What ends where it would meet an order of our own: "EXPIRE_TAKER" (this one),
+                "EXPIRE_MAKER" (that one), "EXPIRE_BOTH" or "DECREMENT"; the venue's default otherwise.
         """
         asked = request(
             Side.BUY, symbol, quantity, price=price, quote_quantity=quote_quantity,
             time_in_force=time_in_force, stop=stop, trailing=trailing, take_profit=take_profit,
-            post_only=post_only,
+            post_only=post_only, self_trade=self_trade,
         )  # fmt: skip
         return self.submit(asked, reduce_only=reduce_only)
 
@@ -106,12 +109,13 @@ class OrdersFace(Listing):
         take_profit: bool = False,
         post_only: bool = False,
         reduce_only: bool = False,
+        self_trade: object = None,
     ) -> Handle[Any]:
         """Sell; the arguments are those of `buy`."""
         asked = request(
             Side.SELL, symbol, quantity, price=price, quote_quantity=quote_quantity,
             time_in_force=time_in_force, stop=stop, trailing=trailing, take_profit=take_profit,
-            post_only=post_only,
+            post_only=post_only, self_trade=self_trade,
         )  # fmt: skip
         return self.submit(asked, reduce_only=reduce_only)
 

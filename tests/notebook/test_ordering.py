@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
 from quantlab.errors import InvalidField
 from quantlab.notebook.building import request
 
@@ -53,3 +53,13 @@ def test_what_does_not_fit_is_refused_by_the_name_of_the_field(terms: dict[str, 
         request(Side.BUY, "BTCUSDT", **terms)
 
     assert refused.value.field == field
+
+
+def test_a_self_trade_mode_goes_with_any_kind_of_order() -> None:
+    plain = request(Side.BUY, "BTCUSDT", "0.01", price=60_000, self_trade="EXPIRE_TAKER")
+    stop = request(Side.SELL, "BTCUSDT", "0.01", stop=59_000, self_trade=SelfTradeMode.EXPIRE_BOTH)
+
+    assert (plain.self_trade, stop.self_trade) == (SelfTradeMode.EXPIRE_TAKER, SelfTradeMode.EXPIRE_BOTH)
+    for wrong in ("expire_taker", "", 1, True):
+        with pytest.raises(InvalidField, match="self_trade"):
+            request(Side.BUY, "BTCUSDT", "0.01", price=60_000, self_trade=wrong)

@@ -13,7 +13,21 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from railkit import ACCOUNT, BTC, FRESH, LIMITS, breaches, but, by_quote, limits, order, ruled, seen, stop
+from railkit import (
+    ACCOUNT,
+    BOOK,
+    BTC,
+    FRESH,
+    LIMITS,
+    breaches,
+    but,
+    by_quote,
+    limits,
+    order,
+    ruled,
+    seen,
+    stop,
+)
 
 import quantlab
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect
@@ -219,6 +233,16 @@ def but_own(exposure: Exposure, **more: int) -> Exposure:
 SOLD = order(side=SELL)
 LIMIT_STOP = stop(OrderType.STOP_LOSS_LIMIT, BUY, price=D(61_000))
 ICE = order("1", iceberg_quantity=D("0.5"))
+BID, ASK = BOOK.bid, BOOK.ask
+
+
+def resting(price: Any, default: str = "EXPIRE_MAKER", *, side: str = "bid", **more: Any) -> Exposure:
+    """An order of our own rests at a price, at a venue with this default against self-trades."""
+    rules = msgspec.structs.replace(BTC.rules, default_self_trade=default)
+    instrument = msgspec.structs.replace(BTC, rules=rules)
+    return seen(own=OwnOrders(open=1, **{f"best_{side}": D(price)}), instrument=instrument, **more)
+
+
 OWN_BID = seen(own=OwnOrders(best_bid=D(60_000)))
 MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("trading_state", SOLD, seen(trading_state="HALTED: x", position=D(2)), LIMITS, False),
@@ -344,6 +368,16 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("self_match", order(side=SELL, self_trade=SelfTradeMode.NONE), OWN_BID, LIMITS, False),
     ("self_match", order(side=SELL, type=OrderType.LIMIT_MAKER), OWN_BID, LIMITS, True),
     ("self_match", stop(STOP, SELL), OWN_BID, LIMITS, True),
+    # somebody else bids better, and the venue's own default prevents what could come after that
+    ("self_match", order("1", None, SELL), resting(59_900), LIMITS, True),
+    ("self_match", order(price="59900", side=SELL), resting(59_900), LIMITS, True),
+    ("self_match", order("1", None, SELL), resting(BID), LIMITS, False),  # the best bid may be ours alone
+    ("self_match", order("1", None, SELL), resting(59_900, "NONE"), LIMITS, False),
+    ("self_match", order("1", None, SELL), resting(59_900, ""), LIMITS, False),
+    ("self_match", order("1", None, SELL), resting(59_900, bid=None), LIMITS, False),
+    ("self_match", order("1", None, SELL, self_trade=SelfTradeMode.NONE), resting(59_900), LIMITS, False),
+    ("self_match", order("1", None), resting(60_100, side="ask"), LIMITS, True),
+    ("self_match", order("1", None), resting(ASK, side="ask"), LIMITS, False),
     ("balance", SOLD, seen(free_base=D("1.5"), promised_base=D("0.5")), LIMITS, True),
     ("balance", SOLD, seen(free_base=D("1.5"), promised_base=D("0.51")), LIMITS, False),
     ("balance", order(), seen(free_quote=None), LIMITS, False),

@@ -17,6 +17,10 @@ from quantlab.trading.rails.ask import NO_LIMIT, Ask, finite, known
 
 ORDERS = "orders"
 NO_MATCH: Answer = (True, "it meets no order of our own")
+MEETS = (
+    "it would meet our own {} at {}: cancel that, price this one short of it, or say which of the two "
+    'ends there, self_trade="EXPIRE_TAKER" (this one) or "EXPIRE_MAKER" (that one)'
+)
 PREVENTED = frozenset(
     {
         SelfTradeMode.EXPIRE_TAKER,
@@ -137,7 +141,9 @@ def max_open_notional(ask: Ask) -> Answer:
 def self_match(ask: Ask) -> Answer:
     """Deny an order that could trade with one of our own, unless its self-trade mode prevents it.
 
-    An order that waits, or may only make, meets nothing when it is sent; the venue judges it later.
+    An order that waits, or may only make, meets nothing when it is sent; the venue judges it later. Where
+    somebody else offers better and the venue prevents by itself what could come after that, it passes: a
+    resting exit is no reason not to trade at the market.
     """
     own, buys = ask.own, ask.buys
     other = own.best_ask if buys else own.best_bid
@@ -146,7 +152,21 @@ def self_match(ask: Ask) -> Answer:
     price = ask.price
     if price is not None and (price < other if buys else price > other):
         return NO_MATCH
-    if ask.request.self_trade in PREVENTED:
-        return (True, "the venue prevents it: {}", ask.request.self_trade)
-    side = Side.SELL if buys else Side.BUY
-    return (False, "it would meet our own {} at {}; cancel that, or give a self-trade mode", side, other)
+    mode = ask.request.self_trade
+    if mode in PREVENTED:
+        return (True, "the venue prevents it: {}", mode)
+    default = ask.rules.default_self_trade
+    if mode is None and default in PREVENTED and _others_offer_better(ask, other):
+        return (
+            True,
+            "others offer better than our own at {}, and the venue prevents the rest: {}",
+            other,
+            default,
+        )
+    return (False, MEETS, Side.SELL if buys else Side.BUY, other)
+
+
+def _others_offer_better(ask: Ask, own: Decimal) -> bool:
+    """Is the best price of the other side better than our own there? Then it is somebody else's."""
+    best = ask.book.ask if ask.buys else ask.book.bid
+    return best is not None and (best < own if ask.buys else best > own)
