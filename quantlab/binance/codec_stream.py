@@ -18,11 +18,11 @@ from quantlab.binance import stream_shapes as shapes
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, Shape, StreamTerminated, Unknown
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
-from quantlab.domain.position import AccountPosition
+from quantlab.domain.position import AccountPosition, Transfer
 from quantlab.errors import UndecodableReply
 
 MarketEvent = Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline | ServerShutdown | Reply | Unknown
-UserEvent = ExecutionReport | AccountPosition | StreamTerminated | ServerShutdown | Reply | Unknown
+UserEvent = ExecutionReport | AccountPosition | Transfer | StreamTerminated | ServerShutdown | Reply | Unknown
 
 PREFIX = b'{"stream":"'
 REPLY_FIELDS = {"id", "code", "error"}  # one of them is in every reply, none in an event
@@ -46,6 +46,7 @@ STREAMS: dict[str, type[Shape]] = {  # by the kind in a stream's name
 USER_EVENTS: dict[str, type[Shape]] = {
     "executionReport": shapes.ExecutionShape,
     "outboundAccountPosition": shapes.PositionShape,
+    "balanceUpdate": shapes.TransferShape,
     "eventStreamTerminated": shapes.TerminatedShape,
     "serverShutdown": shapes.ShutdownShape,
 }
@@ -150,8 +151,11 @@ def encode_market(event: Trade | BookTicker | DepthUpdate | DepthSnapshot | Klin
             return {"e": "kline", "E": event.event_ms, "s": event.symbol, "k": candle}
 
 
-def encode_user_event(event: ExecutionReport | AccountPosition) -> dict[str, object]:
+def encode_user_event(event: ExecutionReport | AccountPosition | Transfer) -> dict[str, object]:
     """The venue's message for `event`; a cancel's own id is not kept, so `c` is "" there."""
+    if isinstance(event, Transfer):
+        return {"e": "balanceUpdate", "E": event.event_ms, "a": event.asset, "d": text(event.amount),
+                "T": event.time_ms}  # fmt: skip
     if isinstance(event, AccountPosition):
         balances = [{"a": b.asset, "f": text(b.free), "l": text(b.locked)} for b in event.balances]
         return {"e": "outboundAccountPosition", "E": event.event_ms, "u": event.updated_ms, "B": balances}

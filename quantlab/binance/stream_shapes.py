@@ -16,7 +16,7 @@ import msgspec
 
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade, WireLevel
 from quantlab.domain.orders import ExecutionReport
-from quantlab.domain.position import AccountPosition, Balance
+from quantlab.domain.position import AccountPosition, Balance, Transfer
 from quantlab.errors import UndecodableReply
 
 MOST_DIGITS = 40  # two of these multiplied are still exact for us
@@ -271,6 +271,19 @@ class PositionShape(Shape, frozen=True, gc=False):
             sound(each.f, each.l)
         balances = tuple(Balance(asset=each.a, free=each.f, locked=each.l) for each in self.B)
         return AccountPosition(balances=balances, event_ms=self.E, updated_ms=self.u)
+
+
+class TransferShape(Shape, frozen=True, gc=False):
+    """`balanceUpdate`."""
+
+    E: int
+    a: str
+    d: Decimal
+    T: int
+
+    def event(self, _symbol: str, _received_ms: int, /) -> Transfer:
+        sound(self.d.copy_abs())
+        return Transfer(asset=self.a, amount=self.d, event_ms=self.E, time_ms=self.T)
 
 
 class TerminatedShape(Shape, frozen=True, gc=False):

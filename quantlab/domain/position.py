@@ -29,6 +29,20 @@ class AccountPosition(msgspec.Struct, frozen=True, kw_only=True):
     updated_ms: int
 
 
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something came into the account (`amount` above zero) or went out of it, and no trade was the cause.
+
+    A deposit, a withdrawal, a move between accounts. `time_ms` is when the venue cleared it.
+
+    Source: Binance spot "User Data Streams", `balanceUpdate`.
+    """
+
+    asset: str
+    amount: Decimal
+    event_ms: int
+    time_ms: int
+
+
 class AccountInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The whole account as REST answers it.
 

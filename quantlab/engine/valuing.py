@@ -62,6 +62,7 @@ class Valuing:
         self._portfolio, self._quotes, self._clock, self._kept = portfolio, quotes, clock, kept
         self._sampled_ms = self._kept_ms = 0
         portfolio.equity.restore(kept.get(KEY, EquityState, EquityState()))
+        self._kept_start = portfolio.equity.day_start
 
     def on_quote(self, symbol: str) -> None:
         """A market event of a watched symbol came."""
@@ -82,16 +83,16 @@ class Valuing:
     def sample(self, now_ms: int) -> None:
         """Note what the account is worth now."""
         self._sampled_ms = now_ms
-        before = self._portfolio.equity.day_start
         self._portfolio.sample(now_ms)
         self._on_sample()
-        if now_ms - self._kept_ms >= KEEP_MS or self._portfolio.equity.day_start != before:
+        if now_ms - self._kept_ms >= KEEP_MS or self._portfolio.equity.day_start != self._kept_start:
             self.keep()
 
     def keep(self) -> None:
         """Write down what must outlive a restart; where nothing changed, nothing."""
         self._kept_ms = self._clock.now_ms()
         state = self._portfolio.equity.state
+        self._kept_start = state.day_start  # another day, or a transfer: that is written at once
         if state.peak is not None:
             self._kept.put(KEY, state)
 

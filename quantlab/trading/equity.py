@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quantlab.frames import frame
-from quantlab.trading.amounts import ZERO, ratio, subtract
+from quantlab.trading.amounts import ZERO, add, ratio, ratio_up, subtract, times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +81,18 @@ class EquityHistory:
     def restore(self, state: EquityState) -> None:
         """Go on from where an earlier session was."""
         self.peak, self._day, self.day_start = state.peak, state.day, state.day_start
+
+    def flow(self, *, before: Decimal, after: Decimal) -> None:
+        """Something came in or went out, and the account is worth `after` for it, where it was `before`.
+
+        That is no loss and no profit: how far the account is below its highest (a fraction) stays what it
+        was, and so does what the day has won or lost (an amount).
+        """
+        if self.day_start is not None:
+            self.day_start = add(self.day_start, subtract(after, before))
+        if self.peak is not None:
+            sound = before > 0 and after > 0
+            self.peak = ratio_up(times(self.peak, after), before) if sound else after
 
     def note(
         self,

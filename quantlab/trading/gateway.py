@@ -18,7 +18,7 @@ from quantlab.clock import Clock
 from quantlab.domain.limits import Limits, Permit
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
 from quantlab.domain.orders import ExecutionReport, OrderSnapshot
-from quantlab.domain.position import AccountInfo, AccountPosition
+from quantlab.domain.position import AccountInfo, AccountPosition, Transfer
 from quantlab.errors import JournalError, UnknownSymbol
 from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
@@ -265,7 +265,7 @@ class Gateway:
                     self.tempo.stopped(
                         message.symbol, self.limits, self._clock.monotonic_ns(), self._clock.now_ms()
                     )
-            case AccountPosition() | AccountInfo():
+            case AccountPosition() | AccountInfo() | Transfer():
                 self._intake.on_account(message)
             case Reconciled():
                 self._intake.on_reconciled(message)

@@ -16,7 +16,7 @@ import msgspec
 from quantlab.bus import Bus
 from quantlab.clock import Clock
 from quantlab.domain.orders import ExecutionReport
-from quantlab.domain.position import AccountInfo, AccountPosition
+from quantlab.domain.position import AccountInfo, AccountPosition, Transfer
 from quantlab.topics import BALANCE, EXECUTION, FILL, ORDER, POSITION, Difference, OrderUpdate
 from quantlab.trading.amounts import ZERO
 from quantlab.trading.answers import Lines, OrderAnswer
@@ -93,8 +93,8 @@ class Intake:
         self._settle()
         return of_order(before, change.order, moved.fill)
 
-    def on_account(self, account: AccountPosition | AccountInfo) -> list[Difference]:
-        """Fold the account's balances in; what was another one here comes back."""
+    def on_account(self, account: AccountPosition | AccountInfo | Transfer) -> list[Difference]:
+        """Fold the account's balances or a transfer in; what was another one here comes back."""
         before = dict(self._portfolio.balances)
         changed = self._portfolio.apply(account).balances
         for balance in changed:
@@ -147,7 +147,7 @@ class Intake:
                 trades=tuple(each for each in found.trades if each.symbol not in strange),
                 marks={symbol: mark for symbol, mark in found.marks.items() if symbol not in strange},
             )
-        for report in reports(found, self._orders, booked=self._portfolio.has_booked):
+        for report in reports(found, self._orders, booked=self._portfolio.books.has_booked):
             if (difference := self.on_report(report)) is not None and not implied(difference, differences):
                 differences.append(difference)
         self._mark(found)
@@ -169,10 +169,10 @@ class Intake:
         """Trades of ours that the venue does not know any more, or has as others."""
         result = []
         for symbol, trade in found.seen.items():
-            mark = self._portfolio.reconciled_to(symbol)
+            mark = self._portfolio.books.reconciled_to(symbol)
             if mark is None or (trade is not None and trade.trade_id != mark):
                 continue  # a newer reconciliation has moved on meanwhile
-            difference = other_venue(symbol, mark, self._portfolio.fill_of(symbol, mark), trade)
+            difference = other_venue(symbol, mark, self._portfolio.books.fill_of(symbol, mark), trade)
             if difference is not None:
                 result.append(difference)
         return result
@@ -182,10 +182,10 @@ class Intake:
         moved = {
             symbol: mark
             for symbol, mark in found.marks.items()
-            if mark != self._portfolio.reconciled_to(symbol)
+            if mark != self._portfolio.books.reconciled_to(symbol)
         }
         for symbol, trade_id in moved.items():
-            self._portfolio.mark_reconciled(symbol, trade_id)
+            self._portfolio.books.mark_reconciled(symbol, trade_id)
         if moved:
             self._journal.append_nowait("reconciled", {"marks": moved})
 

@@ -76,13 +76,13 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
 
 def believed(orders: Orders, portfolio: Portfolio, symbols: Iterable[str]) -> Known:
     """What we believe at this moment; `symbols` are followed besides those with orders or trades."""
-    watched = {*symbols, *portfolio.reconciled_symbols, *portfolio.positions, *orders.symbols}
+    watched = {*symbols, *portfolio.books.reconciled_symbols, *portfolio.positions, *orders.symbols}
     lacking = [orders.get(each) for each in sorted(portfolio.lacking)]
     over = [each for each in lacking if each is not None and not each.live]
     return Known(
         orders=tuple(_believed(order, portfolio) for order in (*orders.open(), *over)),
-        reconciled_to={symbol: portfolio.reconciled_to(symbol) for symbol in sorted(watched)},
-        heard=portfolio.heard,
+        reconciled_to={symbol: portfolio.books.reconciled_to(symbol) for symbol in sorted(watched)},
+        heard=portfolio.books.heard,
     )
 
 

@@ -25,7 +25,7 @@ from quantlab.binance.codec_stream import (
 from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated, Unknown
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
-from quantlab.domain.position import AccountPosition, Balance
+from quantlab.domain.position import AccountPosition, Balance, Transfer
 from quantlab.errors import UndecodableReply
 
 TRADE = {
@@ -365,7 +365,21 @@ def test_balances_come_as_they_may_have_changed() -> None:
     assert encode_user_event(position) == said
 
 
+@pytest.mark.parametrize("amount", ["100.00000000", "-0.50000000"])
+def test_a_transfer_has_a_sign(amount: str) -> None:
+    """In or out; what is no amount is refused."""
+    said = {"e": "balanceUpdate", "E": 3, "a": "BTC", "d": amount, "T": 2}
+    transfer = decode_user_event(user(said))
+    assert transfer == Transfer(asset="BTC", amount=Decimal(amount), event_ms=3, time_ms=2)
+    assert isinstance(transfer, Transfer)
+    assert encode_user_event(transfer) == said
+    for wrong in ("NaN", "-Infinity", "-1e99"):
+        with pytest.raises(UndecodableReply):
+            decode_user_event(user(said | {"d": wrong}))
+
+
 def test_other_user_events_are_kept_and_the_end_of_a_subscription_is_told() -> None:
-    """balanceUpdate and the like are not lost; eventStreamTerminated is an event of its own."""
-    assert isinstance(decode_user_event(user({"e": "balanceUpdate", "E": 1, "a": "BTC", "d": "1"})), Unknown)
+    """externalLockUpdate and the like are not lost; eventStreamTerminated is an event of its own."""
+    said = {"e": "externalLockUpdate", "E": 1, "a": "BTC", "d": "1", "T": 1}
+    assert isinstance(decode_user_event(user(said)), Unknown)
     assert decode_user_event(user({"e": "eventStreamTerminated", "E": 5})) == StreamTerminated(event_ms=5)

@@ -41,6 +41,7 @@ from quantlab.market.book import Book
 from quantlab.paper.faults.reading import from_text
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
+from quantlab.trading.equity import EquityState
 from quantlab.trading.journal import read
 from quantlab.trading.rails import Exposure, Rails
 from quantlab.trading.requests import limit_order, market_order
@@ -732,3 +733,19 @@ async def test_a_transfer_is_in_the_balances_at_once(place: Place) -> None:
     free = engine.portfolio.balances["USDT"].free
     place.venue.session.faults.add(from_text("transfer:account=account-1,asset=USDT,amount=1000"))
     await until(lambda: engine.portfolio.balances["USDT"].free == free + 1_000, "it is known", 2)
+
+
+async def test_v18_a_withdrawal_is_no_drawdown(place: Place) -> None:
+    """V18: half a million of nearly two leaves; the limit is a twentieth, and nothing stops trading."""
+    engine = place.engine
+    await engine.execute(SetLimits(max_drawdown=Decimal("0.05"), max_daily_loss=Decimal(50_000)))
+    await until(lambda: engine.portfolio.equity.peak, "it is known what all of it is worth")
+    free, before = engine.portfolio.balances["USDT"].free, engine.portfolio.equity.peak
+    place.venue.session.faults.add(from_text("transfer:account=account-1,asset=USDT,amount=-500000"))
+    await until(lambda: engine.portfolio.balances["USDT"].free == free - 500_000, "it is known", 2)
+    engine.valuing.sample(engine.clock.now_ms())
+    assert engine.guards.causes.lasting() == ()
+    assert engine.portfolio.equity.peak < before * Decimal("0.8")
+    await engine.execute(BUY)
+    kept = engine.kept.get("equity", EquityState, EquityState())
+    assert (kept.peak, kept.day_start) == (engine.portfolio.equity.peak, engine.portfolio.equity.day_start)

@@ -14,7 +14,8 @@ import pytest
 from scripted import BTC, ETH
 
 from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderType, Side
-from quantlab.domain.position import AccountInfo, Balance
+from quantlab.domain.position import AccountInfo, Balance, Transfer
+from quantlab.trading.equity import EquityHistory
 from quantlab.trading.portfolio import Portfolio
 
 Ask = Callable[..., OrderRequest]
@@ -239,6 +240,87 @@ def test_the_equity_is_what_everything_is_worth_or_not_known(portfolio: Portfoli
     assert portfolio.equity_now is None
     portfolio.sample(5)
     assert portfolio.equity.frame()["unpriced"].tolist() == [("ETH",)]
+
+
+def transfer(asset: str, amount: object, time_ms: int) -> Transfer:
+    return Transfer(asset=asset, amount=Decimal(str(amount)), event_ms=time_ms, time_ms=time_ms)
+
+
+def standing(portfolio: Portfolio) -> tuple[Decimal, Decimal]:
+    """How far below its highest the account is (a fraction), and what the day has won."""
+    portfolio.sample(5)
+    view = portfolio.account("BTCUSDT")
+    assert view.equity is not None
+    assert view.peak_equity is not None
+    assert view.day_start_equity is not None
+    return 1 - view.equity / view.peak_equity, view.equity - view.day_start_equity
+
+
+@pytest.mark.parametrize("first", ["transfer", "balance"])
+@pytest.mark.parametrize(
+    ("asset", "amount"), [("USDT", -50_000), ("USDT", 50_000), ("BTC", "-0.25"), ("BTC", 3)]
+)
+def test_what_comes_in_or_goes_out_is_neither_loss_nor_profit(
+    portfolio: Portfolio, asset: str, amount: object, first: str
+) -> None:
+    """V18: in whichever order it is told; drawdown and the result of the day stay, also after a restart."""
+    held = {"USDT": Decimal(100_000), "BTC": Decimal(1)}
+    portfolio.apply(balances(1, **{name: (each, 0) for name, each in held.items()}))
+    portfolio.mark("BTCUSDT", Decimal(60_000), 0)
+    portfolio.sample(1)
+    portfolio.mark("BTCUSDT", Decimal(50_000), 1)  # lost: 10,000 of 160,000
+    assert standing(portfolio) == (Decimal("0.0625"), -10_000)
+
+    held[asset] += Decimal(str(amount))
+    news = [transfer(asset, amount, 7), balances(7, **{asset: (held[asset], 0)})]
+    for each in news if first == "transfer" else reversed(news):
+        portfolio.apply(each)
+    fallen, won = standing(portfolio)
+    assert (fallen, won) == (pytest.approx(Decimal("0.0625")), -10_000)
+    assert portfolio.equity_now == held["USDT"] + held["BTC"] * 50_000
+    again = EquityHistory()
+    again.restore(portfolio.equity.state)
+    assert again.peak == portfolio.account("BTCUSDT").peak_equity
+
+
+def test_a_transfer_counts_once_and_a_loss_beside_it_stays_a_loss(portfolio: Portfolio) -> None:
+    """V18: told twice; and what else is gone from the balance by then was lost."""
+    portfolio.apply(balances(1, USDT=(100_000, 0)))
+    portfolio.sample(1)
+    for _ in range(2):
+        portfolio.apply(transfer("USDT", -20_000, 5))
+    assert portfolio.account("BTCUSDT").peak_equity == 100_000  # the balance does not show it yet
+    portfolio.apply(balances(5, USDT=(72_000, 0)))
+    assert not portfolio.apply(transfer("USDT", -20_000, 5)).changed
+    fallen, won = standing(portfolio)
+    assert (round(fallen, 9), won) == (Decimal("0.08"), -8_000)
+
+
+def test_a_transfer_of_something_without_a_price_waits_for_one(portfolio: Portfolio) -> None:
+    """V18: until then nobody knows what the account is worth; then it is no profit."""
+    portfolio.apply(balances(1, USDT=(100_000, 0)))
+    portfolio.sample(1)
+    portfolio.apply(transfer("ETH", 10, 5))
+    portfolio.apply(balances(5, ETH=(10, 0)))
+    portfolio.sample(2)
+    assert portfolio.equity_now is None
+    assert portfolio.equity.peak == 100_000
+    portfolio.mark("ETHUSDT", Decimal(3_000), 3)
+    assert standing(portfolio) == (0, 0)
+    assert portfolio.equity.peak == 130_000
+
+
+def test_an_account_that_was_emptied_begins_anew(portfolio: Portfolio) -> None:
+    """V18: of nothing there is no fraction; what comes in then is the new highest."""
+    portfolio.apply(balances(1, USDT=(100, 0)))
+    portfolio.sample(1)
+    portfolio.apply(transfer("USDT", -100, 5))
+    portfolio.apply(balances(5, USDT=(0, 0)))
+    portfolio.sample(2)
+    assert (portfolio.equity.peak, portfolio.equity.day_start) == (0, 0)
+    portfolio.apply(transfer("USDT", 70, 6))
+    portfolio.apply(balances(6, USDT=(70, 0)))
+    assert standing(portfolio) == (0, 0)
 
 
 def test_profit_and_equity_change_by_the_same(portfolio: Portfolio, report: Build) -> None:

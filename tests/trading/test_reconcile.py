@@ -41,7 +41,7 @@ async def test_at_start_open_orders_are_adopted_and_old_trades_are_not_booked(
     assert state(b) == (0, D("0.7"), [("web", S.PARTIALLY_FILLED, D("0.3"))])
     assert b.orders.get("web").external
     assert b.portfolio.balances["USDT"].free == 10**9
-    assert b.portfolio.reconciled_to("BTCUSDT") == b.venue.trades[-1].trade_id
+    assert b.portfolio.books.reconciled_to("BTCUSDT") == b.venue.trades[-1].trade_id
 
 
 async def test_a_fill_missed_in_a_symbol_first_ordered_after_start_is_booked(bench: Make, limit: Ask) -> None:
@@ -68,7 +68,7 @@ async def test_a_fill_missed_in_a_symbol_first_ordered_after_start_is_booked(ben
     assert b.portfolio.positions["ETHUSDT"].quantity == D("0.5")
     assert b.portfolio.reserved(order.client_order_id).base == D("0.2")
     assert b.portfolio.reserved(over.client_order_id).base == 0
-    assert b.portfolio.reconciled_to("ETHUSDT") == b.venue.trades[-1].trade_id
+    assert b.portfolio.books.reconciled_to("ETHUSDT") == b.venue.trades[-1].trade_id
     assert not b.gateway.alarms
 
 
@@ -155,7 +155,7 @@ async def test_a_missing_fill_of_an_order_that_is_over_is_found_although_it_is_b
     order = await b.gateway.submit(limit())
     b.venue.trade(order.client_order_id, "0.1")
     await b.deliver(0)
-    b.portfolio.mark_reconciled("BTCUSDT", b.venue.trades[-1].trade_id)
+    b.portfolio.books.mark_reconciled("BTCUSDT", b.venue.trades[-1].trade_id)
     b.venue.stream.clear()
     await b.gateway.reconcile()
     await b.gateway.reconcile()
