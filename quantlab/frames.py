@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=msgspec.Struct)
 V = TypeVar("V")
-DTYPES = {"int": "int64", "bool": "bool"}  # of a column that has no row to tell its type
+DTYPES = {int: "int64", bool: "bool"}  # of a column, also where no row tells its type
 
 
 class Rows(list[T]):
@@ -44,13 +44,10 @@ class Rows(list[T]):
 
     def frame(self) -> pd.DataFrame:
         """One line per row: times in UTC, amounts exact (`Decimal`), numbers as numbers."""
-        table = frame(self, columns=tuple(self._fields), index=self._index)
-        if not self:
-            known = {
-                name: DTYPES[kind.__name__] for name, kind in self._fields.items() if kind in (int, bool)
-            }
-            table = table.astype({name: dtype for name, dtype in known.items() if name in table})
-        return table
+        whole = [name for name, kind in self._fields.items() if kind == int | None and name[-3:] != "_ms"]
+        table = frame(self, columns=tuple(self._fields), index=self._index, whole=whole)
+        known = {name: DTYPES[kind] for name, kind in self._fields.items() if kind in DTYPES}
+        return table.astype({name: dtype for name, dtype in known.items() if name in table})
 
 
 class ByName(dict[str, V]):
@@ -89,6 +86,7 @@ def frame(
     columns: Sequence[str],
     index: str | None = None,
     durations: Collection[str] = (),
+    whole: Collection[str] = (),
 ) -> pd.DataFrame:
     """A frame with exactly `columns` (also when there is no row), indexed by `index`.
 
@@ -97,13 +95,17 @@ def frame(
         columns: Names in order; `time_ms` in, `time` (UTC) out.
         index: The name, after renaming, of the column that becomes the index.
         durations: Columns named `*_ms` that are lengths of time, not moments.
+        whole: Columns of whole numbers, some of which may be None: exact, never floats.
     """
     import pandas as pd
 
-    table = pd.DataFrame([[_cell(row, name) for name in columns] for row in rows], columns=list(columns))
-    for name in columns:
+    cells = [[_cell(row, name) for name in columns] for row in rows]
+    table = pd.DataFrame(cells, columns=list(columns))
+    for at, name in enumerate(columns):
         if name in durations:
             table[name] = table[name].astype(float)
+        elif name in whole:  # from the cells: the table has made floats of them already
+            table[name] = pd.array([line[at] for line in cells], dtype="Int64")
         elif name.endswith("_ms"):
             table[name] = pd.to_datetime(table[name], unit="ms", utc=True)
             bare = name.removesuffix("_ms")

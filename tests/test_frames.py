@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pandas as pd
+import pytest
 
 from quantlab.domain.position import Balance
-from quantlab.frames import frame
+from quantlab.frames import Rows, frame
 
 
 def test_money_stays_decimal_and_milliseconds_become_utc() -> None:
@@ -36,6 +38,22 @@ def test_structs_are_rows_too() -> None:
     row = Balance(asset="BTC", free=Decimal(1), locked=Decimal(0))
 
     assert frame([row], columns=["asset", "free"], index="asset").loc["BTC", "free"] == Decimal(1)
+
+
+class _Line(msgspec.Struct):
+    order_id: int
+    trailing_delta: int | None
+    done_ms: int | None = None
+
+
+@pytest.mark.parametrize("deltas", [[], [None], [7], [2**60 + 1, None]])
+def test_whole_numbers_stay_whole_also_beside_none(deltas: list[int | None]) -> None:
+    """A column of ids or of basis points is no float because one row has none."""
+    table = Rows([_Line(1, each) for each in deltas], of=_Line).frame()
+
+    assert (table["order_id"].dtype, table["trailing_delta"].dtype) == ("int64", "Int64")
+    assert str(table["done"].dtype).endswith("UTC]")
+    assert [None if each is pd.NA else int(each) for each in table["trailing_delta"]] == deltas
 
 
 def test_a_duration_stays_a_number_of_milliseconds() -> None:

@@ -168,7 +168,7 @@ def decode_price(body: bytes) -> Decimal:
 
 
 def decode_prices(body: bytes) -> ByName[Decimal]:
-    """The last price of every symbol."""
+    """The last price of each symbol."""
     prices = {each.symbol: amount(each.price) for each in decode(body, tuple[PriceReply, ...])}
     return ByName(prices, column="price")
 
@@ -179,7 +179,7 @@ def decode_book_ticker(body: bytes, received_ms: int) -> BookTicker:
 
 
 def decode_book_tickers(body: bytes, received_ms: int) -> ByName[BookTicker]:
-    """Best bid and ask of every symbol."""
+    """Best bid and ask of each symbol."""
     tickers = {
         each.symbol: _book_ticker(each, received_ms) for each in decode(body, tuple[BookTickerReply, ...])
     }
@@ -187,7 +187,7 @@ def decode_book_tickers(body: bytes, received_ms: int) -> ByName[BookTicker]:
 
 
 def decode_account(body: bytes) -> Account:
-    """The whole account, assets at zero included."""
+    """The whole account."""
     account = decode(body, AccountReply)
     return Account(
         balances=tuple(

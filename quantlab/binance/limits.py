@@ -75,7 +75,7 @@ class LimitUsage(msgspec.Struct, frozen=True, kw_only=True):
 
     def frame(self) -> pd.DataFrame:
         """One line per limit: kind, window, used, limit, as_of (UTC)."""
-        return frame(self.rows, columns=COLUMNS)
+        return frame(self.rows, columns=COLUMNS, whole=("limit",))
 
     def _limit(self, kind: str, window: str) -> int | None:
         return next((each.limit for each in self.limits if (each.kind, each.window) == (kind, window)), None)

@@ -52,9 +52,9 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
 
     def frame(self) -> pd.DataFrame:
         """One line per limit; the columns are the fields of `LimitRow`, times without `_ms` (UTC)."""
-        table = frame(self.rows, columns=LimitRow.__struct_fields__)
-        counts = [name for name in table.columns if name == "limit" or name[:4] in ("head", "for_")]
-        return table.astype(dict.fromkeys(counts, "Int64"))  # whole numbers, or missing
+        names = LimitRow.__struct_fields__
+        counts = [name for name in names if name == "limit" or name[:4] in ("head", "for_")]
+        return frame(self.rows, columns=names, whole=counts)
 
     def __repr__(self) -> str:
         lines = [_line(row) for row in self.rows] or ["the venue has told no limit yet"]

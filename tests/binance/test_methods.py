@@ -147,6 +147,8 @@ CALLS = [
     Call("avg_price", 2, market(), check=lambda a, s: s.low < a.price < s.high and a.minutes >= 1),
     Call("ticker_price", 2, market(), check=lambda a, s: s.low < a < s.high),
     Call("ticker_price", 4, check=lambda a, s: s.low < a["BTCUSDT"] < s.high),
+    Call("ticker_price", 4, lambda s: (SYMBOLS,), check=lambda a, s: set(a) == set(SYMBOLS)),
+    Call("book_ticker", 4, lambda s: (list(SYMBOLS),), check=lambda a, s: set(a) == set(SYMBOLS)),
     Call("book_ticker", 2, market(), check=lambda a, s: a.bid < a.ask),
     Call("book_ticker", 4, check=lambda a, s: a["BTCUSDT"].bid < a["BTCUSDT"].ask),
     Call("ticker_24h", 2, market(), check=lambda a, s: a.bid < a.ask and a.change == a.last - a.open),
@@ -159,6 +161,14 @@ CALLS = [
         "trading_day", 8, lambda s: (SYMBOLS, "2"), check=lambda a, s: a[0].open_ms % 86_400_000 == 79_200_000
     ),
     Call("account", 20, check=lambda a, s: a.can_trade and {"BTC", "USDT"} <= {b.asset for b in a.balances}),
+    Call(
+        "account",
+        20,
+        settings=setting(omit_zero=True),
+        check=lambda a, s: (
+            {b.asset for b in a.balances} >= {"BTC", "USDT"} and all(b.free or b.locked for b in a.balances)
+        ),
+    ),
     Call("commission", 20, market(), check=lambda a, s: a.symbol == "BTCUSDT" and 0 <= a.standard.taker < 1),
     Call(
         "order_rate_limits",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quantlab.binance import codec_account as codec
 from quantlab.binance import codec_lists, codec_orders, filters
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.client.spot_statistics import given
+from quantlab.binance.client.params import given
 from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.order_values import Amendment, Commission, OrderCount, OrderList, PreventedMatch
 from quantlab.domain.orders import AccountTrade, OrderSnapshot

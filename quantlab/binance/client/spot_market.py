@@ -9,10 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import overload
 
-import msgspec
-
 from quantlab.binance import codec_rest as codec
 from quantlab.binance.client.base import RestCalls
+from quantlab.binance.client.params import Symbols, given, several
 from quantlab.binance.codec_rest import ExchangeInfo, OrderBook
 from quantlab.domain.market import BookTicker, Kline, Trade
 from quantlab.frames import ByName, Rows
@@ -60,7 +59,7 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Exchange information", and "Filters".
         """
-        named = {"symbols": msgspec.json.encode(symbols).decode()} if symbols else {}
+        named = several(symbols) if symbols else {}
         info = await self._read("exchange_info", named, codec.decode_exchange_info)
         self._rules = info.rate_limits
         self.governor.learn(info.rate_limits)
@@ -121,22 +120,20 @@ class SpotMarket(RestCalls):
         Source: Binance spot REST API, "Kline/Candlestick data".
         """
         params = {"symbol": symbol, "interval": interval, "limit": str(limit)}
-        params |= {"startTime": str(start_ms)} if start_ms is not None else {}
-        params |= {"endTime": str(end_ms)} if end_ms is not None else {}
         return await self._read(
             "klines",
-            params,
+            params | given(startTime=start_ms, endTime=end_ms),
             lambda body: codec.decode_klines(body, symbol, interval, self.venue_clock.now_ms()),
         )
 
     @overload
     async def ticker_price(self, symbol: str) -> Decimal: ...
     @overload
-    async def ticker_price(self, symbol: None = None) -> ByName[Decimal]: ...
-    async def ticker_price(self, symbol: str | None = None) -> Decimal | ByName[Decimal]:
-        """The last price in the quote asset; of every symbol, by name, without `symbol`.
+    async def ticker_price(self, symbol: Symbols | None = None) -> ByName[Decimal]: ...
+    async def ticker_price(self, symbol: str | Symbols | None = None) -> Decimal | ByName[Decimal]:
+        """The last price in the quote asset, of one symbol; by name, of several or of all.
 
-        Weight: 2 for one symbol, 4 for all.
+        Weight: 2 for one symbol, else 4.
 
         Raises:
             VenueRejected: Unknown symbol (-1121).
@@ -144,19 +141,19 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Symbol price ticker".
         """
-        if symbol is None:
-            return await self._read("ticker_price", {}, codec.decode_prices)
-        return await self._read("ticker_price", {"symbol": symbol}, codec.decode_price)
+        if isinstance(symbol, str):
+            return await self._read("ticker_price", {"symbol": symbol}, codec.decode_price)
+        params = {} if symbol is None else several(symbol)
+        return await self._read("ticker_price", params, codec.decode_prices)
 
     @overload
     async def book_ticker(self, symbol: str) -> BookTicker: ...
     @overload
-    async def book_ticker(self, symbol: None = None) -> ByName[BookTicker]: ...
-    async def book_ticker(self, symbol: str | None = None) -> BookTicker | ByName[BookTicker]:
-        """Best bid and ask; of every symbol, by name, without `symbol`.
+    async def book_ticker(self, symbol: Symbols | None = None) -> ByName[BookTicker]: ...
+    async def book_ticker(self, symbol: str | Symbols | None = None) -> BookTicker | ByName[BookTicker]:
+        """Best bid and ask of one symbol; by name, of several or of all.
 
-        Only the stream numbers its updates: `update_id` is -1 here. Weight: 2 for one symbol,
-        4 for all.
+        Only the stream numbers its updates: `update_id` is -1 here. Weight: 2 for one symbol, else 4.
 
         Raises:
             VenueRejected: Unknown symbol (-1121).
@@ -164,12 +161,11 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Symbol order book ticker".
         """
-        if symbol is None:
+        now_ms = self.venue_clock.now_ms
+        if isinstance(symbol, str):
+            named = {"symbol": symbol}
             return await self._read(
-                "book_ticker", {}, lambda body: codec.decode_book_tickers(body, self.venue_clock.now_ms())
+                "book_ticker", named, lambda body: codec.decode_book_ticker(body, now_ms())
             )
-        return await self._read(
-            "book_ticker",
-            {"symbol": symbol},
-            lambda body: codec.decode_book_ticker(body, self.venue_clock.now_ms()),
-        )
+        params = {} if symbol is None else several(symbol)
+        return await self._read("book_ticker", params, lambda body: codec.decode_book_tickers(body, now_ms()))

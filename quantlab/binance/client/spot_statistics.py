@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import overload
 
-import msgspec
-
 from quantlab.binance import codec_market as codec
 from quantlab.binance import codec_rest
 from quantlab.binance.client.base import RestCalls
+from quantlab.binance.client.params import Symbols, given, several
 from quantlab.domain.market import Kline, Trade
 from quantlab.domain.tickers import AggregateTrade, AveragePrice, Ticker
-from quantlab.errors import InvalidField
 from quantlab.frames import Rows
 
 
@@ -108,10 +106,8 @@ class SpotStatistics(RestCalls):
     @overload
     async def ticker_24h(self, symbol: str) -> Ticker: ...
     @overload
-    async def ticker_24h(self, symbol: list[str] | tuple[str, ...] | None = None) -> Rows[Ticker]: ...
-    async def ticker_24h(
-        self, symbol: str | list[str] | tuple[str, ...] | None = None
-    ) -> Ticker | Rows[Ticker]:
+    async def ticker_24h(self, symbol: Symbols | None = None) -> Rows[Ticker]: ...
+    async def ticker_24h(self, symbol: str | Symbols | None = None) -> Ticker | Rows[Ticker]:
         """The last 24 hours of one symbol, of several, or of all.
 
         Weight: 2 up to 20 symbols, 40 up to 100, 80 beyond that and for all.
@@ -127,10 +123,8 @@ class SpotStatistics(RestCalls):
     @overload
     async def ticker(self, symbol: str, window: str = "1d") -> Ticker: ...
     @overload
-    async def ticker(self, symbol: list[str] | tuple[str, ...], window: str = "1d") -> Rows[Ticker]: ...
-    async def ticker(
-        self, symbol: str | list[str] | tuple[str, ...], window: str = "1d"
-    ) -> Ticker | Rows[Ticker]:
+    async def ticker(self, symbol: Symbols, window: str = "1d") -> Rows[Ticker]: ...
+    async def ticker(self, symbol: str | Symbols, window: str = "1d") -> Ticker | Rows[Ticker]:
         """The last `window` ("1m" to "59m", "1h" to "23h", "1d" to "7d") of one symbol or of several.
 
         It begins on a minute, so it is up to 59,999 ms longer than it says. Weight: 4 for each symbol,
@@ -147,12 +141,8 @@ class SpotStatistics(RestCalls):
     @overload
     async def trading_day(self, symbol: str, time_zone: str = "0") -> Ticker: ...
     @overload
-    async def trading_day(
-        self, symbol: list[str] | tuple[str, ...], time_zone: str = "0"
-    ) -> Rows[Ticker]: ...
-    async def trading_day(
-        self, symbol: str | list[str] | tuple[str, ...], time_zone: str = "0"
-    ) -> Ticker | Rows[Ticker]:
+    async def trading_day(self, symbol: Symbols, time_zone: str = "0") -> Rows[Ticker]: ...
+    async def trading_day(self, symbol: str | Symbols, time_zone: str = "0") -> Ticker | Rows[Ticker]:
         """The running day of one symbol or of several, in `time_zone` ("0" is UTC; "-1:00", "05:45", "4").
 
         Weight: 4 for each symbol, at most 200. At most 100 symbols.
@@ -166,7 +156,7 @@ class SpotStatistics(RestCalls):
         return await self._tickers("trading_day", symbol, {"timeZone": time_zone})
 
     async def _tickers(
-        self, name: str, symbol: str | list[str] | tuple[str, ...] | None, params: dict[str, str]
+        self, name: str, symbol: str | Symbols | None, params: dict[str, str]
     ) -> Ticker | Rows[Ticker]:
         if isinstance(symbol, str):
             one = symbol
@@ -174,12 +164,5 @@ class SpotStatistics(RestCalls):
                 name, params | {"symbol": one}, lambda body: codec.decode_ticker(body, one)
             )
         if symbol is not None:
-            if not symbol:
-                raise InvalidField("symbol", "the list of symbols is empty", "name one at least")
-            params = params | {"symbols": msgspec.json.encode(list(symbol)).decode()}
+            params = params | several(symbol)
         return await self._read(name, params, codec.decode_tickers)
-
-
-def given(**params: int | str | None) -> dict[str, str]:
-    """The parameters that have a value, as text."""
-    return {name: str(value) for name, value in params.items() if value is not None}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quantlab.binance import codec_orders as codec
 from quantlab.binance.client.base import RestCalls
+from quantlab.binance.client.params import given
 from quantlab.binance.codec_rest import Account, decode_account
 from quantlab.binance.encode_orders import encode_order, require_ids
 from quantlab.binance.errors import UNKNOWN_ORDER
@@ -27,8 +28,11 @@ class SpotTrade(RestCalls):
       (our clock was wrong) the clock has been measured again; orders are not sent again.
     """
 
-    async def account(self) -> Account:
-        """Balances of every asset, zeros included, and whether the account may trade. Weight: 20.
+    async def account(self, *, omit_zero: bool = False) -> Account:
+        """Balances of every asset, and whether the account may trade. Weight: 20.
+
+        Args:
+            omit_zero: Leave out the assets of which nothing is there.
 
         Raises:
             VenueUnavailable: No answer, or a 5XX.
@@ -36,7 +40,8 @@ class SpotTrade(RestCalls):
 
         Source: Binance spot REST API, "Account information (USER_DATA)".
         """
-        return await self._read("account", {}, decode_account)
+        params = {"omitZeroBalances": "true"} if omit_zero else {}
+        return await self._read("account", params, decode_account)
 
     async def submit_order(self, request: OrderRequest, permit: Permit) -> OrderAck:
         """Send one order, once, and return the venue's acknowledgement.
@@ -160,9 +165,7 @@ class SpotTrade(RestCalls):
 
         Source: Binance spot REST API, "Account trade list (USER_DATA)".
         """
-        params = {"symbol": symbol, "limit": str(limit)}
-        params |= {"fromId": str(from_id)} if from_id is not None else {}
-        params |= {"orderId": str(order_id)} if order_id is not None else {}
+        params = {"symbol": symbol, "limit": str(limit)} | given(fromId=from_id, orderId=order_id)
         return await self._read("my_trades", params, codec.decode_account_trades)
 
     def _redeem(self, request: OrderRequest | OrderListRequest | ReplaceRequest, permit: Permit) -> None:
