@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PANELS = 6  # of limits, unless some are named
 EDGE = 1.5  # limits: what was asked beyond that is drawn at the edge, or the rest would be too small to see
+FRAME = {"boxstyle": "round", "fill": False, "edgecolor": "#f2a900", "linewidth": 2}
 USED, LIMIT, OTHER = "#1f5fbf", "#c0392b", "#9a9a9a"
 DASHES = ("-", (0, (5, 2)), (0, (3, 5)), (2, (3, 5)), (4, (3, 5)))
 LINES = ("#1f5fbf", "#c98a1b", "#4a9a5b", "#7d3fa8", "#8a8a8a", "#0f8b8d", "#d1495b", "#5c4d3c")
@@ -94,9 +95,10 @@ def _draw_usage(axes: Axes, rows: pd.DataFrame, name: str) -> None:
         axes.plot(moments[which], shown[which], style, color=colour, markersize=5, label=words)
     axes.set_ylim(0, 1.12 * max(edge if (used > edge).any() else float(shown.max()), float(limit.max())) or 1)
     for moment, asked in zip(moments[used > shown], used[used > shown], strict=True):
+        words = f"{asked:,.0f} ↑" if asked >= 1_000 else f"{asked:.4g} ↑"
         axes.annotate(
-            f"{asked:,.{0 if asked >= 1_000 else 4}f} ↑", (moment, edge), textcoords="offset points", xytext=(0, 5), fontsize=7.5,
-            color=LIMIT, ha="center",
+            words, (moment, edge), textcoords="offset points", xytext=(0, 5), fontsize=7.5, color=LIMIT,
+            ha="center",
         )  # fmt: skip
     unit = next((each for each in rows["unit"] if each), "")
     axes.set_title(f"{name}{', ' + unit if unit else ''}", loc="left", fontsize=9)
@@ -163,7 +165,7 @@ def _pair(table: pd.DataFrame) -> Picture:
             bright = count > (least + most) / 2
             axes.text(
                 column, row, f"{count:.0f}", ha="center", va="center", color="white" if bright else "black",
-                bbox={"boxstyle": "round", "fill": False, "edgecolor": LIMIT} if same[row][column] else None,
+                bbox=FRAME if same[row][column] else None,
             )  # fmt: skip
     axes.set_xticks(range(len(across)), across, rotation=20)
     axes.set_yticks(range(len(down)), down)
