@@ -6,7 +6,7 @@ raises `Unknown`, so that no rail can compute with a hole. No rule lives here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -28,8 +28,9 @@ __all__ = [
     "Unknown",
 ]  # fmt: skip
 
-UNTOLD, DENIED, PASSES, NEAR = 0, 1, 2, 3
-"""What all rails together say: nothing; one denies; all allow; all allow, and a limit may be half used."""
+UNTOLD, DENIED, PASSES, NEAR = 0, 1, 2, 4
+"""What all rails together say: nothing; one denies; all allow, with a bit from NEAR on for each rail of which
+the limit may be half used."""
 Later: TypeAlias = tuple[Any, ...]
 """A function and its arguments."""
 NEW = object.__new__
@@ -279,10 +280,10 @@ class Decision:
         "_rails",
         "_request",
         "_said",
+        "_told",
         "allowed",
         "largest",
         "limits_version",
-        "near",
     )
 
     def __init__(
@@ -294,7 +295,7 @@ class Decision:
         self._answers: Sequence[Answer] | None = ()
         self._later: Later = ()
         self._said: tuple[Verdict, ...] | None = verdicts
-        self.near = True
+        self._told = UNTOLD
         self.limits_version = limits_version
         passed = bool(verdicts) and all(each.allowed for each in verdicts)
         self.allowed = passed if allowed is None else allowed and passed
@@ -313,7 +314,7 @@ class Decision:
         self = cls.__new__(cls)
         self.largest = None
         self._request, self._rails, self._answers, self._said = request, rails, answers, None
-        self.limits_version, self.allowed, self.near = limits_version, allowed, True
+        self.limits_version, self.allowed, self._told = limits_version, allowed, UNTOLD
         return self
 
     @classmethod
@@ -324,7 +325,7 @@ class Decision:
         self = NEW(cls)
         self.limits_version, self._rails, self._request, self._later = limits_version, rails, request, later
         self._answers = self._said = self.largest = None
-        self.allowed, self.near = told >= PASSES, told != PASSES
+        self.allowed, self._told = told >= PASSES, told
         return self
 
     @property
@@ -345,12 +346,19 @@ class Decision:
             return verdict_of(rail, dict(self._answered())[rail])
         return next(each for each in self._said if each.rail == rail)
 
-    def amounts(self) -> Iterator[tuple[str, Decimal | int, Decimal | int]]:
-        """Name, used and limit of each rail that has an amount; of a fraction its parts as they are."""
+    @property
+    def at_ease(self) -> bool:
+        """It is known, without asking any, that no limit is half used."""
+        return self._told == PASSES
+
+    def amounts(self, also: Collection[str] = ()) -> Iterator[tuple[str, Decimal | int, Decimal | int]]:
+        """Name, used and limit of each rail that has an amount; of a fraction its parts as they are.
+
+        Where it is known which limits may be half used, of those rails alone, and of those named in `also`.
+        """
         if self._said is None:
-            yield from (
-                (name, *answer[1:3]) for name, answer in self._answered() if type(answer[1]) is not str
-            )
+            answered = self._of_few(also) if self._told > PASSES else self._answered()
+            yield from ((name, *answer[1:3]) for name, answer in answered if type(answer[1]) is not str)
         else:
             for each in self._said:
                 if each.used is not None and each.limit is not None:
@@ -369,6 +377,18 @@ class Decision:
             for each in self.verdicts
         ]
         return frame(rows, columns=COLUMNS, index="rail")
+
+    def _of_few(self, also: Collection[str]) -> Iterator[tuple[str, Answer]]:
+        """The rails that may be half used, and those of `also`."""
+        near = self._told // NEAR
+        rails = tuple(
+            rail
+            for place, rail in enumerate(self._rails)
+            if near >> place & 1 or (also and rail.__name__ in also)
+        )
+        ask, *asked = self._later
+        answers, _ = ask(*asked[:-1], rails)
+        return zip((rail.__name__ for rail in rails), answers, strict=True)
 
     def _answered(self) -> Iterator[tuple[str, Answer]]:
         """Each rail's name and its answer, which is asked for now where it was not before."""

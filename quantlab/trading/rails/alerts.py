@@ -32,11 +32,11 @@ class Alerts:
         Far from every limit, of which nothing was said before, nothing is reckoned.
         """
         said = self._said.get(symbol)
-        if not decision.near and not said:
+        if decision.at_ease and not said:
             return ()
         found = list[LimitAlert]()
         said = self._said.setdefault(symbol, {}) if said is None else said
-        for rail, used, limit in decision.amounts():
+        for rail, used, limit in decision.amounts(said):
             if rail not in LIMITED or not limit:
                 continue
             before, step = said.get(rail, 0), next((each for each in STEPS if _at(each, used, limit)), 0)

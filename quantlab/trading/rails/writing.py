@@ -26,7 +26,6 @@ Fused: TypeAlias = Callable[[OrderRequest, Exposure, Limits, Limits], int]
 OPERATORS = {add: ast.Add(), subtract: ast.Sub(), times: ast.Mult(), remainder: ast.Mod()}
 TEMPLATE = f"def fused(request, exposure, {FROZEN}, soft):\n    near = {PASSES}\n    return near"
 ENDS, DENIES = (ast.Return(value=ast.Constant(value=each)) for each in (UNTOLD, DENIED))
-(IS_NEAR,) = ast.parse(f"near = {NEAR}").body
 
 
 def fuse(kind: OrderType, side: Side, rails: tuple[Rail, ...] = RAILS) -> Fused:
@@ -43,7 +42,7 @@ def _written(kind: OrderType, side: Side, rails: tuple[Rail, ...]) -> Fused:
     limits, exposure = Code(name_of(FROZEN), given=True), Code(name_of("exposure"), given=True)
     for function, arguments, returned in (
         (Ask.__init__, [whole, request, exposure, limits], _nothing),
-        *((rail, [whole], _answers(fuser, rail.__name__)) for rail in rails),
+        *((rail, [whole], _answers(fuser, rail.__name__, place)) for place, rail in enumerate(rails)),
     ):
         if not isinstance(function, FunctionType):
             raise NotUnderstood(function)
@@ -78,15 +77,16 @@ def _nothing(node: ast.expr, _: Scope) -> None:
     raise NotUnderstood(ast.unparse(node))
 
 
-def _answers(fuser: Fuser, rail: str) -> Returned:
+def _answers(fuser: Fuser, rail: str, place: int) -> Returned:
     """What becomes of a return of a rail."""
+    near = ast.parse(f"near |= {NEAR << place}").body
 
     def returned(node: ast.expr, scope: Scope) -> None:
         match node:
             case ast.Tuple(elts=[allowed, used, limit, *_]) if rail in LIMITED and not _is_text(used):
                 amounts = [fuser.hold(fuser.value(each, scope)) for each in (used, limit)]
                 _require(fuser, fuser.value(allowed, scope))
-                _note(fuser, *amounts)
+                _note(fuser, amounts, near)
             case ast.Tuple(elts=[allowed, *_]):
                 _require(fuser, fuser.value(allowed, scope))
             case ast.Call(func=called, args=args):
@@ -112,9 +112,9 @@ def _require(fuser: Fuser, allowed: Value) -> None:
         fuser.body.append(DENIES)
 
 
-def _note(fuser: Fuser, used: Value, limit: Value) -> None:
+def _note(fuser: Fuser, amounts: list[Value], near: list[ast.stmt]) -> None:
     """Note where half of the limit is used, or nearly."""
-    left, right, before = fuser.node(used), fuser.node(limit), fuser.body[-1:]
+    (left, right), before = fuser.nodes(amounts), fuser.body[-1:]
     match right:
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if name == FROZEN:
             soft = ast.Attribute(value=name_of("soft"), attr=attr, ctx=ast.Load())
@@ -127,7 +127,7 @@ def _note(fuser: Fuser, used: Value, limit: Value) -> None:
         fuser.body.pop()  # a limit is never below itself softened: beyond that it is asked, and only there
     else:
         before = []
-    fuser.body.append(ast.If(test=beyond, body=[*before, IS_NEAR], orelse=[]))
+    fuser.body.append(ast.If(test=beyond, body=[*before, *near], orelse=[]))
 
 
 def _at_most(left: ast.expr, right: ast.expr) -> ast.Compare:
