@@ -120,18 +120,14 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def canonical(self) -> bytes:
         """The one text of this order, equal for equal orders; a permit is bound to its digest."""
-        parts = {
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "type": self.type.value,
-            "quantity": _text(self.quantity),
-            "quote_quantity": _text(self.quote_quantity),
-            "price": _text(self.price),
-            "time_in_force": self.time_in_force.value if self.time_in_force else "",
-            "client_order_id": self.client_order_id,
-            **self.extras,  # a plain order's text is what it was before there were any
-        }
-        return "&".join(f"{name}={value}" for name, value in parts.items()).encode()
+        force = self.time_in_force.value if self.time_in_force else ""
+        text = (
+            f"symbol={self.symbol}&side={self.side.value}&type={self.type.value}"
+            f"&quantity={_text(self.quantity)}&quote_quantity={_text(self.quote_quantity)}"
+            f"&price={_text(self.price)}&time_in_force={force}&client_order_id={self.client_order_id}"
+        )
+        # a plain order's text is what it was before there were any extras
+        return (text + "".join(f"&{name}={value}" for name, value in self.extras.items())).encode()
 
     def digest(self) -> str:
         """SHA-256 of `canonical`, in hexadecimal."""

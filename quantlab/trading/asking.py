@@ -163,7 +163,7 @@ class Asking:
     def _exposure(self, request: OrderRequest) -> Exposure:
         now_ns, now_ms = self._clock.monotonic_ns(), self._clock.now_ms()
         reference, conditions = self._reference(request.symbol), self._conditions(request.symbol)
-        exposure = self._portfolio.exposure_for(
+        return self._portfolio.exposure_for(
             request,
             reference_price=reference.price if reference else None,
             price_age_ms=self._venue_now_ms() - reference.event_ms if reference else None,
@@ -171,9 +171,6 @@ class Asking:
             trading_state=f"{TradingState.HALTED}: {self._latch.reason}"
             if self._latch.is_set
             else self._trading_state(),
-        )
-        return msgspec.structs.replace(
-            exposure,
             health=conditions.health,
             health_age_ms=conditions.health_age_ms,
             book=conditions.book,

@@ -380,14 +380,17 @@ class Decision:
 
     def _of_few(self, also: Collection[str]) -> Iterator[tuple[str, Answer]]:
         """The rails that may be half used, and those of `also`."""
-        near = self._told // NEAR
-        rails = tuple(
-            rail
-            for place, rail in enumerate(self._rails)
-            if near >> place & 1 or (also and rail.__name__ in also)
+        rails, near = (
+            [rail for rail in self._rails if rail.__name__ in also] if also else [],
+            self._told // NEAR,
         )
+        while near:
+            rail = self._rails[near.bit_length() - 1]
+            near ^= 1 << near.bit_length() - 1
+            if rail.__name__ not in also:
+                rails.append(rail)
         ask, *asked = self._later
-        answers, _ = ask(*asked[:-1], rails)
+        answers, _ = ask(*asked[:-1], tuple(rails))
         return zip((rail.__name__ for rail in rails), answers, strict=True)
 
     def _answered(self) -> Iterator[tuple[str, Answer]]:

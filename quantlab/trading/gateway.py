@@ -290,9 +290,13 @@ class Gateway:
         for number, each in enumerate(new):
             paired = listed is not None and number in listed.kind.pair
             self.portfolio.reserve(each, pair=listed.list_client_order_id if listed and paired else "")
-        line = self._sender.note(request, permit)
+        line, names = self._sender.note(request, permit), [each.client_order_id for each in new]
+        if isinstance(request, AmendRequest):
+            names = [request.client_order_id]
         try:
-            call = self._wire.call(lambda: self._sender.send(request, permit, line), request.describe())
+            call = self._wire.call(
+                lambda: self._sender.send(request, permit, line), f"order {' '.join(names)}"
+            )
         except BaseException:
             for each in new:
                 answer = OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)

@@ -118,12 +118,12 @@ class Journal:
         self._put((self._entry(kind, data), waiter))
         return await waiter.future
 
-    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]:
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun:
         """Begin to write a line, from any thread; `waiters.written` says when it is on the disk.
 
         Never raises: a line that cannot be written is told to whoever asks for it.
         """
-        line: Begun[int] = Begun()
+        line = Begun()
         if self._closed or os.getpid() != self._pid:
             answer(line, JournalUnavailable(f"the journal {self.path} is closed in this process"))
         else:

@@ -24,10 +24,10 @@ class NoJournal:
         """Refused: see `append_synced`."""
         return self.append_synced(kind, data)
 
-    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]:  # noqa: ARG002  # `Journal`'s
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun:  # noqa: ARG002  # `Journal`'s
         """A line that was refused: see `append_synced`."""
-        line: Begun[int] = Begun()
-        line.set_exception(JournalUnavailable(f"{self.problem}; nothing was done"))
+        line = Begun()
+        line.settle(JournalUnavailable(f"{self.problem}; nothing was done"))
         return line
 
     def append_synced(self, kind: str, data: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002  # `Journal`'s

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import OrderRequest
@@ -62,8 +63,12 @@ class Reading:
         price_age_ms: int | None,
         orders_last_second: int | None,
         trading_state: str = TradingState.ACTIVE,
+        **seen: Any,
     ) -> Exposure:
-        """What the rails decide `request` on. Costs the same however many orders and positions there are."""
+        """What the rails decide `request` on. Costs the same however many orders and positions there are.
+
+        `seen` are the fields of `Exposure` that are none of the account's.
+        """
         (buying, buying_quote), (selling, selling_quote) = self._reservations.sums(request.symbol)
         return Exposure(
             instrument=self.instruments.get(request.symbol),
@@ -78,6 +83,7 @@ class Reading:
             trading_state=trading_state,
             own=self.own(request.symbol),
             account=self.account(request.symbol),
+            **seen,
         )
 
     def own(self, symbol: str) -> OwnOrders:

@@ -92,7 +92,7 @@ class OrderSender:
             asyncio.Lock() if in_turn else contextlib.nullcontext()
         )
 
-    async def send(self, request: AnyRequest, permit: Permit, line: Begun[int]) -> None:
+    async def send(self, request: AnyRequest, permit: Permit, line: Begun) -> None:
         """Once `line` (of `note`) is on the disk, send the request once, and post what came of its orders.
 
         Raises:
@@ -111,7 +111,7 @@ class OrderSender:
         if placed.refusal is not None:
             raise placed.refusal
 
-    def note(self, request: AnyRequest, permit: Permit) -> Begun[int]:
+    def note(self, request: AnyRequest, permit: Permit) -> Begun:
         """Begin the request's line, in the step of its decision: it is written while that is handed over."""
         kind, line = line_of(request)
         cell = CELL.get()
@@ -122,7 +122,7 @@ class OrderSender:
         """Write what became of a request that was never handed over, whatever its line said."""
         self._journal.append_nowait("outcome", _outcome(answer))
 
-    async def _send(self, request: AnyRequest, permit: Permit, line: Begun[int]) -> Placed:
+    async def _send(self, request: AnyRequest, permit: Permit, line: Begun) -> Placed:
         names = [each.client_order_id for each in orders_of(request)]
         answers = _all(names, OrderEvent.NOT_SENT, "cancelled")
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-from concurrent.futures import Future, InvalidStateError
 from typing import NamedTuple, TypeAlias
 
 from quantlab.errors import JournalUnavailable
@@ -27,29 +26,50 @@ class Waiter(NamedTuple):
 Blocked = queue.SimpleQueue[Outcome]  # no lock that a signal could leave held
 
 
-Begun = Future  # of the line's number: asked for on another loop than the one that began it
-AnyWaiter: TypeAlias = "Waiter | Blocked | Begun[int] | None"
+class Begun:
+    """A line that was begun, and is asked for once, on another loop than the one that began it.
+
+    No lock: whoever asks leaves its future before it looks again, and whoever answers looks for one after
+    the outcome stands there. So at least one of the two sees the other.
+    """
+
+    __slots__ = ("outcome", "waiter")
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+        self.waiter: Waiter | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """The line's number, or why it has none; from any thread."""
+        self.outcome = outcome
+        answer(self.waiter, outcome)
 
 
-async def written(line: Begun[int]) -> int:
+AnyWaiter: TypeAlias = "Waiter | Blocked | Begun | None"
+
+
+async def written(line: Begun) -> int:
     """The number of a line that was begun, once it is on the disk; at once where it is already.
 
     Raises:
         JournalUnavailable: It is not.
     """
-    return line.result() if line.done() else await asyncio.wrap_future(line)
+    if line.outcome is None:
+        loop = asyncio.get_running_loop()
+        line.waiter = Waiter(loop, loop.create_future())
+        if line.outcome is None:
+            return await line.waiter.future
+    if isinstance(line.outcome, JournalUnavailable):
+        raise line.outcome
+    return line.outcome
 
 
 def answer(waiter: AnyWaiter, outcome: Outcome) -> None:
     """Tell whoever waits, if anybody does; from the journal's thread."""
     if waiter is None:
         return
-    if isinstance(waiter, Future):
-        with contextlib.suppress(InvalidStateError):  # who waited was cancelled; the line stands
-            if isinstance(outcome, int):
-                waiter.set_result(outcome)
-            else:
-                waiter.set_exception(outcome)
+    if isinstance(waiter, Begun):
+        waiter.settle(outcome)
         return
     if not isinstance(waiter, Waiter):
         waiter.put(outcome)
