@@ -10,11 +10,12 @@ import asyncio
 import contextvars
 import itertools
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from quantlab.bus import Bus, Overflow, Subscription
 from quantlab.errors import InvalidField
+from quantlab.learning.background import background
 from quantlab.learning.learner import Learner
 from quantlab.topics import PREDICTION, Prediction
 
@@ -29,12 +30,12 @@ class Worker:
     """The one thread on which models live while their learners are attached."""
 
     def __init__(self) -> None:
-        self._executor: ThreadPoolExecutor | None = None
+        self._executor: Executor | None = None
 
     async def do(self, work: Callable[..., T], *args: Any) -> T:
         """Run `work` on the thread, after what was given before."""
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="quantlab learner")
+            self._executor = background("quantlab learner")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, work, *args)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,8 +21,8 @@ from quantlab.config import Settings
 from quantlab.domain.venue import Level
 from quantlab.errors import ConfigError, ModelRefused, StoreError
 from quantlab.learning.backend import KEEP, Backend
+from quantlab.learning.background import background, uncollected
 from quantlab.learning.classtree import class_tree
-from quantlab.learning.collecting import uncollected
 from quantlab.learning.envelope import Header, header_of, open_sealed, seal, snapshot_of
 from quantlab.learning.filestore import FileStore
 from quantlab.learning.marks import Marks
@@ -230,7 +230,7 @@ def open_store(settings: Settings, level: Level, *, clock: Clock | None = None, 
         ConfigError: The key's file or the address cannot be used, or the address is not safe.
     """
     key = model_key(settings.model_key_file, settings.home)
-    executor = ThreadPoolExecutor(1, thread_name_prefix="quantlab models")
+    executor = background("quantlab models")
     if settings.redis_url:
         backend: Backend = RedisStore(address_of(settings.redis_url, settings.redis_password, level))
     else:

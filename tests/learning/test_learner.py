@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +16,15 @@ from river import dummy, linear_model, preprocessing, tree
 
 from quantlab.bus import Bus
 from quantlab.clock import SystemClock
+from quantlab.config import Settings
 from quantlab.domain.market import Trade
+from quantlab.domain.venue import Level
 from quantlab.engine.learning import Learn
 from quantlab.errors import BusError, InvalidField
 from quantlab.learning.feature import Features
 from quantlab.learning.features import custom, imbalance, log_return, trade_flow
 from quantlab.learning.labels import forward_return
+from quantlab.learning.store import open_store
 from quantlab.topics import BOOK_TICKER, CATALOGUE, TRADE, Prediction
 
 FEATURES = Features(log_return("1s"), trade_flow("1s"))
@@ -100,6 +105,23 @@ async def test_models_learn_on_one_thread_that_is_not_the_loops(bus: Bus, learn:
     assert [each.models["BTCUSDT"].counts["events"] for each in learn] == [400, 400]
     learn.close()
     assert not [each for each in threading.enumerate() if each.name.startswith("quantlab learner")]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="the scheduler's class is Linux's")
+async def test_the_threads_beside_the_loop_step_back_and_the_loop_does_not(
+    learn: Learn, tmp_path: Path
+) -> None:
+    """Learner and store have the class of threads that compute; who waits for a handler keeps its own."""
+
+    def policy() -> int:
+        return os.sched_getscheduler(0)
+
+    (tmp_path / "home").mkdir(mode=0o700)
+    store = open_store(Settings(home=tmp_path / "home"), Level.PAPER)
+    assert await learn.worker.do(policy) == os.SCHED_BATCH
+    assert await store._on_thread(policy) == os.SCHED_BATCH
+    assert policy() == os.SCHED_OTHER
+    await store.aclose()
 
 
 async def test_what_user_code_raises_costs_its_event_and_nothing_else(bus: Bus, learn: Learn) -> None:

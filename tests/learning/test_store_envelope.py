@@ -57,7 +57,7 @@ def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(envelope.json, "loads", parsed)
-    monkeypatch.setattr(unpickler.Unpickler, "load", lambda _: read.append("payload"))
+    monkeypatch.setattr(unpickler, "_read", lambda _: read.append("payload"))
     return read
 
 

@@ -13,10 +13,13 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keptmodels import inputs, trained
 from river import (
     compose,
@@ -438,6 +441,49 @@ def test_the_pickler_writes_what_pythons_own_would() -> None:
     model = trained(SCALER() | linear_model.LogisticRegression())
 
     assert dumps(model) == pickle.dumps(model, 5)
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 300),
+    st.integers(-(2**40), 2**40),
+    st.integers(2**31 - 3, 2**32 + 3),
+    st.floats(allow_nan=False),
+)
+
+
+@given(
+    st.lists(NUMBERS, max_size=40), st.lists(st.sampled_from([None, "x", (1, 2), 2**70, True]), max_size=3)
+)
+def test_a_run_of_numbers_is_read_as_it_was_written(numbers: list[Any], others: list[Any]) -> None:
+    """Whatever stands before, in or behind a run; long runs go another way than short ones."""
+    for written in ((*numbers, *others), [*others, *numbers], [*numbers, *others, *numbers]):
+        assert repr(loads(pickle.dumps(written, 5))) == repr(written)
+
+
+def test_in_a_run_of_numbers_nothing_but_numbers_is_left_to_pythons_reader() -> None:
+    """Each opcode that is no number, behind a run: it is the strict machine that meets it."""
+    run = b"".join(b"K" + bytes([each]) for each in range(20))
+    handed: list[bytes] = []
+    real = pickle.loads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pickle, "loads", lambda blob: handed.append(blob) or real(blob))
+        for opcode in set(range(256)) - set(b"KMJG\x8a."):
+            with suppress(ModelRefused):
+                loads(b"\x80\x05(" + run + bytes([opcode]) + b"\x04abcdefghijklmnopq.")
+
+    assert len(handed) == 250
+    assert set(handed) == {b"\x80\x05](" + run + b"e."}
+
+
+def test_a_key_that_is_looked_at_for_ever_is_refused() -> None:
+    """A few hundred bytes whose hash goes through 2,560,000 parts, and with wider rows through any number."""
+    row = tuple(range(40))
+    for _ in range(3):
+        row = (row,) * 40
+
+    with pytest.raises(ModelRefused, match="cannot be kept as a key"):
+        loads(pickle.dumps({"model": {row: 1}}, 5))
+    assert loads(pickle.dumps({(1, ("a", 2.5)): 1}, 5)) == {(1, ("a", 2.5)): 1}
 
 
 def test_a_class_that_river_has_imported_is_not_rivers() -> None:
