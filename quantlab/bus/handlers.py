@@ -46,8 +46,12 @@ def check_handler(
 def _check_call(handler: Callable[..., Any]) -> bool:
     if type(handler) is FunctionType and not hasattr(handler, "__wrapped__"):  # most are, and this is fast
         code = handler.__code__
-        if code.co_argcount == 1 and not code.co_kwonlyargcount and not code.co_flags & PLAIN_FLAGS:
-            return False
+        least = code.co_argcount - len(handler.__defaults__ or ())
+        if least <= 1 <= code.co_argcount and not code.co_kwonlyargcount:
+            if not code.co_flags & PLAIN_FLAGS:
+                return False
+            if code.co_flags & PLAIN_FLAGS == inspect.CO_COROUTINE:
+                return True
     if not callable(handler):
         raise BusError(f"handler {handler!r} cannot be called")
     try:

@@ -116,6 +116,8 @@ def _nothing(_event: object) -> None:
 
 def grouped(inlines: Sequence[Inline]) -> tuple[InlineGroup, ...]:
     """Neighbours in equal contexts together, but nobody with one who is to be `alone`."""
+    if len(inlines) < 2:
+        return (InlineGroup(inlines),) if inlines else ()
     groups: list[list[Inline]] = []
     for each in inlines:
         last = groups[-1][-1] if groups else None

@@ -6,6 +6,7 @@ subscription forgets the routes that it can meet, and one that names no wildcard
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -18,6 +19,8 @@ from quantlab.errors import BusError
 
 ROUTES_KEPT = 65_536  # resolved names of one topic
 LANES: tuple[Lane, ...] = ("market", "order", "halt")  # least protected first
+
+NUMBER = operator.attrgetter("number")
 
 Parts = tuple[str, ...]
 
@@ -54,18 +57,24 @@ class Route:
         self.key = key
         self.parts = parts
         self.receivers = receivers
-        inlines = [each for each in receivers if isinstance(each, Inline) and not each.quarantined]
-        rest = [each for each in receivers if each not in inlines]
-        plain = [each for each in rest if each.appends and each.overflow is not Overflow.CONFLATE]
-        self.plain: tuple[tuple[deque[Any], int, Subscription], ...] = tuple(
-            (each.queue, each.capacity, each) for each in plain
-        )
-        self.others = tuple(each for each in rest if each not in plain)
-        self.groups: tuple[InlineGroup, ...] = grouped(inlines)
-        self.involved = bool(self.others or self.groups)
-        self.conflates = all(_conflates(each, topic) for each in receivers)
+        plain: list[tuple[deque[Any], int, Subscription]] = []
+        others: list[Subscription] = []
+        inlines: list[Inline] = []
+        conflates = True
         for each in receivers:
             each.routes.add(self)
+            conflates = conflates and _conflates(each, topic)
+            if isinstance(each, Inline) and not each.quarantined:
+                inlines.append(each)
+            elif each.appends and each.overflow is not Overflow.CONFLATE:
+                plain.append((each.queue, each.capacity, each))
+            else:
+                others.append(each)
+        self.plain = tuple(plain)
+        self.others = tuple(others)
+        self.groups: tuple[InlineGroup, ...] = grouped(inlines)
+        self.involved = bool(others or inlines)
+        self.conflates = conflates
 
     def end(self) -> None:
         """It is used no more: the receivers keep what was counted here."""
@@ -103,12 +112,13 @@ class ByName:
 class Router:
     """`routes[topic][topic.key(event)]` is the event's route, where it was resolved before."""
 
-    __slots__ = ("_named", "_trie", "routes")
+    __slots__ = ("_named", "_templates", "_trie", "routes")
 
     def __init__(self) -> None:
         self.routes: dict[Topic[Any], dict[Any, Route]] = {}
         self._named: dict[Parts, list[Route]] = {}  # two topics may share a name
         self._trie: Trie[Subscription] = Trie()
+        self._templates: Trie[Topic[Any]] = Trie()  # of `routes`, for names without a wildcard
 
     def declare(self, topic: Topic[Any]) -> None:
         """Allow `topic`, or raise `BusError` where it shares names with one of another type."""
@@ -116,7 +126,9 @@ class Router:
             same = (topic.type, topic.lane) == (other.type, other.lane)
             if can_meet(topic.pattern, other.pattern) and not same:
                 raise BusError(f"{topic!r} and {other!r} share names; give one another template")
-        self.routes.setdefault(topic, {})
+        if topic not in self.routes:
+            self.routes[topic] = {}
+            self._templates.add(topic.pattern, topic)
 
     def check(self, topic: Topic[Any], event: object) -> None:
         """Raise `BusError` unless `event` may travel on `topic`."""
@@ -134,15 +146,21 @@ class Router:
                 raise BusError(f"topic {topic.template!r} is not declared{self._hint(topic.template)}")
             return topic.pattern, topic.lane
         parts = compile_pattern(topic)
-        met = [each for each in self.routes if can_meet(parts, each.pattern)]
+        met = self._met(parts)
         if not met:
             raise BusError(f"pattern {topic!r} can meet no declared topic{self._hint(topic)}")
         return parts, min((each.lane for each in met), key=LANES.index)
 
+    def _met(self, parts: Parts) -> list[Topic[Any]]:
+        """The declared topics that share a name with this pattern."""
+        if "*" in parts or parts[-1] == ">":
+            return [each for each in self.routes if can_meet(parts, each.pattern)]
+        return self._templates.find(parts)
+
     def by_name(self, topic: Topic[Any] | str) -> ByName:
         """The key by which an event's name is told from the event alone."""
         parts, _ = self.aim(topic)
-        met = [each for each in self.routes if can_meet(parts, each.pattern)]
+        met = self._met(parts)
         twice = [one for one in met if any(one is not each and one.type is each.type for each in met)]
         if twice:
             raise BusError(
@@ -165,11 +183,10 @@ class Router:
     def resolve(self, topic: Topic[Any], key: Any) -> Route:
         """The route for one value of the topic's key; receivers are the oldest subscription first."""
         parts = topic.parts(key)
-        found = {each.number: each for each in self._trie.find(parts)}
         routes = self.routes[topic]
         if len(routes) >= ROUTES_KEPT:
             self._forget_all(routes)
-        routes[key] = route = Route(topic, key, parts, tuple(found[number] for number in sorted(found)))
+        routes[key] = route = Route(topic, key, parts, tuple(sorted(self._trie.find(parts), key=NUMBER)))
         self._named.setdefault(parts, []).append(route)
         return route
 

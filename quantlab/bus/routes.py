@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, TypeVar
 
 from quantlab.errors import BusError
@@ -20,6 +20,7 @@ Lane = Literal["market", "order", "halt"]
 
 BRACES = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 PART = re.compile(r"[A-Za-z0-9_-]+")
+PATTERN = re.compile(rf"(?:(?:{PART.pattern}|\*)\.)*(?:{PART.pattern}|[*>])")
 
 
 class Topic(Generic[E]):
@@ -32,7 +33,7 @@ class Topic(Generic[E]):
         lane: "market" shares the bus's permits; "order" and "halt" never wait for one.
     """
 
-    __slots__ = ("fields", "key", "lane", "pattern", "template", "type")
+    __slots__ = ("_places", "fields", "key", "lane", "pattern", "template", "type")
 
     def __init__(self, template: str, type: type[E], *, lane: Lane = "market") -> None:
         self.template = template
@@ -44,6 +45,7 @@ class Topic(Generic[E]):
                 f'topic {template!r}: every part is a word or one name in braces: "order.{{symbol}}"'
             )
         self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in parts)
+        self._places = tuple(place for place, part in enumerate(self.pattern) if part == "*")
         self.fields = tuple(found[1] for found in BRACES.finditer(template))
         self.key: Callable[[E], Any] = operator.attrgetter(*self.fields) if self.fields else _no_key
 
@@ -53,8 +55,10 @@ class Topic(Generic[E]):
 
     def parts(self, key: Any) -> tuple[str, ...]:
         """The name in parts, for one value of `key`; a dot inside a value stays inside its part."""
-        values = iter(key if isinstance(key, tuple) else (key,))
-        return tuple(str(next(values)) if part == "*" else part for part in self.pattern)
+        parts = list(self.pattern)
+        for place, value in zip(self._places, key if len(self._places) > 1 else (key,), strict=False):
+            parts[place] = str(value)
+        return tuple(parts)
 
     def __repr__(self) -> str:
         return f"Topic({self.template!r}, {self.type.__name__})"
@@ -67,11 +71,11 @@ def _no_key(_event: object) -> None:
 def compile_pattern(pattern: str) -> tuple[str, ...]:
     """The parts of `pattern`, or `BusError` saying what is wrong with it."""
     parts = tuple(pattern.split("."))
+    if PATTERN.fullmatch(pattern):
+        return parts
     if ">" in parts[:-1]:
         raise BusError(f"pattern {pattern!r}: > stands for the rest and comes last")
-    if not all(part in ("*", ">") or PART.fullmatch(part) for part in parts):
-        raise BusError(f'pattern {pattern!r}: give parts joined by dots, such as "market.*.BTCUSDT"')
-    return parts
+    raise BusError(f'pattern {pattern!r}: give parts joined by dots, such as "market.*.BTCUSDT"')
 
 
 def can_meet(pattern: tuple[str, ...], template: tuple[str, ...]) -> bool:
@@ -92,38 +96,69 @@ def nearest(pattern: str, templates: Iterable[str]) -> str:
 
 
 class Trie(Generic[Target]):
-    """Patterns as a tree of parts: finding a name's targets does not depend on how many there are."""
+    """Patterns as a tree of parts: finding a name's targets does not depend on how many there are.
 
-    __slots__ = ("branches", "targets")
+    Changed on one thread only; `find` may be called from any, and sees a change or does not.
+    """
+
+    __slots__ = ("any", "branches", "rest", "targets")
 
     def __init__(self) -> None:
         self.branches: dict[str, Trie[Target]] = {}
+        self.any: Trie[Target] | None = None  # whatever the part is: `*`
+        self.rest: list[Target] = []  # whatever comes: `>`
         self.targets: list[Target] = []
 
     def add(self, pattern: tuple[str, ...], target: Target) -> None:
         """Put `target` at the end of `pattern`."""
         node = self
         for part in pattern:
-            node = node.branches.setdefault(part, Trie())
+            if part == ">":
+                node.rest.append(target)
+                return
+            child = node.any if part == "*" else node.branches.get(part)
+            if child is None:
+                child = Trie()
+                if part == "*":
+                    node.any = child
+                else:
+                    node.branches[part] = child
+            node = child
         node.targets.append(target)
 
     def remove(self, pattern: tuple[str, ...], target: Target) -> None:
         """Take `target` away, and every branch that becomes empty by that."""
-        if not pattern:
-            self.targets.remove(target)
+        if not pattern or pattern[0] == ">":
+            (self.rest if pattern else self.targets).remove(target)
             return
-        child = self.branches[pattern[0]]
+        part = pattern[0]
+        child = self.any if part == "*" else self.branches[part]
+        if child is None:
+            raise KeyError(part)
         child.remove(pattern[1:], target)
-        if not child.targets and not child.branches:
-            del self.branches[pattern[0]]
+        if child.is_empty and part == "*":
+            self.any = None
+        elif child.is_empty:
+            del self.branches[part]
 
-    def find(self, name: tuple[str, ...]) -> Iterator[Target]:
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is here, nor below."""
+        return not (self.targets or self.rest or self.branches or self.any)
+
+    def find(self, name: tuple[str, ...]) -> list[Target]:
         """The targets of every pattern that fits `name`."""
-        if not name:
-            yield from self.targets
-            return
-        if rest := self.branches.get(">"):
-            yield from rest.targets
-        for part in dict.fromkeys((name[0], "*")):
-            if child := self.branches.get(part):
-                yield from child.find(name[1:])
+        found: list[Target] = []
+        nodes = [self]
+        for part in name:
+            following = []
+            for node in nodes:
+                found += node.rest
+                if (child := node.branches.get(part)) is not None:
+                    following.append(child)
+                if (child := node.any) is not None:
+                    following.append(child)
+            nodes = following
+        for node in nodes:
+            found += node.targets
+        return found

@@ -486,26 +486,3 @@ async def test_lags_are_sampled_and_unmeasured_is_not_zero(bus: Bus) -> None:
         "lag_p50_ms",
         "lag_p99_ms",
     ]
-
-
-# -- what need not be handed over
-
-
-async def test_a_name_may_be_conflated_where_nobody_needs_more_than_its_newest(bus: Bus) -> None:
-    """Known after the first publish; one subscriber that wants every event is enough to say no."""
-    tick = Tick("A", 1)
-    assert not bus.conflates(TICK, tick)  # not known yet
-    publish(bus, range(1))
-    assert bus.conflates(TICK, tick)  # nobody listens
-    conflating = {"overflow": Overflow.CONFLATE, "key": "symbol"}
-    bus.subscribe("market.>", print, **conflating)
-    bus.publish(TICK, tick)
-    assert bus.conflates(TICK, tick)
-    whole = bus.subscribe("market.tick.A", lambda _: None)
-    publish(bus, range(2), "AB")
-    assert not bus.conflates(TICK, tick)
-    assert bus.conflates(TICK, Tick("B", 1))
-    whole.close()
-    bus.subscribe("market.tick.A", print, overflow=Overflow.CONFLATE, key=lambda tick: tick.number % 2)
-    bus.publish(TICK, tick)
-    assert not bus.conflates(TICK, tick)  # whose key nobody can know
