@@ -97,6 +97,9 @@ class Fuser(Folding):
             case ast.Raise():
                 self.body.append(self._ending)
                 return True
+            case ast.If(test=ast.BoolOp(op=ast.And(), values=[head, *others]), body=body, orelse=[]):
+                rest = others[0] if len(others) == 1 else ast.BoolOp(op=ast.And(), values=others)
+                return self._branch(head, [ast.If(test=rest, body=body, orelse=[])], [], scope, returned)
             case ast.If(test=test, body=body, orelse=orelse):
                 return self._branch(test, body, orelse, scope, returned)
             case ast.Assign(
