@@ -245,6 +245,7 @@ class Gateway:
             self._intake.publish_order(order)
             self._resolve(order)
         self.orders.remember(left.client_order_ids)
+        self._intake.strangers.remember(left.client_order_ids, (each.client_order_id for each in left.traded))
 
     # -- in
 

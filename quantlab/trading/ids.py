@@ -12,6 +12,7 @@ from quantlab.errors import InvalidField
 
 LONGEST = 12  # with a session of 8 and a number of 12 digits that is 34 of the venue's 36
 NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{LONGEST - 1}}}", re.ASCII)
+MADE = re.compile(r"(?P<session>[0-9a-f]{8})-(?:[A-Za-z][A-Za-z0-9_]*-)?[0-9]+", re.ASCII)
 TAGGED = re.compile(r"[^-]+-(?P<strategy>[A-Za-z][A-Za-z0-9_]*)-[0-9]+", re.ASCII)
 
 
@@ -30,6 +31,12 @@ def require_name(name: object) -> str:
 def new_id(session: str, number: int, strategy: str = "") -> str:
     """The id of the `number`-th order of `session`, sent by `strategy` ("": by hand)."""
     return f"{session}-{strategy}-{number}" if strategy else f"{session}-{number}"
+
+
+def session_of(client_order_id: str) -> str:
+    """The session that made an id, as the system's clock names them (`SystemClock`); "" for any other id."""
+    found = MADE.fullmatch(client_order_id)
+    return found["session"] if found else ""
 
 
 def strategy_of(client_order_id: str) -> str:

@@ -34,6 +34,7 @@ from quantlab.trading.portfolio import Moved, Portfolio
 from quantlab.trading.reconcile import Reconciled
 from quantlab.trading.reports import reports
 from quantlab.trading.states import FINAL_STATUSES, OrderEvent, OrderState
+from quantlab.trading.strangers import Strangers
 
 ALARMS = 1_000
 
@@ -69,6 +70,7 @@ class Intake:
         self._differences: list[Difference] = []
         self._lasting: frozenset[str] = frozenset()
         self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
+        self.strangers = Strangers()
 
     def on_report(self, report: ExecutionReport) -> Difference | None:
         """Fold an execution report in; one that says nothing new is not passed on.
@@ -85,6 +87,8 @@ class Intake:
             report = msgspec.structs.replace(report, client_order_id=change.order.client_order_id)
         moved = self._portfolio.apply(report, live=change.order.live)
         self.alarm(change.alarm)
+        if before is None and change.order.external:
+            self._contradicted(self.strangers.problem(change.order.client_order_id))
         if not change.changed and not moved.changed:
             return None
         self._journal.append_nowait("execution", msgspec.structs.asdict(report))

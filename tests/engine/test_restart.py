@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,10 +22,13 @@ from guarding import CELL_ID, FROM_A_CELL, LIMITS, SELLS, TWICE
 
 from quantlab.clock import SystemClock
 from quantlab.config import Settings
+from quantlab.control.commands import Resume, SubmitOrder
 from quantlab.control.tokenstore import TokenStore
 from quantlab.domain.orders import OrderRequest
 from quantlab.engine import Engine
+from quantlab.errors import Halted
 from quantlab.paper.spawn import EmbeddedVenue
+from quantlab.secret import Secret
 from quantlab.trading.causes import EQUITY
 from quantlab.trading.journal import read
 from quantlab.trading.requests import limit_order
@@ -39,9 +43,17 @@ RAILS = {
 }
 
 
+Venue = tuple[dict[str, str], list[tuple[str, Secret]]]
+
+
+def settings_of(venue: Venue, account: int) -> dict[str, str]:
+    key, secret = venue[1][account]
+    return venue[0] | {"QUANTLAB_API_KEY": key, "QUANTLAB_API_SECRET": secret.reveal()}
+
+
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """How to reach a venue that outlives kernels."""
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """How to reach a venue that outlives kernels, and the keys of two accounts."""
     venue = EmbeddedVenue(["--weight-1m", "1000000", "--connections-5m", "100000"])
     venue.spawn()
     address = asyncio.run(venue.address())
@@ -50,11 +62,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         f'rest = "{address.rest}"\nws = "{address.ws}"\nws_api = "{address.ws_api}"\n'
         'symbols = ["BTCUSDT", "ETHUSDT"]\n'
     )
-    key, secret = address.credentials()
-    yield {
-        "QUANTLAB_VENUE": str(profile), "QUANTLAB_API_KEY": key, "QUANTLAB_API_SECRET": secret.reveal(),
-    }  # fmt: skip
+    yield {"QUANTLAB_VENUE": str(profile)}, [address.credentials(each) for each in range(2)]
     venue.stop()
+
+
+@pytest.fixture(scope="module")
+def environment(venue: Venue) -> dict[str, str]:
+    """The settings of the account that the kernel dies with."""
+    return settings_of(venue, 0)
 
 
 def home_with_limits(folder: Path) -> Path:
@@ -80,15 +95,18 @@ def killed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     return home
 
 
-Next = Callable[[Path], Engine]
+Next = Callable[..., Engine]
 
 
 @pytest.fixture
-def kernel(start: Callable[..., Engine], environment: dict[str, str]) -> Next:
+def kernel(start: Callable[..., Engine], venue: Venue) -> Next:
     """Starts the next kernel in a home."""
-    return lambda home: start(
-        Settings.from_environment(environment | {"QUANTLAB_HOME": str(home)}), deterministic=False
-    )
+
+    def begin(home: Path, account: int = 0) -> Engine:
+        environment = settings_of(venue, account) | {"QUANTLAB_HOME": str(home)}
+        return start(Settings.from_environment(environment), deterministic=False)
+
+    return begin
 
 
 async def breaches(engine: Engine, request: OrderRequest) -> set[str]:
@@ -107,7 +125,7 @@ async def breaches(engine: Engine, request: OrderRequest) -> set[str]:
 async def test_k7_a_guard_outlives_a_kill(kernel: Next, killed: Path, rail: str, tmp_path: Path) -> None:
     """K7: windows, locks, cooldowns, the breaker, what a cell has sent; a fresh account has none of it."""
     assert rail in await breaches(kernel(killed), RAILS[rail])
-    assert await breaches(kernel(home_with_limits(tmp_path)), RAILS[rail]) == set()
+    assert await breaches(kernel(home_with_limits(tmp_path), 1), RAILS[rail]) == set()
 
 
 def kept(home: Path, key: str) -> Any:
@@ -131,3 +149,36 @@ async def test_k7_the_highest_equity_and_the_days_start_outlive_a_kill(kernel: N
     equity = kernel(killed).portfolio.equity
     assert (str(equity.peak), str(equity.day_start)) == (left["peak"], left["day_start"])
     assert Decimal(left["peak"]) > 0
+
+
+async def test_a_journal_that_was_put_back_is_told_by_the_venue(kernel: Next, tmp_path: Path) -> None:
+    """An older copy of both files is whole; the venue has an order that it lacks, and that halts, once."""
+    home, copy = home_with_limits(tmp_path), tmp_path / "copy"
+    token = Secret((home / "token.txt").read_text())
+
+    async def trading() -> Engine:
+        engine = kernel(home, 1)
+        await engine.ready()
+        engine.arm(token)
+        return engine
+
+    engine = await trading()
+    await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58003")))
+    await engine.aclose()
+    shutil.copytree(home / "journals", copy)
+    engine = await trading()
+    lost = await engine.execute(SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58004")))
+    await engine.aclose()
+    shutil.rmtree(home / "journals")
+    shutil.copytree(copy, home / "journals")
+
+    engine = await trading()
+    assert f"order {lost.client_order_id}" in engine.trading_state()  # type: ignore[attr-defined]
+    assert "the journal was put back" in engine.trading_state()
+    again = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58005"))
+    with pytest.raises(Halted, match="put back"):
+        await engine.execute(again)
+    await engine.execute(Resume("I have looked"))
+    await engine.execute(again)
+    await engine.aclose()
+    assert (await trading()).trading_state() == "ACTIVE"

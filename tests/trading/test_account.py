@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -386,6 +387,23 @@ def test_a_check_costs_the_same_with_a_hundred_times_the_positions(limit: Ask, r
             best = min(best, time.perf_counter() - began)
         return best
 
+    def steps(portfolio: Portfolio) -> int:
+        """How many functions one check calls, those written in C too: no clock is in it."""
+        count = 0
+
+        def called(_frame: object, event: str, _what: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(called)
+        try:
+            portfolio.exposure_for(request, reference_price=Decimal(1), price_age_ms=0, orders_last_second=0)
+            portfolio.mark("S7USDT", Decimal(59_000), 0)
+        finally:
+            sys.setprofile(None)
+        return count
+
     few, many = loaded(50), loaded(5_000)
     assert many.account("S7USDT").open == 5_000
+    assert steps(many) == steps(few) > 20
     assert cost(many) < 3 * cost(few)

@@ -54,7 +54,7 @@ def test_the_ledger_equals_a_recomputation_in_fractions() -> None:
     """Quantity, fees and money exactly; the average to 1e-9; flat positions realise to the last digit."""
     cases = {"flat": 0, "flipped": 0, "reduced": 0}
 
-    @settings(max_examples=200)
+    @settings(max_examples=200, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(Side), amounts, prices, amounts, st.booleans()), max_size=25))
     def check(trades: list[tuple[Side, Decimal, Decimal, Decimal, bool]]) -> None:
         holding = Holding()
