@@ -232,8 +232,9 @@ class Handle(Generic[T]):
             context.run(callback, self)
 
     def _where(self) -> str:
-        order = f" as {self.client_order_id}" if self.client_order_id else ""
-        return f"nobody waits for it any more; it goes on{order}"
+        several: tuple[str, ...] = getattr(self._work, "client_order_ids", ())
+        names = ", ".join(several) or self.client_order_id
+        return f"nobody waits for it any more; it goes on{' as ' if names else ''}{names}"
 
     def _say_left(self, interrupt: BaseException) -> None:
         self._left = True

@@ -11,9 +11,11 @@ from quantlab.domain.order_lists import CancelRestriction, OrderListRequest, Rep
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side
 from quantlab.errors import InvalidField
 from quantlab.notebook import lines
-from quantlab.trading.list_requests import bracket, one_cancels_other
+from quantlab.trading.list_requests import bracket, one_cancels_other, one_triggers_other
 from quantlab.trading.order import Order
 from quantlab.trading.requests import limit_maker, limit_order, market_order, stop_order
+
+WAITING = frozenset(each for each in OrderType if each.waits)
 
 
 def request(
@@ -74,32 +76,56 @@ def _self_trade(mode: object) -> SelfTradeMode:
 
 
 def replacement(
-    old: Order, *, quantity: object = None, price: object = None, only_new: bool = False
+    old: Order,
+    *,
+    quantity: object = None,
+    price: object = None,
+    stop: object = None,
+    trailing: object = None,
+    only_new: bool = False,
 ) -> ReplaceRequest:
-    """`old`, a limit order, with another quantity or price; what is not given stays as it is.
+    """`old` with another quantity, price or trigger, of the same type; what is not given stays as it is.
 
     Raises:
-        InvalidField: Neither is given, or it is no limit order.
+        InvalidField: Nothing is given, or it is nothing that an order of this type has.
     """
-    if quantity is price is None:
+    if quantity is price is stop is trailing is None:
         raise InvalidField("price", "nothing says what is to be different", "give quantity, or price")
-    if old.type not in (OrderType.LIMIT, OrderType.LIMIT_MAKER):
-        raise InvalidField("client_order_id", f"it is a {old.type} order", "cancel it, and send another one")
     if quantity is None and old.filled:
         raise InvalidField("quantity", "a part of the order has traded", "say how much the new one is for")
-    order = limit_order(
-        old.side,
-        old.symbol,
-        old.quantity if quantity is None else quantity,
-        old.price if price is None else price,
-    )
-    if old.type == OrderType.LIMIT_MAKER:
-        order = msgspec.structs.replace(order, type=OrderType.LIMIT_MAKER, time_in_force=None)
+    quantity = old.quantity if quantity is None else quantity
+    if old.type in WAITING:
+        order = _triggered(old, quantity, price=price, stop=stop, trailing=trailing)
+    elif old.type in (OrderType.LIMIT, OrderType.LIMIT_MAKER):
+        if not stop is trailing is None:
+            raise InvalidField("stop", f"a {old.type} order waits for nothing", "cancel it, and send a stop")
+        order = limit_order(old.side, old.symbol, quantity, old.price if price is None else price)
+        if old.type == OrderType.LIMIT_MAKER:
+            order = msgspec.structs.replace(order, type=OrderType.LIMIT_MAKER, time_in_force=None)
+    else:
+        raise InvalidField("client_order_id", f"it is a {old.type} order", "cancel it, and send another one")
     return ReplaceRequest(
         order=order,
         cancel_client_order_id=old.client_order_id,
         restriction=CancelRestriction.ONLY_NEW if only_new else None,
     )
+
+
+def _triggered(
+    old: Order, quantity: object, *, price: object, stop: object, trailing: object
+) -> OrderRequest:
+    """An order that waits, as `old` does, where nothing else is said."""
+    if price is not None and old.price is None:
+        raise InvalidField("price", "once triggered it trades at the market", "leave it out, or cancel it")
+    stop = old.stop_price if stop is None else stop
+    trailing = old.trailing_delta if trailing is None else trailing
+    if stop is trailing is None:
+        raise InvalidField("stop", "what triggers the old order is not known here", "give stop, or trailing")
+    return stop_order(
+        old.side, old.symbol, quantity, stop_price=stop, trailing=trailing,
+        price=old.price if price is None else price,
+        take_profit=old.type in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT),
+    )  # fmt: skip
 
 
 def placed(asked: lines.Place) -> OrderRequest:
@@ -110,7 +136,9 @@ def placed(asked: lines.Place) -> OrderRequest:
     return request(side, symbol, quantity, **fields)
 
 
-def listed(asked: lines.Pair) -> OrderListRequest:
-    """The list of a line: a pair of exits, or a bracket."""
+def listed(asked: lines.Pair | lines.Chain) -> OrderListRequest:
+    """The list of a line: a pair of exits, a bracket, or two orders of which one follows the other."""
+    if isinstance(asked, lines.Chain):
+        return one_triggers_other(placed(asked.first), placed(asked.then))
     make = bracket if isinstance(asked, lines.Bracket) else one_cancels_other
     return make(**msgspec.structs.asdict(asked))

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 OUR_LINE = re.compile(r"%(?:ql|quantlab)[ \t]+(?P<words>.*)$")
 OUR_CELL = re.compile(r"^[ \t]*%%on[ \t]+(?P<words>.*)$")
-PLACING = {"buy": 0, "sell": 0, "order": 1, "explain": 1, "oco": 1, "bracket": 1}  # words before the quantity
+PLACING = {
+    "buy": 0,
+    "sell": 0,
+    "order": 1,
+    "explain": 1,
+    "oco": 1,
+    "oto": 1,
+    "bracket": 1,
+}  # words before the quantity
 EXITS = ("take", "stop", "limit")
 FORCES = {*(each.lower() for each in TimeInForce), "maker"}
 TERMS = ("stop", "take", "trail", "reduce")
@@ -82,8 +90,10 @@ def _after(name: str, words: list[str], names: Names) -> Sequence[str]:
     """`words` are what follows the subcommand; the last one is being typed."""
     if not words:
         return list(GRAMMAR)
-    if name == "explain" and words[0] in ("oco", "bracket") and len(words) > 1:
+    if name == "explain" and words[0] in ("oco", "oto", "bracket") and len(words) > 1:
         name, words = words[0], words[1:]
+    if name == "oto" and "then" in words[:-1]:
+        name, words = "order", words[words.index("then") + 1 :]
     if name in PLACING:
         return _placing(name, words, names)
     if name in MORE:
@@ -128,7 +138,8 @@ def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
     first = ["@", "of"] if position == 2 else ["@"]
     forces = [*TimeInForce, "maker"] if "@" in given and not given & FORCES else []
     rest = [each for each in TERMS if each not in given and not (each == "take" and "stop" in given)]
-    return [*([] if "@" in given else first), *forces, *rest]
+    then = ["then"] if name == "oto" and "@" in given else []
+    return [*([] if "@" in given else first), *forces, *rest, *then]
 
 
 MORE: Mapping[str, Callable[[list[str], Names], Sequence[str]]] = {

@@ -50,6 +50,17 @@ class Bracket(Pair, frozen=True, kw_only=True):
     price: Decimal
 
 
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """`first`, a limit order, and `then`, which is placed once the first is filled."""
+
+    first: Place
+    then: Place
+
+    @property
+    def symbol(self) -> str:
+        return self.first.symbol
+
+
 class Amend(msgspec.Struct, frozen=True, kw_only=True):
     """Make an order smaller: `quantity` in all."""
 
@@ -63,6 +74,8 @@ class Replace(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str
     quantity: Decimal | None = None
     price: Decimal | None = None
+    stop: Decimal | None = None
+    trailing: int | None = None
 
 
 class Flatten(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +93,7 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
 class Explain(msgspec.Struct, frozen=True, kw_only=True):
     """Ask every rail about an order, or a list of them, without sending it."""
 
-    order: Place | Pair
+    order: Place | Pair | Chain
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +179,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-Trade = Place | Pair | Bracket | Amend | Replace | Flatten
+Trade = Place | Pair | Bracket | Chain | Amend | Replace | Flatten
 Look = Explain | Book | Help | Show
 Line = (
     Trade

@@ -111,7 +111,14 @@ class QuantlabMagics(Magics):
     def _run(self, asked: lines.Line) -> Any:
         ql = self._notebook.ql
         match asked:
-            case lines.Place() | lines.Pair() | lines.Amend() | lines.Replace() | lines.Flatten():
+            case (
+                lines.Place()
+                | lines.Pair()
+                | lines.Chain()
+                | lines.Amend()
+                | lines.Replace()
+                | lines.Flatten()
+            ):
                 return self._trade(asked)
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
@@ -123,7 +130,7 @@ class QuantlabMagics(Magics):
                 return self._halt(asked.reason)
             case lines.Explain():
                 order = asked.order
-                if isinstance(order, lines.Pair):
+                if isinstance(order, lines.Pair | lines.Chain):
                     return self._explain(building.listed(order))
                 return self._explain(building.placed(order), reduce_only=order.reduce_only)
             case lines.WhatIf():
@@ -145,12 +152,15 @@ class QuantlabMagics(Magics):
         match asked:
             case lines.Place():
                 return ql.orders.submit(building.placed(asked), reduce_only=asked.reduce_only)
-            case lines.Pair():
+            case lines.Pair() | lines.Chain():
                 return Act(ql.orders.submit(building.listed(asked)), views.several)
             case lines.Amend():
                 return ql.orders.amend(asked.client_order_id, asked.quantity)
             case lines.Replace():
-                return ql.orders.replace(asked.client_order_id, quantity=asked.quantity, price=asked.price)
+                return ql.orders.replace(
+                    asked.client_order_id,
+                    quantity=asked.quantity, price=asked.price, stop=asked.stop, trailing=asked.trailing,
+                )  # fmt: skip
             case lines.Flatten():
                 return Act(ql.orders.flatten(asked.symbol), views.several)
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from quantlab.domain.decimals import plain, positive
 from quantlab.domain.orders import Side, TimeInForce
 from quantlab.errors import InvalidField, UsageError
-from quantlab.notebook.lines import Amend, Bracket, Flatten, Pair, Place, Replace
+from quantlab.notebook.lines import Amend, Bracket, Chain, Flatten, Pair, Place, Replace
 
 SYMBOL = re.compile(r"[A-Za-z0-9._-]{2,20}")
 NUMBER = re.compile(r"[-+]?[0-9.]+")
@@ -23,7 +23,8 @@ EXITS = "take PRICE stop PRICE [limit PRICE]"
 PAIR_USAGE = f"%ql oco buy|sell QTY SYMBOL {EXITS}"
 BRACKET_USAGE = f"%ql bracket buy|sell QTY SYMBOL @ PRICE {EXITS}"
 AMEND_USAGE = "%ql amend ID QTY"
-REPLACE_USAGE = "%ql replace ID [QTY] [@ PRICE]"
+REPLACE_USAGE = "%ql replace ID [QTY] [@ PRICE] [stop PRICE] [trail POINTS]"
+CHAIN_USAGE = "%ql oto buy|sell QTY SYMBOL @ PRICE [...] then buy|sell QTY SYMBOL [...]"
 FLATTEN_USAGE = "%ql flatten SYMBOL|all"
 
 
@@ -70,15 +71,38 @@ def amending(words: list[str]) -> Amend:
 
 
 def replacing(words: list[str]) -> Replace:
-    """ "ID QTY @ PRICE", "ID @ PRICE", "ID QTY": what is not said stays as it is."""
+    """ "ID QTY @ PRICE", "ID @ PRICE", "ID QTY", "ID stop PRICE": what is not said stays as it is."""
     name, words = (words[0], _apart(words[1:])) if words else ("", [])
-    quantity = None
-    if words and words[0] != "@":
-        quantity, words = amount(words[0], "quantity"), words[1:]
-    price = amount(words[1], "price") if len(words) == 2 and words[0] == "@" else None
-    if (words and price is None) or (quantity is None and price is None):
+    changes: dict[str, Decimal | int] = {}
+    if words and NUMBER.fullmatch(words[0]):
+        changes["quantity"], words = amount(words[0], "quantity"), words[1:]
+    for word, value in zip(words[::2], words[1::2], strict=False):
+        field = {"@": "price", "stop": "stop", "take": "stop", "trail": "trailing"}.get(word.lower(), "")
+        if not field or field in changes:
+            raise UsageError(f"cannot read {word[:40]!r}: {REPLACE_USAGE}")
+        if field == "trailing" and WHOLE.fullmatch(value) is None:
+            raise UsageError(f"trail: {value[:40]!r} is no number of basis points: {REPLACE_USAGE}")
+        changes[field] = int(value) if field == "trailing" else amount(value, field)
+    if not name or not changes or len(words) % 2:
         raise UsageError(f"say which order, and its new quantity or price: {REPLACE_USAGE}")
-    return Replace(client_order_id=name, quantity=quantity, price=price)
+    return Replace(client_order_id=name, **changes)  # type: ignore[arg-type]  # each of its field's kind
+
+
+def chain(words: list[str]) -> Chain:
+    """Two orders, the second once the first is filled: "buy 1 BTCUSDT @ 60000 then sell 1 BTCUSDT"."""
+    at = next((place for place, word in enumerate(words) if word.lower() == "then"), 0)
+    if not at:
+        raise UsageError(f"say what follows the first order: {CHAIN_USAGE}")
+    first, then = (
+        placing(_side(part, CHAIN_USAGE), part[1:], CHAIN_USAGE) for part in (words[:at], words[at + 1 :])
+    )
+    if first.price is None or first.stop is not None or first.trailing is not None:
+        raise UsageError(f"the first order of a chain has a price, and waits for nothing: {CHAIN_USAGE}")
+    if first.symbol != then.symbol:
+        raise UsageError(f"both orders of a chain are in one symbol: {CHAIN_USAGE}")
+    if first.reduce_only or then.reduce_only:
+        raise UsageError(f"a list is not reduce-only: {CHAIN_USAGE}")
+    return Chain(first=first, then=then)
 
 
 def flattening(words: list[str]) -> Flatten:

@@ -167,15 +167,20 @@ class OrdersFace(Listing):
         *,
         quantity: object = None,
         price: object = None,
+        stop: object = None,
+        trailing: object = None,
         only_new: bool = False,
         reduce_only: bool = False,
     ) -> Handle[Any]:
-        """Cancel a limit order and send it anew with another quantity or price, in one request.
+        """Cancel an order and send it anew with another quantity, price or trigger, in one request.
 
+        A limit order, a stop or a take-profit; its type stays, and so does what is not given.
         `only_new`: not where it has begun to trade; then the two need room under the limits only once.
         """
         old = self._ours(client_order_id)
-        asked = replacement(old, quantity=quantity, price=price, only_new=only_new)
+        asked = replacement(
+            old, quantity=quantity, price=price, stop=stop, trailing=trailing, only_new=only_new
+        )
         return self.submit(asked, reduce_only=reduce_only)
 
     def submit(self, asked: AnyRequest, *, reduce_only: bool = False) -> Handle[Any]:

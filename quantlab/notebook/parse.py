@@ -96,6 +96,8 @@ def _explain(words: list[str]) -> Line:
         return Explain(order=order_line.pair(words[1:]))
     if words[:1] == ["bracket"]:
         return Explain(order=order_line.bracketing(words[1:]))
+    if words[:1] == ["oto"]:
+        return Explain(order=order_line.chain(words[1:]))
     return Explain(order=order_line.sided("explain", words[1:] if words[:1] == ["order"] else words))
 
 
@@ -240,8 +242,17 @@ GRAMMAR: Mapping[str, Entry] = {
     "oco": Entry(
         order_line.PAIR_USAGE.removeprefix("%ql "), "the two exits alone, for what is held", order_line.pair
     ),
+    "oto": Entry(
+        order_line.CHAIN_USAGE.removeprefix("%ql "),
+        "two orders, of which the second is placed once the first is filled",
+        order_line.chain,
+    ),
     "amend": Entry("amend ID QTY", "make an order smaller; it keeps its place", order_line.amending),
-    "replace": Entry("replace ID [QTY] [@ PRICE]", "cancel an order and send it anew", order_line.replacing),
+    "replace": Entry(
+        order_line.REPLACE_USAGE.removeprefix("%ql "),
+        "cancel an order and send it anew, of the same type",
+        order_line.replacing,
+    ),
     "flatten": Entry(
         "flatten SYMBOL|all", "cancel what is open, trade the position to zero", order_line.flattening
     ),
@@ -261,7 +272,7 @@ GRAMMAR: Mapping[str, Entry] = {
         "explain buy|sell QTY SYMBOL [@ PRICE] ...",
         "every rail's answer; sends nothing",
         _explain,
-        ("explain bracket|oco ...", "the same for all orders of a list"),
+        ("explain bracket|oco|oto ...", "the same for all orders of a list"),
     ),
     "decisions": Entry(
         "decisions [NUMBER]", "what the rails decided, newest last; one of them with every answer", _decisions

@@ -103,6 +103,7 @@ class Flattening:
         self.done = False
         self._gateway, self._price_of, self._strategy = gateway, price_of, strategy
         self._rows: list[Flattened] = []
+        self._sent: list[str] = []
         self._error: Exception | None = None
         self._callbacks: list[Callable[[Any], object]] = []
         self._under_way: Any = None
@@ -116,6 +117,11 @@ class Flattening:
         if self._error is not None:
             raise self._error
         return Rows(self._rows, of=Flattened, index="symbol")
+
+    @property
+    def client_order_ids(self) -> tuple[str, ...]:
+        """The ids of the orders that it has sent so far; more may come."""
+        return tuple(self._sent)
 
     def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
         """Call `callback(self)` on the main thread when it is done; now if it is."""
@@ -182,6 +188,7 @@ class Flattening:
                     break
                 under_way = self._gateway.submit(order, strategy=self._strategy, reduce_only=True)
                 sent.append(under_way.client_order_id)
+                self._sent.append(under_way.client_order_id)
                 yield under_way
                 under_way.result()
             except QuantlabError as error:

@@ -17,8 +17,9 @@ TELL_QUANTITY = frozenset({"REPLACED", "STATUS"})  # an amendment, and what a qu
 class Order(msgspec.Struct, kw_only=True):
     """One order as we know it. Only `Orders` changes it.
 
-    `filled` (base) and `filled_quote` (quote) are the venue's cumulative amounts. `external`
-    marks an order that this account did not place through us. `time_ms` is the last change:
+    `stop_price` (quote) and `trailing_delta` (basis points) are as we sent them; not known of orders that
+    came from elsewhere. `filled` (base) and `filled_quote` (quote) are the venue's cumulative amounts.
+    `external` marks an order that this account did not place through us. `time_ms` is the last change:
     the venue's clock for reports, ours before there is one.
     """
 
@@ -29,6 +30,8 @@ class Order(msgspec.Struct, kw_only=True):
     quantity: Decimal | None
     quote_quantity: Decimal | None = None
     price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
     state: OrderState = OrderState.PENDING
     filled: Decimal = ZERO
     filled_quote: Decimal = ZERO

@@ -68,6 +68,8 @@ class Orders:
             quantity=request.quantity,
             quote_quantity=request.quote_quantity,
             price=request.price,
+            stop_price=request.stop_price,
+            trailing_delta=request.trailing_delta,
             state=state,
             reason=reason,
             time_ms=time_ms,

@@ -71,6 +71,11 @@ class SentList:
         self.client_order_id = list_client_order_id
 
     @property
+    def client_order_ids(self) -> tuple[str, ...]:
+        """The ids of its orders, in the order of the request."""
+        return tuple(each.client_order_id for each in self.orders)
+
+    @property
     def done(self) -> bool:
         """True when the venue has answered, or when it is certain that it will not."""
         return self._call.done

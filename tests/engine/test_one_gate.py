@@ -31,7 +31,7 @@ from quantlab.errors import OrderDenied, QuantlabError
 from quantlab.notebook import building
 from quantlab.notebook.ordering import OrdersFace
 from quantlab.notebook.parse import parse
-from quantlab.notebook.ticket import Fields
+from quantlab.notebook.ticket_fields import Fields
 from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret

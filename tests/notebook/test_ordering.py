@@ -9,7 +9,8 @@ import pytest
 
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
 from quantlab.errors import InvalidField
-from quantlab.notebook.building import request
+from quantlab.notebook.building import replacement, request
+from quantlab.trading.order import Order
 
 LIMIT = OrderRequest(
     symbol="BTCUSDT",
@@ -63,3 +64,39 @@ def test_a_self_trade_mode_goes_with_any_kind_of_order() -> None:
     for wrong in ("expire_taker", "", 1, True):
         with pytest.raises(InvalidField, match="self_trade"):
             request(Side.BUY, "BTCUSDT", "0.01", price=60_000, self_trade=wrong)
+
+
+def old(type_: OrderType, **more: Any) -> Order:
+    """An open order of ours to sell 2 BTC."""
+    return Order(
+        symbol="BTCUSDT", client_order_id="s-1", side="SELL", type=type_.value, quantity=Decimal(2),
+        time_ms=0, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("type_", [each for each in OrderType if each.waits])
+def test_an_order_that_waits_is_replaced_by_one_of_its_own_type(type_: OrderType) -> None:
+    """What is not said stays; the trigger of an order from elsewhere is not known and has to be said."""
+    price = Decimal(58_900) if type_.value.endswith("LIMIT") else None
+    waiting = old(type_, price=price, stop_price=Decimal(59_000))
+    moved = replacement(waiting, stop=58_950).order
+    smaller = replacement(waiting, quantity="0.5").order
+    trailing = replacement(old(type_, price=price, trailing_delta=100), trailing=150).order
+
+    assert (moved.type, moved.quantity, moved.price, moved.stop_price) == (type_, 2, price, 58_950)
+    assert (smaller.type, smaller.quantity, smaller.stop_price) == (type_, Decimal("0.5"), 59_000)
+    assert (trailing.type, trailing.trailing_delta, trailing.stop_price) == (type_, 150, None)
+    assert replacement(waiting, stop=58_950).cancel_client_order_id == "s-1"
+    with pytest.raises(InvalidField, match="stop: what triggers the old order is not known"):
+        replacement(old(type_, price=price), quantity=1)
+    if price is None:
+        with pytest.raises(InvalidField, match="price: once triggered it trades at the market"):
+            replacement(waiting, price=58_000)
+
+
+def test_an_order_that_waits_for_nothing_is_given_no_trigger() -> None:
+    for type_ in (OrderType.LIMIT, OrderType.LIMIT_MAKER):
+        with pytest.raises(InvalidField, match="stop: .* waits for nothing"):
+            replacement(old(type_, price=Decimal(60_000)), stop=59_000)
+    with pytest.raises(InvalidField, match="it is a MARKET order"):
+        replacement(old(OrderType.MARKET), quantity=1)

@@ -31,7 +31,21 @@ from quantlab.notebook.controls import Home, Page
 from quantlab.notebook.faces import WIDGET_VIEW
 from quantlab.notebook.panel import PAGES, TICKET, Panel
 from quantlab.notebook.table import Table
-from quantlab.notebook.ticket import AMOUNT, LIMIT, MARKET, Fields
+from quantlab.notebook.ticket_fields import (
+    AMOUNT,
+    EVERY,
+    KINDS,
+    LIMIT,
+    MARKET,
+    POST_ONLY,
+    STOP,
+    STOP_LIMIT,
+    TAKE,
+    TAKE_LIMIT,
+    TRAILING,
+    Fields,
+)
+from quantlab.notebook.ticket_fields import FIELDS as OF_KIND
 from quantlab.secret import Secret
 from quantlab.trading.order import Order
 from quantlab.trading.states import OrderState
@@ -134,6 +148,49 @@ def test_only_the_fields_of_the_chosen_kind_count() -> None:
 
     assert (at_market.type, at_market.price, at_market.time_in_force) == (OrderType.MARKET, None, None)
     assert (by_amount.quote_quantity, by_amount.quantity, by_amount.price) == (Decimal(100), None, None)
+
+
+FULL = FIELDS | {
+    "side": "SELL", "amount": "100", "stop": "59000", "trailing": "150", "time_in_force": "IOC",
+}  # fmt: skip
+ORDERS: dict[str, tuple[OrderType, dict[str, Any]]] = {
+    LIMIT: (OrderType.LIMIT, {"price": Decimal(60_000), "time_in_force": "IOC"}),
+    MARKET: (OrderType.MARKET, {}),
+    AMOUNT: (OrderType.MARKET, {"quote_quantity": Decimal(100), "quantity": None}),
+    POST_ONLY: (OrderType.LIMIT_MAKER, {"price": Decimal(60_000)}),
+    STOP: (OrderType.STOP_LOSS, {"stop_price": Decimal(59_000)}),
+    STOP_LIMIT: (
+        OrderType.STOP_LOSS_LIMIT,
+        {"stop_price": Decimal(59_000), "price": Decimal(60_000), "time_in_force": "IOC"},
+    ),
+    TRAILING: (OrderType.STOP_LOSS, {"trailing_delta": 150}),
+    TAKE: (OrderType.TAKE_PROFIT, {"stop_price": Decimal(59_000)}),
+    TAKE_LIMIT: (
+        OrderType.TAKE_PROFIT_LIMIT,
+        {"stop_price": Decimal(59_000), "price": Decimal(60_000), "time_in_force": "IOC"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_the_order_of_its_own_fields_alone(kind: str) -> None:
+    """All fields are filled in: what is of another kind is left out; each of its own must be there."""
+    type_, own = ORDERS[kind]
+    order = Fields(**FULL | {"kind": kind}).request()
+    expected: dict[str, Any] = {"quantity": Decimal("0.01")} | own
+    fields = ("quantity", "quote_quantity", "price", "time_in_force", "stop_price", "trailing_delta")
+
+    assert (order.type, order.side) == (type_, Side.SELL)
+    assert {name: getattr(order, name) for name in fields} == {name: expected.get(name) for name in fields}
+    for name in OF_KIND[kind]:
+        with pytest.raises(InvalidField, match="it is empty"):
+            Fields(**FULL | {"kind": kind, name: ""}).request()
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "1.5", "1e2", "100000", " 1", "١"])
+def test_a_trail_is_a_whole_number_of_basis_points(written: str) -> None:
+    with pytest.raises(InvalidField, match="trailing: .* is no number of basis points"):
+        Fields(**FULL | {"kind": TRAILING, "trailing": written}).request()
 
 
 @pytest.mark.parametrize("written", NO_AMOUNTS)
@@ -405,6 +462,44 @@ async def test_an_order_by_amount_and_a_market_sale_go_out_as_shown(
     ]
 
 
+async def test_only_the_fields_of_the_kind_are_shown(panel: Panel) -> None:
+    form = panel.ticket
+    await typed(panel, kind=STOP_LIMIT)
+
+    shown = [name for name in EVERY if getattr(form, name).layout.display != "none"]
+    assert shown == ["quantity", "stop", "price", "time_in_force"]
+    assert (form.stop.description, form.price.description) == ("stop_price (USDT)", "price (USDT)")
+
+
+async def test_stops_and_post_only_orders_rest_as_the_button_named_them(
+    engine: Engine, panel: Panel, quick: None
+) -> None:
+    """And what is reduce-only is denied where there is no position to reduce."""
+    said = []
+    for kind, more in (
+        (STOP, {"stop": "62000"}), (TAKE, {"stop": "58500"}), (POST_ONLY, {"price": "58000"}),
+        (TRAILING, {"trailing": "100"}),
+    ):  # fmt: skip
+        await typed(panel, kind=kind, quantity="0.01", **more)
+        said.append(panel.ticket.button.description)
+        panel.ticket.button.click()
+        await answered(panel)
+    panel.ticket.reduce_only.value = True
+    await typed(panel, kind=LIMIT, side="SELL", price="61000")
+    denied = text(panel.ticket._explanation)
+    named = panel.ticket.button.description
+    panel.ticket.button.click()
+
+    assert [each.type for each in engine.orders.open()] == [
+        "STOP_LOSS", "TAKE_PROFIT", "LIMIT_MAKER", "STOP_LOSS",
+    ]  # fmt: skip
+    assert "stop_price=62000" in said[0]
+    assert "DENIED by reduce_only" in denied
+    assert named == "Send: SELL 0.01 BTCUSDT @ 61000 GTC reduce-only"
+    assert "reduce_only" in await answered(panel)
+    assert len(engine.orders.open()) == 4
+
+
 async def test_who_is_not_armed_reads_how_to_arm(engine: Engine, panel: Panel) -> None:
     engine.disarm()
     await typed(panel, quantity="0.01", price="58000")
@@ -466,7 +561,7 @@ async def test_only_the_fields_of_the_kind_are_shown_and_each_has_its_unit(panel
     assert hidden == [True, False, True]
     assert (form.quantity.description, form.amount.description) == ("quantity (BTC)", "quote_quantity (USDT)")
     assert form.price.description == "price (USDT)"
-    assert all(field.description for field in form._fields)
+    assert all(field.description for field in form.inputs)
     assert all(isinstance(each, ipywidgets.Text) for each in (form.quantity, form.amount, form.price))
 
 
