@@ -1,6 +1,6 @@
 """What a request is decided on: the state of now, for each order that it may place.
 
-Main thread only. Reads what others keep and changes nothing, but for the count of orders sent.
+Main thread only. Reads what others keep and changes nothing, but for the counts of what was sent.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ class Asking:
         now_ns, cell = self._clock.monotonic_ns(), CELL.get()
         if isinstance(request, AmendRequest):
             self._tempo.amended(now_ns)
+            self._orders.amending(request.client_order_id)
         for order in orders_of(request):
             self._tempo.sent(order, self._limits(), now_ns, client_order_id=order.client_order_id, cell=cell)
 
@@ -110,8 +111,7 @@ class Asking:
             case ReplaceRequest():
                 parts = (self._replacement(request),)
             case AmendRequest():
-                left = self._amended(request)
-                parts = (Part(left, self._exposure(left)),)
+                parts = (self._amended(request),)
             case _:
                 parts = (Part(request, self._exposure(request)),)
         if not reduce_only:
@@ -149,9 +149,9 @@ class Asking:
         exposure = self._exposure(request.order)
         return part_of_replacement(request, exposure, side=old.side, rest=rest, price=old.price)
 
-    def _amended(self, request: AmendRequest) -> OrderRequest:
+    def _amended(self, request: AmendRequest) -> Part:
         order = self.of_ours(request.client_order_id, request.order_id, request.symbol)
-        return OrderRequest(
+        left = OrderRequest(
             symbol=order.symbol,
             side=Side(order.side),
             type=OrderType(order.type),
@@ -159,6 +159,8 @@ class Asking:
             price=order.price,
             client_order_id=order.client_order_id,
         )
+        own = msgspec.structs.replace(self._portfolio.own(order.symbol), amends=order.amends)
+        return Part(left, msgspec.structs.replace(self._exposure(left), own=own))
 
     def _exposure(self, request: OrderRequest) -> Exposure:
         now_ns, now_ms = self._clock.monotonic_ns(), self._clock.now_ms()

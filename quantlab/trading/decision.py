@@ -97,13 +97,15 @@ class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
     """Our orders in the order's symbol that work or are in flight. Filled by the portfolio.
 
     `best_bid` is the highest price of our own buys, `best_ask` the lowest of our sells (None: there is
-    none). `algo` counts the orders that wait for a trigger.
+    none). `algo` counts the orders that wait for a trigger. `amends`: how often the order that is to be
+    amended was amended before.
     """
 
     open: int = 0
     algo: int = 0
     iceberg: int = 0
     lists: int = 0
+    amends: int = 0
     best_bid: Decimal | None = None
     best_ask: Decimal | None = None
     sound: bool = False
@@ -115,7 +117,7 @@ class OwnOrders(msgspec.Struct, frozen=True, kw_only=True):
         for each in (self.best_bid, self.best_ask):
             if each is not None and not _exact(each):
                 return False
-        return _counts(self.open, self.algo, self.iceberg, self.lists)
+        return _counts(self.open, self.algo, self.iceberg, self.lists, self.amends)
 
 
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ class Order(msgspec.Struct, kw_only=True):
 
     `stop_price` (quote) and `trailing_delta` (basis points) are as we sent them; not known of orders that
     came from elsewhere. `filled` (base) and `filled_quote` (quote) are the venue's cumulative amounts.
-    `external` marks an order that this account did not place through us. `time_ms` is the last change:
+    `external` marks an order that this account did not place through us. `amends` counts the amendments
+    of it that this session sent, taken or not. `time_ms` is the last change:
     the venue's clock for reports, ours before there is one.
     """
 
@@ -38,6 +39,7 @@ class Order(msgspec.Struct, kw_only=True):
     reason: str = ""
     order_id: int = NO_ORDER_ID
     external: bool = False
+    amends: int = 0
     time_ms: int
     reported_ms: int = -1
     execution_id: int = -1

@@ -137,6 +137,10 @@ class Orders:
         alarm = change.alarm or (f"{name_of(order)}: {reason}" if event is E.STRANGE else "")
         return Change(order=order, changed=change.changed or grown, alarm=alarm)
 
+    def amending(self, client_order_id: str) -> None:
+        """An amendment of the order was sent."""
+        self._by_client_id[client_order_id].amends += 1
+
     def get(self, client_order_id: str) -> Order | None:
         return self._by_client_id.get(client_order_id)
 

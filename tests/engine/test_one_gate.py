@@ -151,6 +151,12 @@ async def amended(world: World) -> object:
     return await world.face.amend(old.client_order_id, "0.0005")
 
 
+async def amended_twice(world: World) -> object:
+    old = await world.open()
+    await world.face.amend(old.client_order_id, "0.0005")
+    return await world.face.amend(old.client_order_id, "0.0004")
+
+
 async def reduced(world: World) -> object:
     await world.face.cancel_all(SYMBOL)
     await world.face.buy(SYMBOL, "0.002")
@@ -351,6 +357,7 @@ PROVOKED: dict[str, Provocation] = {
     "equity_floor": P({"min_equity": D(10**12)}), "daily_loss": P({"max_daily_loss": D(0)}, act=losing),
     "drawdown": P({"max_drawdown": D(0)}, act=losing),
     "amend_rate": P({"max_amends_per_second": 0}, act=amended),
+    "venue_amends": P(rules={"max_amends": 1}, act=amended_twice),
 }  # fmt: skip
 BEFORE = {"price_grid", "quantity_grid", "min_quantity", "max_quantity"}  # refused by field: see `Preparing`
 APART = {"cooldown"}  # nothing takes it back but time: tested beside the other rails

@@ -243,6 +243,8 @@ def resting(price: Any, default: str = "EXPIRE_MAKER", *, side: str = "bid", **m
     return seen(own=OwnOrders(open=1, **{f"best_{side}": D(price)}), instrument=instrument, **more)
 
 
+GRID, OTHER = order(client_order_id="s-grid-7"), order(client_order_id="s-other-7")
+ON_GRID, OFF_GRID = limits(strategies={"grid": ("BTCUSDT",)}), limits(strategies={"grid": ("ETHUSDT",)})
 OWN_BID = seen(own=OwnOrders(best_bid=D(60_000)))
 MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("trading_state", SOLD, seen(trading_state="HALTED: x", position=D(2)), LIMITS, False),
@@ -256,9 +258,11 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("venue_health", SOLD, seen(health="DOWN", position=D(1)), LIMITS, True),
     ("allowed_symbol", order(), FRESH, limits(allowed_symbols=("ETHUSDT",)), False),
     ("allowed_symbol", order(), FRESH, limits(denied_symbols=("ETHUSDT",)), True),
-    ("allowed_symbol", order(strategy_id=7), FRESH, limits(strategies={"7": ("ETHUSDT",)}), False),
-    ("allowed_symbol", order(strategy_id=7), FRESH, limits(strategies={"7": ("BTCUSDT",)}), True),
-    ("allowed_symbol", order(strategy_id=8), FRESH, limits(strategies={"7": ("ETHUSDT",)}), True),
+    ("allowed_symbol", GRID, FRESH, OFF_GRID, False),
+    ("allowed_symbol", GRID, FRESH, ON_GRID, True),
+    ("allowed_symbol", OTHER, FRESH, OFF_GRID, True),
+    ("allowed_symbol", order(client_order_id="grid-7"), FRESH, OFF_GRID, True),
+    ("allowed_symbol", order(strategy_id=7), FRESH, limits(strategies={"7": ("ETHUSDT",)}), True),
     ("order_shape", order(quote_quantity=D(5)), FRESH, LIMITS, False),
     ("order_shape", but(order("1", None), quantity=None), FRESH, LIMITS, False),
     ("order_shape", but(order(), quantity=None, quote_quantity=D(5)), FRESH, LIMITS, False),
@@ -539,7 +543,7 @@ def test_r6_at_the_market_without_a_price_nothing_passes() -> None:
     """R6: an order at the market has no price of its own, so there is none to be judged by."""
     assert breaches(order("0.1", None)) == []
     decision = decide(order("0.1", None), seen(reference_price=None), LIMITS)
-    assert any(each.reason == "UNKNOWN_REFERENCE_PRICE" for each in decision.breaches)
+    assert any(each.reason == "UNKNOWN_PRICE" for each in decision.breaches)
 
 
 @pytest.mark.parametrize("limit", [D("NaN"), D("Infinity"), None])

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from papercore import Core, D, eventually, script
 from scripted import WIDE, mistake
@@ -17,6 +18,7 @@ from quantlab.paper.venue import PaperVenue
 from quantlab.trading.ids import strategy_of
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.list_requests import bracket, one_cancels_other, one_triggers_other
+from quantlab.trading.order import Order
 from quantlab.trading.recovery import recovered
 from quantlab.trading.requests import limit_maker, limit_order, market_order, stop_order
 from quantlab.trading.resolver import Doubt
@@ -203,6 +205,42 @@ async def test_an_amended_order_keeps_its_id_and_reserves_less(core: Core) -> No
         await core.gateway.submit(
             AmendRequest(symbol="BTCUSDT", client_order_id=order.client_order_id, new_quantity=D("0.005"))
         )
+
+
+async def test_an_order_is_amended_no_more_often_than_the_venue_lets_it(core: Core) -> None:
+    """MAX_NUM_ORDER_AMENDS counts by order; another order has a count of its own."""
+    listed = core.gateway.portfolio.instruments["BTCUSDT"]
+    rules = msgspec.structs.replace(listed.rules, max_amends=2)
+    core.gateway.portfolio.instruments["BTCUSDT"] = msgspec.structs.replace(listed, rules=rules)
+
+    async def amend(order: Order, quantity: str) -> None:
+        name = order.client_order_id
+        await core.gateway.submit(
+            AmendRequest(symbol="BTCUSDT", client_order_id=name, new_quantity=D(quantity))
+        )
+        await eventually(lambda: order.quantity == D(quantity))
+
+    first, second = [
+        await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.03", price))
+        for price in ("59000", "58990")
+    ]
+    await amend(first, "0.02")
+    await amend(first, "0.01")
+    with pytest.raises(OrderDenied) as denied:
+        await amend(first, "0.005")
+    assert "venue_amends: above the limit (3 of 2 amendments)" in str(denied.value)
+    await amend(second, "0.02")
+
+
+async def test_a_strategys_own_symbols_hold_for_what_it_sends(core: Core) -> None:
+    """By the name in the ids that it is given; whoever sends by hand is not meant."""
+    limits = core.gateway.rails.limits
+    core.gateway.rails.limits = msgspec.structs.replace(limits, strategies={"grid": ("ETHUSDT",)})
+    low = limit_order(Side.BUY, "BTCUSDT", "0.01", "59000")
+    with pytest.raises(OrderDenied, match="not among the symbols of strategy grid"):
+        core.gateway.submit(low, strategy="grid")
+    await core.gateway.submit(low, strategy="other")
+    await core.gateway.submit(low)
 
 
 async def test_flatten_cancels_trades_and_reports_the_dust(

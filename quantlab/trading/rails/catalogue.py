@@ -61,7 +61,8 @@ RAILS: tuple[Rail, ...] = (
 LIST_RAILS: tuple[Rail, ...] = (filters.venue_lists,)
 """Asked besides of each order of a list."""
 AMEND_RAILS: tuple[Rail, ...] = (
-    shape.symbol_status, grids.quantity_grid, grids.min_quantity, filters.min_notional, throttles.amend_rate,
+    shape.symbol_status, grids.quantity_grid, grids.min_quantity, filters.min_notional, filters.venue_amends,
+    throttles.amend_rate,
 )  # fmt: skip
 """What an order that is made smaller passes: it takes nothing, so that no limit of ours may keep it large."""
 CANCEL_RAILS: tuple[Rail, ...] = (throttles.cancel_rate,)

@@ -132,6 +132,15 @@ def venue_lists(ask: Ask) -> Answer:
     return _counts(ask.own.lists, rules.max_order_lists, ask.account.lists, rules.exchange_max_order_lists)
 
 
+def venue_amends(ask: Ask) -> Answer:
+    """Deny one amendment of an order more than the venue lets it have (MAX_NUM_ORDER_AMENDS)."""
+    most = ask.rules.max_amends
+    if not most:
+        return NO_FILTER
+    used = ask.own.amends + 1
+    return (used <= most, used, most, "amendments")
+
+
 def iceberg(ask: Ask) -> Answer:
     """Deny an iceberg in too many parts (ICEBERG_PARTS), or one iceberg more than may be open."""
     shown, rules = ask.request.iceberg_quantity, ask.rules

@@ -6,6 +6,7 @@ from quantlab.domain.venue import HealthState
 from quantlab.trading.amounts import ZERO, add
 from quantlab.trading.causes import TradingState
 from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.ids import strategy_of
 from quantlab.trading.rails.ask import Ask, finite
 
 OK, DEGRADED = HealthState.OK.value, HealthState.DEGRADED.value
@@ -53,7 +54,7 @@ def allowed_symbol(ask: Ask) -> Answer:
     if limits.allowed_symbols and symbol not in limits.allowed_symbols:
         return (False, "{} is not in allowed_symbols", symbol)
     if limits.strategies:
-        strategy = str(ask.request.strategy_id)
+        strategy = strategy_of(ask.request.client_order_id)
         if symbol not in limits.strategies.get(strategy, (symbol,)):
             return (False, "{} is not among the symbols of strategy {}", symbol, strategy)
     return LISTED
