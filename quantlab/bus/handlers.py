@@ -24,6 +24,11 @@ def check_handler(
 
     True where it is known to be a coroutine function.
     """
+    if run == "loop" and concurrency == 1 and handler is not None:  # most are
+        is_async = _check_call(handler)
+        if is_async and inline:
+            raise BusError(f"handler {handler!r} is async: it cannot run inline")
+        return is_async
     require(run in ("loop", "thread"), f'run={run!r}: give "loop" or "thread"')
     require(concurrency >= 1, f"concurrency={concurrency}: give at least 1")
     require(
@@ -38,7 +43,6 @@ def check_handler(
         not inline or (run == "loop" and concurrency == 1), "inline is neither for threads nor concurrent"
     )
     is_async = _check_call(handler)
-    require(not (is_async and inline), f"handler {handler!r} is async: it cannot run inline")
     require(not (is_async and run == "thread"), f"handler {handler!r} is async: it cannot run in a thread")
     return is_async
 
@@ -78,7 +82,8 @@ def check_key(
         return operator.attrgetter(key), (key,)
     if isinstance(key, operator.attrgetter):
         return key, key.__reduce__()[1]  # type: ignore[return-value]  # its names, as pickle sees them
-    require(key is None or callable(key), f"key={key!r} cannot be called")
+    if not (key is None or callable(key)):
+        raise BusError(f"key={key!r} cannot be called")
     return key, None
 
 

@@ -25,6 +25,20 @@ class Gate(Protocol):
     def release(self) -> None: ...
 
 
+class OwnPermit:
+    """The gate of one handler on the order or halt lane: it never waits."""
+
+    __slots__ = ()
+
+    free = 1
+
+    def take(self) -> None: ...
+
+    async def acquire(self) -> None: ...
+
+    def release(self) -> None: ...
+
+
 class Permits:
     """First come, first served."""
 

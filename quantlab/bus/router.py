@@ -149,6 +149,8 @@ class Router:
         met = self._met(parts)
         if not met:
             raise BusError(f"pattern {topic!r} can meet no declared topic{self._hint(topic)}")
+        if len(met) == 1:
+            return parts, met[0].lane
         return parts, min((each.lane for each in met), key=LANES.index)
 
     def _met(self, parts: Parts) -> list[Topic[Any]]:

@@ -1,19 +1,18 @@
 """How handlers run: one after the other for each subscription, under a permit and a timeout.
 
 A handler's error is counted and kept; it never reaches the publisher or a neighbour. No event
-ever becomes a task of its own: a handler that does not suspend costs neither timer nor switch,
-because whoever drives the worker's task sees the first time that a handler suspends.
+ever becomes a task of its own; see `driving` for how it is known that a handler suspends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from quantlab.bus.driving import drive
 from quantlab.bus.hosts import Host, Options
-from quantlab.bus.permits import Gate
+from quantlab.bus.permits import Gate, OwnPermit
 from quantlab.bus.subscription import Subscription
 
 BATCH = 256  # events between two yields to the loop, at most
@@ -46,7 +45,7 @@ class Slot:
         host = sub.host
         self.sub = sub
         self.busy = self._expired = self._holding = False
-        self._gate: Gate = host.permits if sub.lane == "market" else _Own()
+        self._gate: Gate = host.permits if sub.lane == "market" else OwnPermit()
         self._cured = 0  # how many were delivered when it became a suspect
         self._timer: asyncio.TimerHandle | None = None
         self.began = 0.0
@@ -55,7 +54,7 @@ class Slot:
     async def _run(self, work: Callable[[Slot], Coroutine[Any, Any, None]]) -> None:
         sub = self.sub
         try:
-            await _drive(self, work(self))
+            await drive(self, work(self))
         except asyncio.CancelledError:
             if not sub.closed:  # not by the bus: somebody cancels all tasks, or a handler its own
                 sub.close("its task was cancelled")
@@ -65,7 +64,12 @@ class Slot:
         finally:
             sub.host.on_idle()
 
-    # -- what the driver tells
+    # -- what the driver tells, and asks
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Of its task."""
+        return self.sub.host.loop
 
     def stepped(self, began: float, ended: float) -> None:
         """The loop was ours from `began` until `ended`."""
@@ -88,32 +92,44 @@ class Slot:
 
     # -- a batch of events
 
-    async def batch(self) -> None:
+    async def batch(self) -> None:  # noqa: PLR0912  # one loop: a call more for each event is a fifth more
         """Handle what waits, for a slice of time."""
         sub, time = self.sub, self.sub.host.loop.time
         take, queue, handler = sub.take, sub.queue, cast("Callable[[Any], Any]", sub.handler)
         is_async = sub.is_async
         sub.look(self.began)
         self._trust()
+        gate = self._gate
         count, stride, looked = 0, 1, self.began
         self.busy = True
         sub.running += 1
         try:
             while queue and count < BATCH:
                 for _ in range(stride):
-                    if is_async and not self._gate.free and not await self._permit():
-                        return
-                    event = take()
-                    try:
-                        if is_async:
+                    if is_async:
+                        if not gate.free:
+                            if not await self._permit():
+                                return
+                            gate = self._gate
+                        event = take()
+                        try:
                             await handler(event)
-                        elif (result := handler(event)) is not None:
-                            await self._finish(result)
-                        if self._holding:
-                            self._returned()
-                        sub.delivered += 1
-                    except OWN as error:
-                        self._raised(event, error)
+                            if self._holding:
+                                self._returned()
+                            sub.delivered += 1
+                        except OWN as error:
+                            self._raised(event, error)
+                            gate = self._gate
+                    else:
+                        event = take()
+                        try:
+                            if (result := handler(event)) is not None:
+                                await self._finish(result)
+                            if self._holding:
+                                self._returned()
+                            sub.delivered += 1
+                        except OWN as error:
+                            self._raised(event, error)
                     if not queue:
                         return
                 count += stride
@@ -225,44 +241,3 @@ class Slot:
         finally:
             sub.running += 1
             self.busy = True
-
-
-class _Own:
-    """The gate of one handler on the order or halt lane: it never waits."""
-
-    __slots__ = ()
-
-    free = 1
-
-    def take(self) -> None: ...
-
-    async def acquire(self) -> None: ...
-
-    def release(self) -> None: ...
-
-
-@types.coroutine
-def _drive(slot: Slot, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-    """`await work`, seeing when its handler suspends and for how long it kept the loop."""
-    time = slot.sub.host.loop.time
-    step: Callable[[Any], Any] = work.send
-    sent: Any = None
-    while True:
-        slot.began = began = time()
-        try:
-            yielded = step(sent)
-        except StopIteration:
-            return
-        finally:
-            slot.stepped(began, time())
-        if slot.busy:
-            slot.suspended()
-        try:
-            sent = yield yielded
-        except GeneratorExit:
-            work.close()
-            raise
-        except BaseException as error:  # noqa: BLE001  # thrown in by the task: for the handler to deal with
-            step, sent = work.throw, error
-        else:
-            step = work.send
