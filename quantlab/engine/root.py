@@ -18,11 +18,10 @@ from quantlab.clock import Clock, ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.capability import Session
 from quantlab.control.commands import Command, Flatten, Placing
-from quantlab.engine.actions import Actions
+from quantlab.engine.answers import Answers
 from quantlab.engine.assembly import new_desk, open_journal
 from quantlab.engine.faces import Health, Market
 from quantlab.engine.glance import Glances
-from quantlab.engine.ground import disturbed
 from quantlab.engine.guards import Guards
 from quantlab.engine.halting import Halting
 from quantlab.engine.identity import Identity
@@ -48,8 +47,7 @@ from quantlab.engine.strategies import Strategies
 from quantlab.engine.valuing import Valuing
 from quantlab.errors import ConfigError, EngineStopped, VenueError
 from quantlab.paper.spawn import EmbeddedVenue
-from quantlab.topics import CATALOGUE, RISK_RECONCILE, Difference, ReconcileChange
-from quantlab.trading.decision import TradingState
+from quantlab.topics import CATALOGUE
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.kept import Kept
 from quantlab.trading.limitsfile import limits_at_start
@@ -64,12 +62,10 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 30.0
 UNCOUNTED = ["--messages-1s", "1000"]  # each advance asks on the stream's socket; see `link.UNHURRIED`
 CLOSE_TIMEOUT_S = 0.8
-NO_KEY = "there is no API key: set QUANTLAB_API_KEY and QUANTLAB_API_SECRET, then %reload_ext quantlab"
-VENUE_ENDED = "the paper venue's process has ended; %reload_ext quantlab starts a new one"
 ALARMS = 1_000
 
 
-class Engine(Actions):
+class Engine(Answers):
     """Everything that runs behind one notebook.
 
     Args:
@@ -255,85 +251,9 @@ class Engine(Actions):
         if loop_runs:
             self._closing.append(asyncio.ensure_future(self.bus.aclose()))
 
-    # -- what the parts ask of each other
-
     def status(self) -> list[tuple[str, str]]:
         """Label and text rows: venue, level, engine, streams, rails, armed or not."""
         return status_rows(self)
-
-    def user_stream(self, *, live: bool) -> None:
-        """The user stream came (ask the venue what we have) or went (until then we do not know)."""
-        if self._standing is None or self.state == "stopped":
-            return
-        if live:
-            self._standing.reconcile()
-        else:
-            self._standing.lost()
-
-    def trading_state(self) -> str:
-        """ACTIVE, or HALTED and why: what the rails judge by."""
-        if self.latch.is_set:
-            return f"{TradingState.HALTED}: {self.latch.reason}"
-        if problem := self.venue_problem() or disturbed(self.wire.home):
-            return f"{TradingState.HALTED}: {problem}"
-        if self.read_only:
-            return f"{TradingState.HALTED}: {self.read_only}"
-        if self._standing is None or self.state != "running":
-            return f"{TradingState.HALTED}: {self._why_closed()}"
-        return self._standing.trading_state()
-
-    @property
-    def gateway(self) -> Gateway | None:
-        return self._gateway
-
-    # -- how
-
-    def require_orders_open(self) -> Gateway:
-        """The gateway, or `EngineStopped` saying why no order can be sent."""
-        if self._gateway is None or self.state != "running":
-            raise EngineStopped(f"no order can be sent: {self._why_closed()}")
-        return self._gateway
-
-    def _why_closed(self) -> str:
-        match self.state:
-            case "running":
-                return self.read_only or NO_KEY
-            case "new" | "starting":
-                return "the engine is starting; await the order, or run %ql status in a cell before it"
-            case _:
-                return f"the engine is {self.state}{': ' + self.problem if self.problem else ''}"
-
-    def venue_problem(self) -> str:
-        """What is wrong with the embedded venue's process; empty while nothing is. From any thread."""
-        venue = self._venue
-        return VENUE_ENDED if venue is not None and venue.pid is not None and not venue.alive else ""
-
-    def linked(self) -> Link:
-        if self._link is None:
-            raise EngineStopped(f"the engine is {self.state}: await ql.health.until_ok() first")
-        return self._link
-
-    async def compare(self) -> tuple[Difference, ...]:
-        """Compare our books with the venue's now, all of it; see `Standing.compare`."""
-        await self.ready()
-        self.require_orders_open()
-        assert self._standing is not None  # noqa: S101  # as old as the gateway
-        return await self._standing.compare()
-
-    @property
-    def mismatch(self) -> str:
-        """In what our books and the venue's differed when it was last asked; empty while in nothing."""
-        return "" if self._standing is None else self._standing.mismatch
-
-    @property
-    def model_store_notice(self) -> str:
-        """What a user should know of where models are kept; empty while nothing. From any thread."""
-        return "" if self._learn is None else self._learn.store_notice
-
-    def reconciled(self, change: ReconcileChange) -> None:
-        """Tell the bus that the books differ, or agree again."""
-        self.bus.publish(RISK_RECONCILE, change)
-        self.glances.renew()
 
     def _order_lane_lost(self, lost: SubscriberFailed) -> None:
         self.halt(f"{lost.name} lost order events: {lost.reason}")

@@ -12,7 +12,7 @@ from quantlab.notebook.table import Table, of_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantlab.engine.strategies import Running
+    from quantlab.engine.running import Running
     from quantlab.trading.strategy import Strategy
 
 

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,13 @@ from quantlab.secret import Secret
 from quantlab.trading.chain import Line, VerifyResult, verify
 from quantlab.trading.journalfile import Entry, JournalFile
 from quantlab.trading.keyfile import load_key
-from quantlab.trading.waiters import AnyWaiter, Begun, Blocked, Waiter, answer
+from quantlab.trading.linewriter import LineWriter
+from quantlab.trading.waiters import Begun, Blocked, Waiter, answer
 
 __all__ = ["Journal", "Line", "VerifyResult", "load_key", "read", "verify"]
 
 SYNC_S = 2.0  # a slow disk takes 20 ms
 CLOSE_S = 0.3  # the kernel ends now, whatever the disk does
-LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
-
-
-_Item = tuple[Entry, AnyWaiter]
 
 
 class Journal:
@@ -49,10 +45,6 @@ class Journal:
         thread: False writes in the caller's thread (tests on one virtual loop).
         write: Writes bytes to a descriptor; returns how many it took.
         sync: Brings a descriptor's data to the disk.
-
-    Attributes:
-        problem: Why the last write failed; empty while all is well.
-        lost: Lines that nobody waited for and that could not be written.
 
     Raises:
         JournalUnavailable: The file cannot be written, belongs to another venue instance or
@@ -74,13 +66,9 @@ class Journal:
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self.path = path
-        self.problem = ""
-        self.lost = 0
         self._clock = clock
         self._pid = os.getpid()
         self._closed = False
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._file = JournalFile(
             path,
             key,
@@ -91,9 +79,17 @@ class Journal:
             write=write,
             sync=sync,
         )
-        if thread:
-            self._thread = threading.Thread(target=self._run, name="quantlab-journal", daemon=True)
-            self._thread.start()
+        self._writer = LineWriter(self._file, path, thread=thread)
+
+    @property
+    def problem(self) -> str:
+        """Why the last write failed; empty while all is well."""
+        return self._writer.problem
+
+    @property
+    def lost(self) -> int:
+        """Lines that nobody waited for and that could not be written."""
+        return self._writer.lost
 
     @property
     def seq(self) -> int:
@@ -115,7 +111,7 @@ class Journal:
             raise JournalUnavailable(f"the journal {self.path} is closed in this process")
         loop = asyncio.get_running_loop()
         waiter = Waiter(loop, loop.create_future())
-        self._put((self._entry(kind, data), waiter))
+        self._writer.put((self._entry(kind, data), waiter))
         return await waiter.future
 
     def begin(self, kind: str, data: Mapping[str, Any]) -> Begun:
@@ -127,7 +123,7 @@ class Journal:
         if self._closed or os.getpid() != self._pid:
             answer(line, JournalUnavailable(f"the journal {self.path} is closed in this process"))
         else:
-            self._put((self._entry(kind, data), line))
+            self._writer.put((self._entry(kind, data), line))
         return line
 
     def append_synced(self, kind: str, data: Mapping[str, Any], timeout_s: float = SYNC_S) -> int:
@@ -139,7 +135,7 @@ class Journal:
         if self._closed or os.getpid() != self._pid:
             raise JournalUnavailable(f"the journal {self.path} is closed in this process")
         waiter: Blocked = queue.SimpleQueue()
-        self._put((self._entry(kind, data), waiter))
+        self._writer.put((self._entry(kind, data), waiter))
         try:
             outcome = waiter.get(timeout=timeout_s)
         except queue.Empty:
@@ -157,9 +153,9 @@ class Journal:
         not be written is counted in `lost`.
         """
         if self._closed or os.getpid() != self._pid:
-            self.lost += 1
+            self._writer.lost += 1
             return
-        self._put((self._entry(kind, data), None))
+        self._writer.put((self._entry(kind, data), None))
 
     def close(self) -> None:
         """Write what is waiting and let go of the file; idempotent, harmless in a forked child.
@@ -171,28 +167,7 @@ class Journal:
             return
         self.append_nowait("close", {"pid": self._pid})
         self._closed = True
-        if self._thread is None:
-            self._end()
-            return
-        self._queue.put(None)
-        self._thread.join(CLOSE_S)
-        hangs = self._thread.is_alive()
-        self._refuse_rest(f"the disk took longer than {CLOSE_S:g} s at the end" if hangs else "closed")
-        if hangs:
-            self._queue.put(None)  # taken back with the rest: the thread ends after the write that hangs
-
-    def _refuse_rest(self, why: str) -> None:
-        """Take back what the thread has not begun to write."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                item = self._queue.get_nowait()
-                if item is not None:
-                    self._fail([item], OSError(why))
-
-    def _end(self) -> None:
-        """What was written reaches the disk, and the file is let go."""
-        self._settle()
-        self._file.close()
+        self._writer.end(CLOSE_S)
 
     def _stamp(self) -> tuple[int, int]:
         return self._clock.now_ms(), self._clock.monotonic_ns()
@@ -201,63 +176,6 @@ class Journal:
         return Entry(
             kind, msgspec.json.encode(data), *self._stamp()
         )  # encoded now: later changes do not count
-
-    def _put(self, item: _Item) -> None:
-        if self._thread is not None:
-            self._queue.put(item)
-        else:
-            self._commit([item])
-            self._settle()
-
-    def _run(self) -> None:
-        """The journal thread: write lines until it is told to end, then let go of the file."""
-        self._write_lines()
-        self._end()
-
-    def _write_lines(self) -> None:
-        """Take all that waits, write it at once, sync once."""
-        item: _Item | None
-        while True:
-            batch: list[_Item] = []
-            with contextlib.suppress(queue.Empty):
-                item = self._queue.get(timeout=LINGER_S if self._file.unsynced else None)
-                while item is not None:
-                    batch.append(item)
-                    item = self._queue.get_nowait()
-                self._commit(batch)
-                return
-            if batch:
-                self._commit(batch)
-            else:
-                self._settle()
-
-    def _commit(self, batch: list[_Item]) -> None:
-        if not batch:
-            return
-        first = self._file.seq + 1
-        try:
-            self._file.append([entry for entry, _ in batch])
-            if any(waiter is not None for _, waiter in batch):
-                self._file.sync()
-        except OSError as error:
-            self._fail(batch, error)
-            return
-        self.problem = ""
-        for number, (_, waiter) in enumerate(batch, first):
-            answer(waiter, number)
-
-    def _settle(self) -> None:
-        try:
-            self._file.sync()
-        except OSError as error:
-            self.problem = str(error)
-
-    def _fail(self, batch: list[_Item], error: OSError) -> None:
-        self.problem = str(error)
-        text = f"the journal {self.path} cannot be written: {error}; no order leaves without its line"
-        for _, waiter in batch:
-            self.lost += waiter is None
-            answer(waiter, JournalUnavailable(text))
 
 
 def read(path: Path) -> Iterator[Line]:
