@@ -8,8 +8,10 @@ from quantlab.control.commands import EndOverride, OverrideLimit
 from quantlab.domain.limits import Limits, Override
 from quantlab.errors import InvalidField
 from quantlab.trading.rails.catalogue import OVERRIDABLE
+from quantlab.trading.rails.equity import daily_loss, drawdown, equity_floor
 
 NAMES = tuple(sorted(rail.__name__ for rail in OVERRIDABLE))
+OF_THE_ACCOUNT = frozenset(each.__name__ for each in (equity_floor, daily_loss, drawdown))
 MOST_MS = 24 * 3_600_000
 
 
@@ -24,6 +26,8 @@ def override_of(command: OverrideLimit, now_ms: int) -> Override:
         raise InvalidField(
             "rail", f"{command.rail[:40]!r} has no override", f"those that have: {', '.join(NAMES)}"
         )
+    if command.rail in OF_THE_ACCOUNT and command.symbol != "*":
+        raise InvalidField("symbol", f"{command.rail} judges the whole account", 'give "*", for all symbols')
     if not command.symbol:
         raise InvalidField("symbol", "there is none", 'give one symbol, or "*" for all')
     if type(command.until_ms) is int and not 0 < command.until_ms - now_ms <= MOST_MS:

@@ -5,16 +5,21 @@ Main thread only. Lost equity sets a cause as soon as it is known; control alone
 
 from __future__ import annotations
 
+import msgspec
+
 from quantlab.clock import Clock
+from quantlab.control.overriding import in_force
 from quantlab.trading.causes import Cause, Causes
 from quantlab.trading.kept import Kept
 from quantlab.trading.lately import Lately
 from quantlab.trading.pace import Lasting, Tempo
 from quantlab.trading.portfolio import Portfolio
-from quantlab.trading.rails import Rails
-from quantlab.trading.rails.equity import equity_cause
+from quantlab.trading.rails import LIMITED, Rails
+from quantlab.trading.rails.equity import daily_loss, drawdown, equity_cause, equity_floor
 
 CAUSES, TEMPO = "causes", "tempo"
+BROKEN_BY = {each.__name__: LIMITED[each.__name__] for each in (equity_floor, daily_loss, drawdown)}
+"""The limit of each rail that judges the whole account."""
 
 
 class Guards:
@@ -29,7 +34,7 @@ class Guards:
     """
 
     def __init__(self, rails: Rails, portfolio: Portfolio, kept: Kept, lately: Lately, clock: Clock) -> None:
-        self._rails, self._portfolio, self._kept = rails, portfolio, kept
+        self._rails, self._portfolio, self._kept, self._clock = rails, portfolio, kept, clock
         self.causes = Causes()
         self.causes.restore(kept.get(CAUSES, tuple[Cause, ...], ()))
         left = kept.get(TEMPO, Lasting, Lasting())
@@ -39,10 +44,12 @@ class Guards:
         kept.put(TEMPO, self.tempo.lasting())
 
     def on_equity(self) -> None:
-        """The account is worth something else than before."""
-        equity = self._portfolio.equity
+        """The account is worth something else than before. What is overridden now sets no cause."""
+        equity, limits = self._portfolio.equity, self._rails.limits
+        overridden = {each.rail for each in in_force(limits, self._clock.now_ms()) if each.symbol == "*"}
+        off = {BROKEN_BY[rail]: None for rail in overridden & BROKEN_BY.keys()}
         cause = equity_cause(
-            self._rails.limits,
+            msgspec.structs.replace(limits, **off) if off else limits,
             equity=self._portfolio.equity_now,
             peak=equity.peak,
             day_start=equity.day_start,

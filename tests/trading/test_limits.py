@@ -71,7 +71,13 @@ def test_an_override_takes_admin_has_a_reason_and_an_end() -> None:
     assert scope_of(command, LIMITS) is Scope.ADMIN
     assert override_of(command, 1) == Override(rail="max_position", symbol="*", until_ms=5, reason="a hedge")
     times = ({"until_ms": each} for each in (0, 1, 24 * 3_600_000 + 2))
-    others = ({"reason": " "}, {"symbol": ""}, {"rail": "order_shape"}, {"rail": "trading_state"})
+    others = (
+        {"reason": " "},
+        {"symbol": ""},
+        {"rail": "daily_loss", "symbol": "BTCUSDT"},
+        {"rail": "order_shape"},
+        {"rail": "trading_state"},
+    )
     for bad in (*times, *others):
         with pytest.raises(InvalidField):
             override_of(msgspec.structs.replace(command, **bad), 1)
