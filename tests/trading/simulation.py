@@ -58,7 +58,7 @@ from quantlab.trading.rails import Rails
 from quantlab.trading.resolver import Doubt
 from quantlab.trading.sender import OrderSender
 from quantlab.trading.states import OrderState as S
-from quantlab.trading.waiters import Begun
+from quantlab.trading.waiters import Begun, written
 from quantlab.wire import HaltLatch, Wire
 
 PRICE = Decimal(60_000)
@@ -104,29 +104,37 @@ class LoopClock:
 
 
 class Intents:
-    """The journal's place: the disk is another test's matter, the order of line and request is ours.
+    """The journal's place: what stands in it is another test's matter, the order of line and request is ours.
 
     Attributes:
-        ids: The client ids of the orders whose line stands.
+        ids: The client ids of the orders whose line is on the disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dice: random.Random) -> None:
         self.ids: set[str] = set()
-        self._count = 0
+        self._dice, self._count = dice, 0
+
+    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun:
+        """Now, or in a moment: the disk takes its time."""
+        line = Begun()
+        if self._dice.random() < 0.5:
+            self._write(line, data["order"].client_order_id)
+        else:
+            delay_s = self._dice.uniform(0, 0.1)
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay_s, self._write, line, data["order"].client_order_id)
+        return line
 
     async def append(self, kind: str, data: Mapping[str, Any]) -> int:
-        return self.begin(kind, data).result()
-
-    def begin(self, kind: str, data: Mapping[str, Any]) -> Begun[int]:
-        self.append_nowait(kind, data)
-        line: Begun[int] = Begun()
-        line.set_result(self._count)
-        return line
+        return await written(self.begin(kind, data))
 
     def append_nowait(self, kind: str, data: Mapping[str, Any]) -> None:
         self._count += 1
-        if kind == "intent":
-            self.ids.add(data["order"].client_order_id)
+
+    def _write(self, line: Begun, client_order_id: str) -> None:
+        self._count += 1
+        self.ids.add(client_order_id)
+        line.settle(self._count)
 
 
 class Quote(msgspec.Struct):
@@ -378,7 +386,7 @@ class Session:
         self.errors: list[BaseException] = []
         loop.set_exception_handler(lambda _, context: self._failed(context))
         self.wire = Wire(loop, self._apply, loop=loop)
-        lines = Intents()
+        lines = Intents(self.dice)
         self.venue = SimVenue(self.dice, self.clock, lines, self.wire.post_order, seen)
         self.bus = Bus(self.clock, catalogue=CATALOGUE)
         rails = Rails(LIMITS)
