@@ -7,28 +7,21 @@ No rule lives in a magic. What acts returns the desk's lazy handle, what only lo
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from traitlets import Bool, Unicode, observe
 
 from quantlab.bus import Overflow
-from quantlab.control.capability import Grant
-from quantlab.control.commands import Resume
-from quantlab.control.effects import LIFTED
 from quantlab.domain.market import BookView
 from quantlab.domain.order_lists import AnyRequest
-from quantlab.errors import QuantlabError, TokenRefused
-from quantlab.frames import Rows
-from quantlab.notebook import building, learning, lines, on_cell, parse, recording, views, whatif
+from quantlab.errors import QuantlabError
+from quantlab.notebook import building, controlling, learning, lines, on_cell, parse, recording, views, whatif
 from quantlab.notebook.faces import Face
-from quantlab.notebook.table import Act, Table, View, of_rows
-from quantlab.secret import Secret
-from quantlab.trading.decision import Decision, TradingState
+from quantlab.notebook.table import Act, Table, View
+from quantlab.trading.decision import Decision
 from quantlab.trading.rails import RAILS
 from quantlab.trading.reruns import outside_cells
 
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
     from quantlab.notebook.extension import Notebook
 
 T = TypeVar("T")
-PROMPT = "quantlab token: "
 
 
 @magics_class
@@ -123,7 +115,7 @@ class QuantlabMagics(Magics):
             case lines.Cancel():
                 return Act(ql.orders.cancel(asked.target), views.cancelled)
             case lines.Again() | lines.Resume() | lines.ChangeLimits() | lines.Override():
-                return self._change(asked)
+                return controlling.change(self._notebook, asked)
             case lines.Learn():
                 return self._learn_about(asked)
             case lines.Halt():
@@ -168,40 +160,14 @@ class QuantlabMagics(Magics):
         self._notebook.engine.halt(reason)  # at once, also where nobody awaits the line
         return self._say(f"HALTED: {reason}; no new order leaves, cancels still pass, %ql resume lifts it")
 
-    def _resumed(self, reason: str) -> Table:
-        """The HALT is one reason of several for which trading may be halted."""
-        state = self._notebook.engine.trading_state()
-        if state == TradingState.ACTIVE:
-            return views.message(f"resumed: {reason}; trading is {state}")
-        return views.message(f"HALT lifted: {reason}; trading is still {state}")
-
     def _arm(self) -> View[Any]:
-        engine = self._notebook.engine
-        if engine.desk.status().glass_cockpit:
-            return self._say(f"{LIFTED}; actions pass the desk as they are")
-        if engine.settings.token_file is not None:
-            engine.arm_from_file()
-        else:
-            engine.arm(_ask_for_token())
-        ends = engine.desk.status().ends()
-        return self._say(f"armed: actions pass the desk; {ends}; %ql disarm ends it now")
+        return self._say(controlling.arm(self._notebook.engine))
 
     def _arm_admin(self) -> View[Any]:
-        """Whoever may loosen limits types the token now: no file does it for them."""
-        engine = self._notebook.engine
-        if engine.desk.status().glass_cockpit:
-            return self._say(f"{LIFTED}; limits can be loosened as it is")
-        engine.arm(_ask_for_token(), Grant.admin())
-        return self._say(
-            f"armed, also to loosen limits; {engine.desk.status().ends()}; %ql disarm ends it now"
-        )
+        return self._say(controlling.arm_admin(self._notebook.engine))
 
     def _disarm(self) -> View[Any]:
-        engine = self._notebook.engine
-        engine.disarm()
-        if engine.desk.status().glass_cockpit:
-            return self._say(f"{LIFTED}; actions still pass, %ql halt stops new orders")
-        return self._say("not armed: actions are refused, %ql halt always works")
+        return self._say(controlling.disarm(self._notebook.engine))
 
     def _status(self) -> View[Any]:
         engine = self._notebook.engine
@@ -244,28 +210,7 @@ class QuantlabMagics(Magics):
         return self._table(lambda: self._notebook.ql.rails)
 
     def _override(self) -> View[Any]:
-        return self._view(lambda: self._notebook.ql.rails.overrides, _overrides)
-
-    def _change(self, asked: lines.Again | lines.Resume | lines.ChangeLimits | lines.Override) -> Any:
-        """What changes how orders are decided."""
-        engine, ql = self._notebook.engine, self._notebook.ql
-        match asked:
-            case lines.Again():
-                return Act(ql.orders.again(every=asked.every), _again)
-            case lines.Resume():
-                return Act(engine.execute(Resume(asked.reason)), lambda _: self._resumed(asked.reason))
-            case lines.ChangeLimits():
-                return Act(engine.execute(asked.command), lambda _: ql.rails.table())
-        return self._override_limit(asked)
-
-    def _override_limit(self, asked: lines.Override) -> Any:
-        rails = self._notebook.ql.rails
-        handle = (
-            rails.override(asked.rail, symbol=asked.symbol, minutes=asked.minutes, reason=asked.reason)
-            if asked.minutes
-            else rails.end_override(asked.rail, symbol=asked.symbol)
-        )
-        return Act(handle, lambda _: _overrides(rails.overrides))
+        return self._view(lambda: self._notebook.ql.rails.overrides, controlling.overrides)
 
     def _decisions(self) -> View[Any]:
         return self._table(lambda: self._notebook.ql.rails.decisions)
@@ -311,29 +256,5 @@ class QuantlabMagics(Magics):
         self._notebook.restart()
 
 
-def _overrides(rows: Rows[Any]) -> Table:
-    shown = [(each.rail, each.symbol, f"{views.moment(each.until_ms)} UTC", each.reason) for each in rows]
-    return of_rows(
-        ("rail", "symbol", "until", "reason"), shown, title="overrides", empty="no limit may be broken now"
-    )
-
-
-def _again(cells: int) -> Table:
-    if not cells:
-        return views.message("no cell was held back: nothing to do")
-    return views.message(f"{cells} cell{'s' * (cells > 1)} may send the same orders once more: run it now")
-
-
 def _book(view: BookView | None) -> Table:
     return views.book(view) if view else views.message("NOT READ: a book has to be awaited")
-
-
-def _ask_for_token() -> Secret:
-    """By getpass: what is typed reaches neither the cell, nor the history, nor another client."""
-    try:
-        return Secret(getpass.getpass(PROMPT).strip())
-    except StdinNotImplementedError:
-        raise TokenRefused(
-            "nobody can be asked for the token here; set QUANTLAB_TOKEN_FILE before the kernel starts "
-            "(quantlab token new makes a token)"
-        ) from None

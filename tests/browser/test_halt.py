@@ -39,6 +39,7 @@ LIMITS = "%ql limits max_orders_per_second=1000"
 STORM = """
 import time
 from quantlab.errors import QuantlabError
+ql.orders.again(every=True).wait(5)  # the cell runs once a round, and means it: see the rail cell_rerun
 sent, refused, began = 0, "", time.monotonic()
 price = int(engine.quotes.get("BTCUSDT").price * 98 // 100)
 while time.monotonic() - began < 3.7 and not refused:
@@ -52,6 +53,7 @@ while time.monotonic() - began < 3.7 and not refused:
 print(sent, round(time.monotonic() - began, 2), refused)
 """
 REST = f"""
+await ql.orders.again(every=True)
 price = int(engine.quotes.get("BTCUSDT").price * 98 // 100)
 for number in range({RESTING}):
     await ql.orders.buy("BTCUSDT", "0.001", price=price - number)
