@@ -26,6 +26,7 @@ from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
 from quantlab.trading.cancelling import Cancelling
 from quantlab.trading.decision import Decision, TradingState
 from quantlab.trading.denials import Denials
+from quantlab.trading.fields import require_fields
 from quantlab.trading.flatten import Flattening
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
@@ -131,8 +132,13 @@ class Gateway:
     # -- out
 
     def explain(self, request: AnyRequest, *, reduce_only: bool = False) -> Decision:
-        """Every rail's answer to this request now; nothing is sent or reserved."""
+        """Every rail's answer to this request now; nothing is sent or reserved.
+
+        Raises:
+            InvalidField: A field is not what it should be, so that nothing can be reckoned with it.
+        """
         self._wire.require_home()
+        require_fields(request)
         return self.rails.explain_together(request, self._asking.parts(request, reduce_only=reduce_only))
 
     def parts_of(self, request: AnyRequest) -> tuple[Part, ...]:
@@ -154,6 +160,7 @@ class Gateway:
             EngineStopped, WrongThread: See `Wire.call`.
         """
         self._wire.require_home()
+        require_fields(request)
         request = self._preparing.prepare(request, strategy)
         with self._wire.masked():
             halts = self._latch.generation  # before the state: a HALT between the two voids the permit

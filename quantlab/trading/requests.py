@@ -7,6 +7,8 @@ refuse. `domain.instrument.round_quantity` and `round_price` round where the cal
 from __future__ import annotations
 
 import re
+from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +16,8 @@ from quantlab.domain.decimals import positive
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.errors import InvalidField
 
+MOST_BASIS_POINTS = 10_000
+TRAILING = "give an int from 1 to 9999, like 100"
 SYMBOL = re.compile(r"[A-Z0-9]{2,20}", re.ASCII)
 
 
@@ -99,10 +103,8 @@ def stop_order(
     """
     if stop_price is None and trailing is None:
         raise InvalidField("stop_price", "nothing says when it triggers", "give it, or trailing")
-    if trailing is not None and (type(trailing) is not int or trailing <= 0):
-        raise InvalidField(
-            "trailing", f"{trailing!r:.40} is no number of basis points", "give an int, like 100"
-        )
+    if trailing is not None and (type(trailing) is not int or not 0 < trailing < MOST_BASIS_POINTS):
+        raise InvalidField("trailing", f"{_said(trailing)} is no number of basis points", TRAILING)
     limited = price is not None
     kinds = {
         (False, False): OrderType.STOP_LOSS,
@@ -124,25 +126,41 @@ def stop_order(
 
 def _symbol(symbol: object) -> str:
     if type(symbol) is not str or SYMBOL.fullmatch(symbol) is None:
-        raise InvalidField(
-            "symbol", f"{str(symbol)[:40]!r} is no symbol", 'give it as the venue does: "BTCUSDT"'
-        )
+        raise InvalidField("symbol", f"{_said(symbol)} is no symbol", 'give it as the venue does: "BTCUSDT"')
     return symbol
 
 
 def side_of(side: object) -> Side:
     """BUY or SELL, also from text; `InvalidField` where it is neither."""
-    if isinstance(side, Side):
-        return side
-    try:
-        return Side(str(side).upper())
-    except ValueError:
-        raise InvalidField("side", f"{str(side)[:40]!r} is no side", "give BUY or SELL") from None
+    found = _word(side, Side)
+    if found is None:
+        raise InvalidField("side", f"{_said(side)} is no side", "give BUY or SELL")
+    return found
 
 
 def _time_in_force(time_in_force: object) -> TimeInForce:
-    try:
-        return TimeInForce(str(time_in_force).upper())
-    except ValueError:
-        given = repr(str(time_in_force)[:40])
-        raise InvalidField("time_in_force", f"{given} is none we know", "give GTC, IOC or FOK") from None
+    found = _word(time_in_force, TimeInForce)
+    if found is None:
+        raise InvalidField("time_in_force", f"{_said(time_in_force)} is none we know", "give GTC, IOC or FOK")
+    return found
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _word(given: object, kind: type[E]) -> E | None:
+    """One of the words of `kind`, also from plain text in either case."""
+    if type(given) is kind:
+        return given
+    if type(given) is not str:
+        return None
+    return next((each for each in kind if each.value == given.upper()), None)
+
+
+def _said(given: object) -> str:
+    """What was given, in words; of anything but text its type: it may have no words for itself."""
+    if type(given) is str:
+        return repr(given[:40])
+    if type(given) is int and abs(given) < MOST_BASIS_POINTS:
+        return str(given)
+    return f"a {type(given).__name__}"
