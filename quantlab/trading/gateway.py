@@ -31,7 +31,7 @@ from quantlab.trading.flatten import Flattening
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
-from quantlab.trading.pace import STOPS, Tempo
+from quantlab.trading.pace import Tempo
 from quantlab.trading.patrol import Look, asked, suspicion
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.preparing import Preparing
@@ -97,7 +97,7 @@ class Gateway:
         self.rails, self.portfolio, self.orders = rails, portfolio, orders
         self._intake = Intake(
             orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock,
-            on_alarm=on_alarm, on_contradiction=on_contradiction,
+            on_alarm=on_alarm, on_contradiction=on_contradiction, on_stop=self._on_stop,
         )  # fmt: skip
         self.tempo = Tempo() if tempo is None else tempo
         self._asking = Asking(
@@ -269,10 +269,6 @@ class Gateway:
                     self._on_refused(message.code, message.reason)
             case ExecutionReport():
                 self._intake.on_report(message)
-                if message.status == "FILLED" and message.type in STOPS:
-                    self.tempo.stopped(
-                        message.symbol, self.limits, self._clock.monotonic_ns(), self._clock.now_ms()
-                    )
             case AccountPosition() | AccountInfo() | Transfer():
                 self._intake.on_account(message)
             case Reconciled():
@@ -327,6 +323,9 @@ class Gateway:
         """Something failed beside an order that is out: an alarm, also where the journal takes none."""
         with suppress(JournalError):
             self._intake.alarm(f"{request.describe()}: an order is out, but telling it on failed: {error}")
+
+    def _on_stop(self, symbol: str) -> None:
+        self.tempo.stopped(symbol, self.limits, self._clock.monotonic_ns(), self._clock.now_ms())
 
     def _resolve(self, order: Order) -> None:
         symbol, client_order_id = order.symbol, order.client_order_id

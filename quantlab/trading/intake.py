@@ -30,6 +30,7 @@ from quantlab.trading.differences import (
 )
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Change, Orders
+from quantlab.trading.pace import STOPS
 from quantlab.trading.portfolio import Moved, Portfolio
 from quantlab.trading.reconcile import Reconciled
 from quantlab.trading.reports import reports
@@ -50,6 +51,7 @@ class Intake:
         clock: Stamps what has no time of the venue.
         on_alarm: Called with a sentence when something contradicts what we knew.
         on_contradiction: Called with a sentence when the venue said what cannot be true of an order.
+        on_stop: Called with the symbol when a stop of ours was filled, once for each.
     """
 
     def __init__(
@@ -62,11 +64,12 @@ class Intake:
         clock: Clock,
         on_alarm: Callable[[str], object] | None = None,
         on_contradiction: Callable[[str], object] | None = None,
+        on_stop: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.alarms: deque[str] = deque(maxlen=ALARMS)
         self._orders, self._portfolio, self._bus = orders, portfolio, bus
         self._journal, self._clock, self._on_alarm = journal, clock, on_alarm
-        self._on_contradiction = on_contradiction
+        self._on_contradiction, self._on_stop = on_contradiction, on_stop
         self._differences: list[Difference] = []
         self._lasting: frozenset[str] = frozenset()
         self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
@@ -91,6 +94,8 @@ class Intake:
             self._contradicted(self.strangers.problem(change.order.client_order_id))
         if not change.changed and not moved.changed:
             return None
+        if report.type in STOPS and change.order.state is OrderState.FILLED is not before:
+            self._on_stop(report.symbol)
         self._journal.append_nowait("execution", msgspec.structs.asdict(report))
         self._bus.publish(EXECUTION, report)
         self._publish_change(change, moved)

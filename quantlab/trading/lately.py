@@ -51,7 +51,7 @@ class Lately:
 
         A moment that lies ahead of our clock, which was set back meanwhile, is now.
         """
-        nothing_came = self._nothing_came()
+        nothing_came, stopped = self._nothing_came(), set[str]()
         for line, said in self._lines:
             age_ms = max(0, now_ms - line.time_ms)
             moment = now_ns - age_ms * MS_NS
@@ -63,7 +63,9 @@ class Lately:
                         cell = None if name in nothing_came else held
                         tempo.sent(each, limits, moment, client_order_id=name, cell=cell)
                 case ExecutionReport():
-                    if said.status == "FILLED" and said.type in STOPS:
+                    name = said.client_order_id
+                    if said.status == "FILLED" and said.type in STOPS and name not in stopped:
+                        stopped.add(name)
                         tempo.stopped(said.symbol, limits, moment, line.time_ms)
                 case dict() if line.kind == "outcome":
                     tempo.answered(moment, error=said.get("event") in ERRORS)

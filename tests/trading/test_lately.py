@@ -84,7 +84,10 @@ def test_k7_stops_count_together_over_a_restart(report: Any) -> None:
     limit: ExecutionReport = msgspec.structs.replace(stopped, type="LIMIT")
     lines = [line("execution", 5_000, **msgspec.structs.asdict(each)) for each in (stopped, limit)]
     assert view(after(*lines)).cooldown_ms == 0
-    assert view(after(*lines, lines[0])).cooldown_ms == 55_000
+    assert view(after(*lines, lines[0])).cooldown_ms == 0  # told in two executions
+    other = msgspec.structs.replace(stopped, client_order_id="b")
+    lines.append(line("execution", 4_000, **msgspec.structs.asdict(other)))
+    assert view(after(*lines)).cooldown_ms == 56_000
 
 
 @pytest.mark.parametrize(("age_ms", "held"), [(CELLS_MS - 1, True), (CELLS_MS, False), (-5_000, True)])
