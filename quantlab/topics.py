@@ -14,11 +14,11 @@ import msgspec
 
 from quantlab.bus import Topic
 from quantlab.bus.reports import OWN_TOPICS
-from quantlab.domain.limits import LimitAlert, Verdict
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import Balance, Fill, Position
 from quantlab.domain.venue import VenueHealth
+from quantlab.domain.verdict import LimitAlert, Verdict
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,20 +1,16 @@
-"""Limits, verdicts, and the permit that every order needs.
+"""Limits: what orders may cost, how two sets of them differ, and which of two is the tighter.
 
-Amounts are in the quote asset. A `Permit` is minted by `trading.rails` alone and redeemed
-by whoever writes the order to a socket: once, for exactly the order it names, within its time.
+Amounts are in the quote asset, unless said.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
-from quantlab.domain.decimals import exact, plain, subtract
-from quantlab.errors import InvalidField, PermitRefused
-
-PERMIT_LIFE_NS = 1_000_000_000
+from quantlab.domain.decimals import exact, plain
+from quantlab.errors import InvalidField
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,90 +180,3 @@ OPTIONAL = frozenset({"max_order_quantity", "min_equity", "max_daily_loss", "max
 NO_NUMBERS = frozenset(
     {"trade_when_degraded", "allowed_symbols", "denied_symbols", "strategies", "symbols", "overrides"}
 )
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One rail's answer. `headroom` is limit minus used; None where there is no amount."""
-
-    rail: str
-    allowed: bool
-    reason: str
-    used: Decimal | None = None
-    limit: Decimal | None = None
-    unit: str = ""
-
-    @property
-    def headroom(self) -> Decimal | None:
-        if self.used is None or self.limit is None:
-            return None
-        return subtract(self.limit, self.used)
-
-    def describe(self) -> str:
-        """One line: "max_order_notional: 300000 of 100000 USDT"."""
-        if self.used is None or self.limit is None:
-            return f"{self.rail}: {self.reason}"
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{self.rail}: {self.reason} ({plain(self.used)} of {plain(self.limit)}{unit})"
-
-
-class LimitAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """An order brought a limit to `percent` or more of it: `used` of `limit`, in `unit`."""
-
-    rail: str
-    limit_name: str
-    symbol: str
-    percent: int
-    used: Decimal
-    limit: Decimal
-    unit: str
-    time_ms: int
-
-
-class Permissible(Protocol):
-    """What a permit can be bound to: an `OrderRequest`, an `OrderListRequest`, a `ReplaceRequest`."""
-
-    def digest(self) -> str:
-        """Equal for equal requests, and for no others of whatever kind."""
-        ...
-
-
-class Permit:
-    """One-shot leave to send exactly one order, or one list of orders.
-
-    Bound to the request's digest, the limits' version and the state sequence it was decided on;
-    valid until `expires_ns` of the monotonic clock. Redeeming it twice raises. `halts` is the HALT
-    latch's generation at the decision (None: not known): a HALT since then voids the order, also
-    one that was lifted again.
-    """
-
-    __slots__ = ("_unused", "digest", "expires_ns", "halts", "limits_version", "state_sequence")
-
-    def __init__(
-        self,
-        *,
-        digest: str,
-        limits_version: int,
-        state_sequence: int,
-        expires_ns: int,
-        halts: int | None = None,
-    ) -> None:
-        self.digest = digest
-        self.limits_version = limits_version
-        self.state_sequence = state_sequence
-        self.expires_ns = expires_ns
-        self.halts = halts
-        self._unused = [True]  # popped once: atomic, so two threads cannot both redeem
-
-    def redeem(self, request: Permissible, now_ns: int) -> None:
-        """Spend the permit on `request` at monotonic `now_ns`, or raise `PermitRefused`."""
-        if request.digest() != self.digest:
-            raise PermitRefused("the permit was minted for another order; decide again")
-        if now_ns > self.expires_ns:
-            raise PermitRefused("the permit has expired (they live 1 s); decide again")
-        try:
-            self._unused.pop()
-        except IndexError:
-            raise PermitRefused("the permit was used before; every order needs its own") from None
-
-    def __repr__(self) -> str:
-        return f"<Permit {self.digest[:12]} limits v{self.limits_version} state {self.state_sequence}>"

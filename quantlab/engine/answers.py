@@ -12,7 +12,7 @@ from quantlab.engine.standing import Standing
 from quantlab.errors import EngineStopped
 from quantlab.paper.spawn import EmbeddedVenue
 from quantlab.topics import RISK_RECONCILE, Difference, ReconcileChange
-from quantlab.trading.decision import TradingState
+from quantlab.trading.causes import TradingState
 from quantlab.trading.gateway import Gateway
 from quantlab.wire import HaltLatch
 

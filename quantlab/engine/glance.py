@@ -12,7 +12,7 @@ import msgspec
 
 from quantlab.clock import NS_PER_MS
 from quantlab.domain.venue import VenueHealth
-from quantlab.trading.decision import TradingState
+from quantlab.trading.causes import TradingState
 
 if TYPE_CHECKING:
     from quantlab.engine.root import Engine

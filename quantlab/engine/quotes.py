@@ -16,7 +16,7 @@ import msgspec
 
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade
 from quantlab.trading.amounts import middle
-from quantlab.trading.decision import BookView
+from quantlab.trading.exposure import BookView
 
 WINDOW_MS = 60_000
 AVERAGE_MS = 60_000  # an older average is none

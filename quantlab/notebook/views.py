@@ -15,11 +15,11 @@ import msgspec
 
 from quantlab.control.effects import DeskStatus
 from quantlab.domain.decimals import plain
-from quantlab.domain.limits import Verdict
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
 from quantlab.domain.position import Fill
 from quantlab.domain.venue import VenueHealth
+from quantlab.domain.verdict import Verdict
 from quantlab.health.signals import NO_SAMPLE
 from quantlab.health.state import as_seen
 from quantlab.notebook.parse import GRAMMAR

@@ -18,7 +18,8 @@ from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.errors import InvalidField
 from quantlab.trading.amounts import ZERO
 from quantlab.trading.answers import Latch
-from quantlab.trading.decision import BookView, Exposure, Pace, TradingState
+from quantlab.trading.causes import TradingState
+from quantlab.trading.exposure import BookView, Exposure, Pace
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
 from quantlab.trading.pace import Tempo

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from quantlab.domain.limits import Permit
 from quantlab.domain.order_lists import (
     AmendRequest,
     AnyRequest,
@@ -22,6 +21,7 @@ from quantlab.domain.order_lists import (
     orders_of,
 )
 from quantlab.domain.orders import OrderAck, OrderRequest
+from quantlab.domain.permit import Permit
 from quantlab.errors import OrderRejected
 from quantlab.trading.answers import OrderAnswer
 from quantlab.trading.states import OrderEvent

@@ -15,16 +15,18 @@ from functools import partial
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock
-from quantlab.domain.limits import Limits, Permit
+from quantlab.domain.limits import Limits
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
 from quantlab.domain.orders import ExecutionReport, OrderSnapshot
+from quantlab.domain.permit import Permit
 from quantlab.domain.position import AccountInfo, AccountPosition, Transfer
 from quantlab.errors import JournalError, UnknownSymbol
 from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
 from quantlab.trading.cancelling import Cancelling
-from quantlab.trading.decision import Decision, TradingState
+from quantlab.trading.causes import TradingState
+from quantlab.trading.decision import Decision
 from quantlab.trading.denials import Denials
 from quantlab.trading.fields import require_fields
 from quantlab.trading.flatten import Flattening
@@ -144,6 +146,7 @@ class Gateway:
     def parts_of(self, request: AnyRequest) -> tuple[Part, ...]:
         """Each order of a request with the state that it would be decided on now."""
         self._wire.require_home()
+        require_fields(request)
         return self._asking.parts(request)
 
     def submit(self, request: AnyRequest, *, strategy: str = "", reduce_only: bool = False) -> Sent:

@@ -14,7 +14,7 @@ import msgspec
 
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
-from quantlab.trading.decision import Pace
+from quantlab.trading.exposure import Pace
 from quantlab.trading.reruns import Cell, Reruns, remember
 
 MS_NS = 1_000_000

@@ -14,7 +14,8 @@ from quantlab.domain.orders import OrderRequest
 from quantlab.trading.account import Account
 from quantlab.trading.amounts import ZERO, add, subtract
 from quantlab.trading.books import Books
-from quantlab.trading.decision import AccountView, Exposure, OwnOrders, TradingState
+from quantlab.trading.causes import TradingState
+from quantlab.trading.exposure import AccountView, Exposure, OwnOrders
 from quantlab.trading.reservations import Reservation, Reservations
 from quantlab.trading.worth import Exposures, Rates
 

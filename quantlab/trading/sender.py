@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from quantlab.domain.limits import Permit
 from quantlab.domain.order_lists import AnyRequest, orders_of
 from quantlab.domain.orders import OrderSnapshot
+from quantlab.domain.permit import Permit
 from quantlab.errors import (
     ConfigError,
     EngineStopped,

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from quantlab.domain.limits import Verdict
 from quantlab.domain.order_lists import CancelRestriction, OrderListRequest, ReplaceMode, ReplaceRequest
 from quantlab.domain.orders import OrderRequest, Side
+from quantlab.domain.verdict import Verdict
 from quantlab.errors import InvalidField
 from quantlab.trading.amounts import ZERO, add, subtract, times
-from quantlab.trading.decision import Decision, Exposure
+from quantlab.trading.decision import Decision
+from quantlab.trading.exposure import Exposure
 
 
 class Part(NamedTuple):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import Side
 from quantlab.trading.amounts import ZERO, add, subtract, times
-from quantlab.trading.decision import OwnOrders
+from quantlab.trading.exposure import OwnOrders
 
 if TYPE_CHECKING:
     from quantlab.trading.reservations import Reservation

@@ -39,7 +39,7 @@ from quantlab.domain.orders import OrderRequest
 from quantlab.paper.spawn import EmbeddedVenue, VenueAddress
 from quantlab.topics import CATALOGUE
 from quantlab.trading.asking import Conditions
-from quantlab.trading.decision import BookView, Exposure
+from quantlab.trading.exposure import BookView, Exposure
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, load_key
 from quantlab.trading.orders import Orders

@@ -39,8 +39,8 @@ import trustme
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.signing import Credentials
 from quantlab.clock import SystemClock
-from quantlab.domain.limits import Permit
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.permit import Permit
 from quantlab.secret import Secret
 
 KEY, SECRET = "k" * 64, "s" * 64

@@ -23,7 +23,7 @@ from quantlab.domain.instrument import Instrument
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.domain.rules import VenueRules
-from quantlab.trading.decision import AccountView, BookView, Exposure, OwnOrders, Pace
+from quantlab.trading.exposure import AccountView, BookView, Exposure, OwnOrders, Pace
 from quantlab.trading.rails import Rails, decide
 
 D = Decimal

@@ -18,8 +18,8 @@ import pytest
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.signing import Credentials
 from quantlab.clock import SystemClock
-from quantlab.domain.limits import PERMIT_LIFE_NS, Permit
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+from quantlab.domain.permit import PERMIT_LIFE_NS, Permit
 from quantlab.secret import Secret
 
 sys.path.append(str(Path(__file__).parents[1]))  # tests are no packages: virtual_loop.py is one up

@@ -17,9 +17,9 @@ from quantlab.binance.client.endpoints import ENDPOINTS, METHODS, Effect
 from quantlab.binance.signing import Credentials
 from quantlab.clock import SystemClock
 from quantlab.domain.instrument import round_price
-from quantlab.domain.limits import PERMIT_LIFE_NS, Permit
 from quantlab.domain.order_lists import ListKind, OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
+from quantlab.domain.permit import PERMIT_LIFE_NS, Permit
 from quantlab.errors import PermitRefused
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret

@@ -29,8 +29,8 @@ from quantlab.binance.signing import Credentials
 from quantlab.binance.timing import VenueClock
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
-from quantlab.domain.limits import Permit
 from quantlab.domain.orders import OrderRequest
+from quantlab.domain.permit import Permit
 from quantlab.errors import (
     ConfigError,
     EngineStopped,

@@ -244,8 +244,8 @@ async def test_an_order_and_its_cancel_at_the_paper_venue_arrive_as_reports_and_
     from quantlab.binance.client import BinanceClient
     from quantlab.binance.timing import VenueClock
     from quantlab.clock import SystemClock
-    from quantlab.domain.limits import PERMIT_LIFE_NS, Permit
     from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
+    from quantlab.domain.permit import PERMIT_LIFE_NS, Permit
     from quantlab.paper.venue import PaperVenue
 
     clock = SystemClock()

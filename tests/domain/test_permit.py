@@ -8,7 +8,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from quantlab.domain.limits import PERMIT_LIFE_NS, Permit, Verdict
 from quantlab.domain.order_lists import (
     CancelRestriction,
     ListKind,
@@ -17,6 +16,8 @@ from quantlab.domain.order_lists import (
     ReplaceRequest,
 )
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
+from quantlab.domain.permit import PERMIT_LIFE_NS, Permit
+from quantlab.domain.verdict import Verdict
 from quantlab.errors import PermitRefused
 
 ORDER = OrderRequest(

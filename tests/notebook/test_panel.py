@@ -21,9 +21,9 @@ from quantlab.binance.limits import LimitUsage, RateLimit, Usage
 from quantlab.clock import ManualClock, SystemClock
 from quantlab.config import Settings
 from quantlab.control.tokenstore import TokenStore
-from quantlab.domain.limits import Verdict
 from quantlab.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from quantlab.domain.position import AccountPosition, Balance
+from quantlab.domain.verdict import Verdict
 from quantlab.engine import Engine
 from quantlab.errors import InvalidField, OrderDenied, OrderOutcomeUnknown, OrderRejected
 from quantlab.notebook import pages, ticket

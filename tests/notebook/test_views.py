@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from quantlab.control.effects import DeskStatus
-from quantlab.domain.limits import Verdict
 from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck
 from quantlab.domain.position import Fill
 from quantlab.domain.venue import HealthState, Reason, VenueHealth
+from quantlab.domain.verdict import Verdict
 from quantlab.notebook import views
 from quantlab.notebook.table import Table, View, cell, of_frame, of_rows
 from quantlab.trading.decision import Decision

@@ -12,7 +12,7 @@ import msgspec
 from quantlab.bus import Bus
 from quantlab.clock import ManualClock
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.limits import Limits, Permit
+from quantlab.domain.limits import Limits
 from quantlab.domain.orders import (
     AccountTrade,
     ExecutionReport,
@@ -20,11 +20,12 @@ from quantlab.domain.orders import (
     OrderRequest,
     OrderSnapshot,
 )
+from quantlab.domain.permit import Permit
 from quantlab.domain.position import AccountInfo, AccountPosition, Balance
 from quantlab.errors import NotSent, OrderOutcomeUnknown, OrderRejected, VenueRejected
 from quantlab.topics import CATALOGUE
 from quantlab.trading.asking import Conditions
-from quantlab.trading.decision import BookView
+from quantlab.trading.exposure import BookView
 from quantlab.trading.gateway import Gateway
 from quantlab.trading.journal import Journal, read
 from quantlab.trading.orders import Orders

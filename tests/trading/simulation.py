@@ -26,7 +26,6 @@ from scripted import BTC, WIDE, calm
 from quantlab.bus import Bus
 from quantlab.clock import NS_PER_MS
 from quantlab.domain.instrument import Instrument
-from quantlab.domain.limits import Permit
 from quantlab.domain.orders import (
     AccountTrade,
     ExecutionReport,
@@ -38,6 +37,7 @@ from quantlab.domain.orders import (
     Side,
     TimeInForce,
 )
+from quantlab.domain.permit import Permit
 from quantlab.domain.position import AccountInfo, Balance
 from quantlab.engine.rhythm import Rhythm
 from quantlab.engine.standing import Standing

@@ -11,7 +11,7 @@ import pytest
 import quantlab
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.client.endpoints import ENDPOINTS, METHODS, Effect
-from quantlab.domain.limits import Permit
+from quantlab.domain.permit import Permit
 
 ROOT = Path(quantlab.__file__).parent
 TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}

@@ -7,7 +7,7 @@ from railkit import LIMITS, limits, order
 
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, Side
-from quantlab.trading.decision import Pace
+from quantlab.trading.exposure import Pace
 from quantlab.trading.pace import MINUTE_NS, MS_NS, SECOND_NS, Lasting, Tempo
 from quantlab.trading.reruns import Cell
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.orders import ExecutionReport, OrderRequest, OrderType, Side
 from quantlab.domain.position import AccountInfo, AccountPosition, Balance, Fill
-from quantlab.trading.decision import Exposure
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.ledger import Holding
 from quantlab.trading.portfolio import Portfolio
 

@@ -31,11 +31,13 @@ from railkit import (
 
 import quantlab
 from quantlab.binance.client.endpoints import ENDPOINTS, Effect
-from quantlab.domain.limits import PERMIT_LIFE_NS, SymbolLimits, Verdict
+from quantlab.domain.limits import SymbolLimits
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
+from quantlab.domain.permit import PERMIT_LIFE_NS
 from quantlab.domain.rules import NO_RULES
+from quantlab.domain.verdict import Verdict
 from quantlab.errors import InvalidField, PermitRefused
-from quantlab.trading.decision import BookView, OwnOrders
+from quantlab.trading.exposure import BookView, OwnOrders
 from quantlab.trading.rails import RAILS, Decision, Exposure, Rails, decide, deciding
 
 D = Decimal

@@ -14,7 +14,7 @@ from railkit import BTC, FRESH, LIMITS, RULES, by_quote, limits, order, seen
 
 from quantlab.domain.limits import Override
 from quantlab.domain.orders import OrderRequest, OrderType, Side
-from quantlab.trading.decision import OwnOrders
+from quantlab.trading.exposure import OwnOrders
 from quantlab.trading.rails import RAILS, Exposure, decide
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import AT_LEAST, BY_IDENTITY

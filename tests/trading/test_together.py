@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import BTC
 
-from quantlab.domain.limits import PERMIT_LIFE_NS, Permit, Verdict
 from quantlab.domain.order_lists import (
     AmendRequest,
     CancelRestriction,
@@ -21,10 +20,13 @@ from quantlab.domain.order_lists import (
     ReplaceRequest,
 )
 from quantlab.domain.orders import OrderRequest
+from quantlab.domain.permit import PERMIT_LIFE_NS, Permit
 from quantlab.domain.position import Balance
+from quantlab.domain.verdict import Verdict
 from quantlab.errors import InvalidField, PermitRefused
-from quantlab.trading.decision import Decision, Exposure
+from quantlab.trading.decision import Decision
 from quantlab.trading.dispatch import place
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.requests import limit_order
 from quantlab.trading.together import merged, part_of_replacement, parts_of_list, require_list
 

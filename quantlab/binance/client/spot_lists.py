@@ -6,8 +6,8 @@ from quantlab.binance import codec_lists as codec
 from quantlab.binance.client.spot_trade import SpotTrade
 from quantlab.binance.encode_orders import encode_list
 from quantlab.binance.order_values import OrderList
-from quantlab.domain.limits import Permit
 from quantlab.domain.order_lists import ListKind, OrderListRequest
+from quantlab.domain.permit import Permit
 from quantlab.errors import InvalidField
 
 

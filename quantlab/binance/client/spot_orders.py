@@ -12,9 +12,9 @@ from quantlab.binance.client.spot_trade import SpotTrade
 from quantlab.binance.encode_orders import CLIENT_ID, encode_order, encode_replace
 from quantlab.binance.order_values import Amended, Commission, Replaced
 from quantlab.domain.decimals import plain, positive
-from quantlab.domain.limits import Permit
 from quantlab.domain.order_lists import ReplaceRequest
 from quantlab.domain.orders import OrderAck, OrderRequest, OrderType
+from quantlab.domain.permit import Permit
 from quantlab.errors import InvalidField
 
 PARTLY = frozenset({400, 409, 429})  # what a replacement that did only one part is answered with

@@ -12,9 +12,9 @@ from quantlab.binance.client.params import given
 from quantlab.binance.codec_rest import Account, decode_account
 from quantlab.binance.encode_orders import encode_order, require_ids
 from quantlab.binance.errors import UNKNOWN_ORDER
-from quantlab.domain.limits import Permit
 from quantlab.domain.order_lists import OrderListRequest, ReplaceRequest
 from quantlab.domain.orders import AccountTrade, OrderAck, OrderRequest, OrderSnapshot
+from quantlab.domain.permit import Permit
 from quantlab.errors import OrderRejected, PermitRefused
 from quantlab.frames import Rows
 

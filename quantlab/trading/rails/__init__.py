@@ -5,7 +5,9 @@ gateway turns a breach into `OrderDenied`. A rail that lacks an input, or fails,
 reason UNKNOWN_...: never an order on a guess. Amounts are in the quote asset.
 """
 
-from quantlab.trading.decision import Decision, Exposure, TradingState
+from quantlab.trading.causes import TradingState
+from quantlab.trading.decision import Decision
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.catalogue import LIMITED, RAILS, Rail
 from quantlab.trading.rails.deciding import decide
 from quantlab.trading.rails.gate import Rails

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
-from quantlab.domain.limits import LimitAlert, Verdict
+from quantlab.domain.verdict import LimitAlert, Verdict
 from quantlab.trading.amounts import times
 from quantlab.trading.decision import Decision
 from quantlab.trading.rails.catalogue import LIMITED

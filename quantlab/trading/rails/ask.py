@@ -19,7 +19,8 @@ from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.domain.rules import VenueRules
 from quantlab.trading.amounts import UP, ZERO, add, subtract, times
-from quantlab.trading.decision import AccountView, Answer, BookView, Exposure, OwnOrders, Pace, Unknown
+from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.exposure import AccountView, BookView, Exposure, OwnOrders, Pace
 
 NO_LIMIT: Answer = (True, "no limit is set")
 ONE = Decimal(1)

@@ -9,7 +9,8 @@ from operator import itemgetter
 
 from quantlab.domain.limits import Limits, Override
 from quantlab.domain.orders import OrderRequest
-from quantlab.trading.decision import DENIED, Answer, Decision, Exposure, Unknown
+from quantlab.trading.decision import DENIED, Answer, Decision, Unknown
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import OVERRIDABLE, RAILS, Rail
 from quantlab.trading.rails.fused import passes

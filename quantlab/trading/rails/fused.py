@@ -14,7 +14,8 @@ import msgspec
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.trading.amounts import EXACT, times
-from quantlab.trading.decision import UNTOLD, Exposure
+from quantlab.trading.decision import UNTOLD
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.catalogue import LIMITED
 from quantlab.trading.rails.writing import Fused, fuse
 

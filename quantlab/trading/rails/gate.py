@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quantlab.domain.limits import PERMIT_LIFE_NS, Limits, Permissible, Permit
+from quantlab.domain.limits import Limits
 from quantlab.domain.order_lists import AnyRequest
 from quantlab.domain.orders import OrderRequest
+from quantlab.domain.permit import PERMIT_LIFE_NS, Permissible, Permit
 from quantlab.frames import frame
-from quantlab.trading.decision import Decision, Exposure
+from quantlab.trading.decision import Decision
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.judging import judge
 from quantlab.trading.rails.largest import largest
 from quantlab.trading.rails.record import Decisions

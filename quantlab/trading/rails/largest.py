@@ -17,7 +17,7 @@ from quantlab.domain.decimals import EXACT, FINEST, LARGEST, plain, times
 from quantlab.domain.instrument import Instrument
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
-from quantlab.trading.decision import Exposure
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.catalogue import AT_LEAST, BY_IDENTITY, RAILS, Rail
 from quantlab.trading.rails.deciding import ask_all
 

@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from quantlab.domain.orders import SelfTradeMode, Side
 from quantlab.trading.amounts import ONE, ZERO, add, subtract, times
-from quantlab.trading.decision import AccountView, Answer, Unknown
+from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.exposure import AccountView
 from quantlab.trading.rails.ask import NO_LIMIT, Ask, finite, known
 
 ORDERS = "orders"

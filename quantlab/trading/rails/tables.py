@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantlab.domain.limits import Verdict
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
+from quantlab.domain.verdict import Verdict
 from quantlab.frames import frame
 from quantlab.trading.decision import Decision, described
 from quantlab.trading.rails.catalogue import AT_LEAST, LIMITED

@@ -8,7 +8,7 @@ from typing import Any
 
 from quantlab.domain.limits import Limits
 from quantlab.trading.amounts import subtract
-from quantlab.trading.decision import Exposure
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.catalogue import LIMITED
 from quantlab.trading.rails.decided import Decided
 

@@ -16,7 +16,8 @@ from quantlab.domain.decimals import remainder
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side
 from quantlab.trading.amounts import add, subtract, times
-from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD, Exposure
+from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD
+from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import LIMITED, RAILS, Rail
 from quantlab.trading.rails.folding import FROZEN, Code, Known, NotUnderstood, Scope, Value, Whole, name_of
