@@ -79,7 +79,7 @@ def test_a_sweep_is_awaited_and_lets_the_loop_go_meanwhile(decided: Kernel) -> N
 
 def test_sizes_are_swept_as_things_stand_now(decided: Kernel) -> None:
     swept = decided.run(
-        "sizes = await ql.rails.sweep_sizes('buy', 'BTCUSDT', ['0.001', '1', '2'], price='60000', "
+        "sizes = await ql.rails.sweep_sizes('buy', 'BTCUSDT', ['0.001', '1', '1.5'], price='60000', "
         "limits={'max_order_notional': 70_000}, progress=False)\n"
         "print(list(sizes['allowed']), len(ql.rails.decisions) == number)"
     )

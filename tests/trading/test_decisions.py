@@ -116,6 +116,23 @@ def test_a_denial_that_knows_no_amount_still_names_its_rail() -> None:
     assert np.isnan(row["share"])
 
 
+def test_what_wants_more_is_never_the_rail_that_decides_on_what_passed() -> None:
+    """The least quantity is used up wholly by an order of just that, and keeps nobody from more."""
+    rails = Rails(LIMITS)
+    decided(rails, "0.001")
+    row = rails.decisions.frame().iloc[0]
+
+    assert (row["rail"], row["share"]) == ("duplicate_order", pytest.approx(1 / 3))
+
+
+def test_of_a_limit_of_zero_everything_is_too_much() -> None:
+    rails = Rails(limits(max_position=D(0)))
+    decided(rails, "1")
+    row = rails.decisions.frame().iloc[0]
+
+    assert (row["rail"], row["share"], row["headroom"]) == ("max_position", float("inf"), D(-60_000))
+
+
 def test_usage_has_a_row_for_each_limit_that_an_order_used_something_of() -> None:
     """With the limit that was in force then."""
     rails = Rails(LIMITS)
@@ -179,6 +196,8 @@ def test_the_picture_of_usage_has_a_panel_for_each_limit_with_every_order_in_it(
     assert list(passed.get_ydata()) == [30_000, 60_000]
     assert (list(denied.get_ydata()), list(otherwise.get_ydata())) == ([150_000], [])
     assert [each.get_text() for each in picture.axes[0].texts] == ["540,000 ↑"]
+    (within,) = rails.decisions.plot("max_price_age_ms").axes
+    assert within.get_ylim() == (0, pytest.approx(1.12 * 2_000))
     assert picture._repr_png_().startswith(b"\x89PNG")
     assert len(rails.decisions.plot().axes) == 6
 

@@ -76,10 +76,8 @@ class OtherLimits:
 
     def _other(self, own: Limits) -> tuple[Limits, tuple[str, ...]]:
         other = own if self._limits is None else self._limits
-        stay = {name: getattr(own, name) for name in WINDOWS if getattr(own, name) != getattr(other, name)}
-        if stay or self.changes:
-            other = msgspec.structs.replace(other, **self.changes, **stay)
-        return other, tuple(stay)
+        as_counted = tuple(name for name in WINDOWS if getattr(own, name) != getattr(other, name))
+        return (msgspec.structs.replace(other, **self.changes) if self.changes else other), as_counted
 
 
 def taken_again(decisions: Iterable[Decided], others: OtherLimits) -> Iterator[Again]:
