@@ -213,7 +213,7 @@ class Learn:
         for each in self:
             told = {"name": each.name, "hears": each.hears or None, "lost": each.lost, "failed": each.failed}
             told["store"] = each.problem or None
-            for key, model in each.models.items():
+            for key, model in list(each.models.items()):  # its thread may add one meanwhile
                 row = {**told, "key": key, **model.counts, "pending": model.pending, "version": model.version}
                 rows.append({**row, "waiting": "; ".join(each.waits_for(key)) or None})
             if not each.models:

@@ -60,12 +60,12 @@ class DriftWatch:
             self._older_count += 1
             self._older_sum += recent[0]
         recent.append(error)
-        spoke = []
+        spoke = None
         for each in self.detectors:
             each.update(error)
             if each.drift_detected:
-                spoke.append(type(each).__name__)
-        return bool(spoke) and self._judge(spoke, time_ms, labels)
+                spoke = [*(spoke or ()), type(each).__name__]
+        return spoke is not None and self._judge(spoke, time_ms, labels)
 
     def _judge(self, spoke: list[str], time_ms: int, labels: int) -> bool:
         """Did it rise? From here on the newest errors are what later ones are compared with."""

@@ -12,16 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantlab.errors import InvalidField
-from quantlab.learning.baselines import Baselines, Score, Scoreboard, guessed, guesses
-from quantlab.learning.curve import Curve, values_of
-from quantlab.learning.drift import DriftWatch
+from quantlab.learning.baselines import Score
+from quantlab.learning.curve import values_of
 from quantlab.learning.labels import return_bps
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import Recipe
+from quantlab.learning.record import Record
 from quantlab.learning.snapshot import CANARIES, Snapshot, Span, as_prediction, as_said, canary_of
 from quantlab.topics import Prediction
 
-OUTCOMES = 2_000  # labels that were learned lately, kept for tables
 COUNTS = ("events", "cold", "predicted", "learned", "dropped", "unread", "resets")
 
 
@@ -40,19 +39,15 @@ class KeyedModel:
         self.version = 0
         self.features = recipe.features.fresh()
         self.moment = Moment()
-        self.baselines = Baselines(recipe.label)
-        self.board = Scoreboard(recipe.label, recipe.cost_bps)
-        self.metric = recipe.metric.clone()
-        self.drift = DriftWatch(recipe.detectors, recipe.on_drift)
-        self.curve = Curve()
         self.counts = dict.fromkeys(COUNTS, 0)
-        self.outcomes: deque[tuple[Any, ...]] = deque(maxlen=OUTCOMES)
+        self._record = Record(recipe)
         self.first_ms = 0
         self._heard_ms = 0  # when the label's price was last told
         self._next_ms = 0  # no sample before
+        # due ms, number, made ms, price, inputs, what was said, labels known then, the class or number said
         self._pending: deque[tuple[Any, ...]] = deque()
         self._asked: deque[dict[str, float]] = deque(maxlen=CANARIES)
-        self._hears = recipe.label.hears
+        self._hears, self._of = recipe.label.hears, recipe.label.of
         self.use(recipe.new_pipeline())
 
     def use(self, pipeline: Any) -> None:
@@ -101,7 +96,7 @@ class KeyedModel:
     def _settle_other_price(self, now_ms: int, silence_ms: int) -> None:
         """Learn everything that waited for the price to be another one."""
         label, pending = self.recipe.label, self._pending
-        if not pending or pending[0][3] == getattr(self.moment, label.of):
+        if not pending or pending[0][3] == getattr(self.moment, self._of):
             return
         while pending:
             if silence_ms > label.gap_ms:
@@ -122,13 +117,14 @@ class KeyedModel:
         if recipe.every_ms:
             self._next_ms = now_ms - now_ms % recipe.every_ms + recipe.every_ms
         said = self._ask(inputs)
-        number = self.counts["predicted"] = self.counts["predicted"] + 1
-        price = getattr(moment, recipe.label.of)
+        counts = self.counts
+        number = counts["predicted"] = counts["predicted"] + 1
+        price = getattr(moment, self._of)
         horizon_ms = recipe.label.horizon_ms
         due_ms = None if horizon_ms is None else now_ms + horizon_ms
         self._asked.append(inputs)
         value = _best(said)
-        self._pending.append((due_ms, number, now_ms, price, inputs, said, self.baselines.now, value))
+        self._pending.append((due_ms, number, now_ms, price, inputs, said, counts["learned"], value))
         shares = said.copy() if type(said) is dict else None  # whoever hears it may write on it
         return Prediction(
             name=recipe.name,
@@ -144,36 +140,27 @@ class KeyedModel:
 
     def _learn(self, now_ms: int) -> None:
         """The oldest sample's label is known."""
-        label = self.recipe.label
         sample = self._pending.popleft()
-        _, number, made_ms, price, inputs, said, guess, value = sample
-        bps = return_bps(price, getattr(self.moment, label.of))
-        target = label.judge(bps)
-        learned = self.counts["learned"] = self.counts["learned"] + 1
-        earned, anew = None, False
-        if value is not None:
-            self.metric.update(target, said)
-            if guess.learned:  # else nobody knew a label yet: all are counted on the same samples
-                if label.classes:
-                    share = said.get(target, 0.0) if type(said) is dict else None
-                    error, earned = self.board.classify(value, share, target, bps, guess)
-                else:
-                    error, earned = self.board.measure(value, target, bps, guess)
-                anew = self.drift.update(error, now_ms, learned)
-        self.outcomes.append((number, made_ms, now_ms, target, value, bps, earned))
-        self.pipeline.learn_one(inputs, target)
-        self.baselines.learn(target)
-        if learned >= self.curve.next_at:
-            self.curve.add(now_ms, learned, self.metric, self.board.tallies())
+        bps = return_bps(sample[3], getattr(self.moment, self._of))
+        target = self.recipe.label.judge(bps)
+        self.counts["learned"] += 1
+        anew = self._record.add(sample, now_ms, target, bps)
+        self.pipeline.learn_one(sample[4], target)
         if anew:
             self.counts["resets"] += 1
             self.use(self.recipe.pipeline.clone())
 
     # -- looking at it
 
+    @property
+    def record(self) -> Record:
+        """How it did so far; for whoever may touch the model."""
+        self._record.count()
+        return self._record
+
     def scores(self) -> list[Score]:
         """The model's row, and a row for each baseline."""
-        return self.board.scores()
+        return self.record.board.scores()
 
     @property
     def pending(self) -> int:
@@ -184,7 +171,8 @@ class KeyedModel:
 
     def snapshot(self, note: str = "") -> Snapshot:
         """Everything that is needed to go on; see `Snapshot`. Freeze it before the next event."""
-        pending = [[*each[:5], as_prediction(each[5]), guessed(each[6])] for each in self._pending]
+        record = self.record
+        pending = [[*each[:5], as_prediction(each[5]), each[6]] for each in self._pending]
         span = Span(first_ms=self.first_ms, last_ms=self.moment.now_ms) if self.first_ms else None
         return Snapshot(
             name=self.recipe.name,
@@ -198,18 +186,15 @@ class KeyedModel:
             sequence=self.counts["events"],
             counts=dict(self.counts),
             span=span,
-            metrics=values_of(self.metric),
+            metrics=values_of(record.metric),
             state={
                 "moment": self.moment.state(),
                 "heard_ms": self._heard_ms,
                 "next_ms": self._next_ms,
-                "baselines": self.baselines.state(),
-                "board": self.board.state(),
-                "drift": self.drift.state(),
-                "curve": self.curve.state(),
+                "record": record.state(),
             },
             canary=canary_of(self.pipeline, tuple(self._asked)),
-            objects={"pipeline": self.pipeline, "metric": self.metric, "detectors": self.drift.detectors},
+            objects={"pipeline": self.pipeline, "metric": record.metric, "detectors": record.drift.detectors},
             note=note,
         )
 
@@ -225,26 +210,24 @@ class KeyedModel:
         self.features.restore(snapshot.features_state)
         self.moment.restore(state["moment"])
         self._heard_ms, self._next_ms = state["heard_ms"], state["next_ms"]
-        self.baselines.restore(state["baselines"])
-        self.board.restore(state["board"])
-        self.drift.restore(state["drift"], objects["detectors"])
-        self.curve.restore(state["curve"])
+        self._record.restore(state["record"], objects["metric"], objects["detectors"])
         self.counts = dict(snapshot.counts)
         self.first_ms = snapshot.span.first_ms if snapshot.span else 0
-        self.metric = objects["metric"]
         self._pending = deque(
-            (*each[:5], said := as_said(each[5]), guesses(each[6]), _best(said)) for each in snapshot.pending
+            (*each[:5], said := as_said(each[5]), each[6], _best(said)) for each in snapshot.pending
         )
         self._asked = deque(snapshot.canary.inputs, maxlen=CANARIES)
-        self.outcomes.clear()
         self.use(objects["pipeline"])
 
 
 def _best(said: Any) -> Any:
     """The class that is most likely; a number, or nothing, as it is."""
-    if type(said) is dict:
-        return max(said, key=said.__getitem__) if said else None
-    return said
+    if type(said) is not dict:
+        return said
+    if len(said) == 2:  # most of them, and quicker than `max`
+        (one, share), (other, more) = said.items()
+        return other if more > share else one
+    return max(said, key=said.__getitem__) if said else None
 
 
 def _require_fit(recipe: Recipe, key: str, snapshot: Snapshot) -> Mapping[str, Any]:

@@ -190,11 +190,11 @@ class Learner:
         with self.lock:
             for key, model in self.models.items():
                 for row in model.scores():
-                    more = values_of(model.metric) if row.who == MODEL else {}
+                    more = values_of(model.record.metric) if row.who == MODEL else {}
                     rows.append({"key": key, **row._asdict(), **more})
                 if shadow := self.shadows.get(key):
                     row = shadow.scores()[0]._replace(who=SHADOW)
-                    rows.append({"key": key, **row._asdict(), **values_of(shadow.metric)})
+                    rows.append({"key": key, **row._asdict(), **values_of(shadow.record.metric)})
             names = list(values_of(self.recipe.metric))
         every = (*SCORES, *(name for name in names if name not in SCORES))
         return frame([dict.fromkeys(every) | row for row in rows], columns=every)
@@ -202,20 +202,20 @@ class Learner:
     def outcomes(self, key: str | None = None) -> pd.DataFrame:
         """The last 2,000 labels that were learned, and what had been predicted."""
         with self.lock:
-            rows = list(self._model(key).outcomes)
+            rows = list(self._model(key).record.outcomes)
         return frame([dict(zip(OUTCOMES, row, strict=True)) for row in rows], columns=OUTCOMES)
 
     def curve(self, key: str | None = None) -> pd.DataFrame:
         """The scores as time went by: a few hundred points; `earned` is the sum after costs, in bps."""
         with self.lock:
-            model = self._model(key)
-            points, names = list(model.curve.points), columns(model.metric)
+            record = self._model(key).record
+            points, names = list(record.curve.points), columns(record.metric)
         return frame([dict(zip(names, row, strict=True)) for row in points], columns=names)
 
     def drift(self, key: str | None = None) -> pd.DataFrame:
         """What the drift detectors marked: whether the error rose, and whether that began the model anew."""
         with self.lock:
-            marks = list(self._model(key).drift.marks)
+            marks = list(self._model(key).record.drift.marks)
         return frame([each._asdict() for each in marks], columns=Mark._fields)
 
     def waits_for(self, key: str | None = None) -> list[str]:

@@ -26,7 +26,7 @@ def score_over_time(learner: Learner, key: str) -> Figure:
     Red lines are where the error rose, thin grey ones where it fell: the latter cause nothing.
     """
     curve, marks = learner.curve(key), learner.drift(key)
-    recipe = learner.models[key].recipe
+    recipe, scores = learner.models[key].recipe, learner.frame()
     figure = Picture(figsize=(9, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     running = "accuracy" if recipe.classes else "loss"
@@ -39,10 +39,9 @@ def score_over_time(learner: Learner, key: str) -> Figure:
         for number, moment in enumerate(moments):
             said = f"error {'rose' if rose else 'fell'}" if number == 0 else None
             above.axvline(moment, color=colour, linewidth=width, label=said, zorder=0)
+    its = scores[(scores["key"] == key) & (scores["who"] == MODEL)].iloc[0]
     metric = ", ".join(
-        f"{name} {value:.3f}"
-        for name, value in values_of(learner.models[key].metric).items()
-        if value is not None
+        f"{name} {its[name]:.3f}" for name in values_of(recipe.metric) if its[name] == its[name]
     )
     above.set_title(f"{learner.name} on {key}: {metric}")
     above.set_ylabel("accuracy so far" if recipe.classes else "mean absolute error so far")

@@ -24,6 +24,7 @@ from quantlab.learning.keyed import KeyedModel
 from quantlab.learning.labels import Label, forward_return
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import recipe
+from quantlab.learning.record import BATCH
 from quantlab.learning.snapshot import Snapshot, canary_fault, freeze
 
 FEATURES = Features(
@@ -88,8 +89,8 @@ def test_scores_are_those_of_rivers_own_delayed_validation_exactly(name: str, re
     )
 
     assert model.counts["learned"] == len(samples) > 2_000
-    assert [row[3] for row in model.outcomes] == pytest.approx(targets[-2_000:])
-    assert repr(model.metric.get()) == repr(theirs.get())
+    assert [row[3] for row in model.record.outcomes] == pytest.approx(targets[-2_000:])
+    assert repr(model.record.metric.get()) == repr(theirs.get())
     if threshold is not None:
         assert len(set(targets)) == 2
 
@@ -146,8 +147,15 @@ def test_a_restart_in_mid_stream_changes_no_prediction(name: str) -> None:
     assert all(first == second for first, second in said)
     assert sum(first is not None for first, _ in said) > 500
     assert max(pending) > 2
-    assert (one.counts, one.scores(), one.drift.marks) == (other.counts, other.scores(), other.drift.marks)
-    assert (one.curve.points, repr(one.metric)) == (other.curve.points, repr(other.metric))
+    assert (one.counts, one.scores(), one.record.drift.marks) == (
+        other.counts,
+        other.scores(),
+        other.record.drift.marks,
+    )
+    assert (one.record.curve.points, repr(one.record.metric)) == (
+        other.record.curve.points,
+        repr(other.record.metric),
+    )
     assert json.dumps(one.snapshot().state) == json.dumps(other.snapshot().state)
 
 
@@ -187,6 +195,30 @@ def test_a_snapshot_of_another_model_is_refused_by_what_differs() -> None:
         assert refused.value.field == ("snapshot" if field == "objects" else field)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_record_that_is_looked_at_all_the_time_is_the_one_that_is_looked_at_last(name: str) -> None:
+    """Labels are counted by the fifty: in order, and every figure is the one it would be one by one."""
+    make, metric, threshold = MODELS[name]
+    made = recipe(
+        "looked", make(), FEATURES, forward_return("2s", threshold_bps=threshold), metric=metric(),
+        detectors=[drift.ADWIN(delta=0.3), drift.PageHinkley(min_instances=10, threshold=2)],
+    )  # fmt: skip
+    often, last = KeyedModel(made, "BTCUSDT"), KeyedModel(made, "BTCUSDT")
+    waited = 0
+    for event in random_market(11, 1_500):
+        often.on_event(event)
+        often.record.count()
+        last.on_event(event)
+        waited = max(waited, len(last._record._waiting))
+
+    assert waited == BATCH - 1
+    assert not often._record._waiting
+    assert often.record.state() == last.record.state()
+    assert list(often.record.outcomes) == list(last.record.outcomes)
+    assert len(last.record.outcomes) > 500
+    assert len(last.record.curve.points) > 5
+
+
 # -- baselines and costs
 
 
@@ -207,7 +239,7 @@ def test_baselines_guess_from_what_was_known_and_pay_the_same_costs() -> None:
     # labels: T T F T T F; known to the predictions at 1..5: T, TT, TTF, TTFT, TTFTT
     rows = {row.who: row for row in model.scores()}
     bps = [1e4 * (float(after) / float(before) - 1) for before, after in itertools.pairwise(prices)][1:]
-    assert [row[3] for row in model.outcomes] == [True, True, False, True, True, False]
+    assert [row[3] for row in model.record.outcomes] == [True, True, False, True, True, False]
     assert {who: row.labels for who, row in rows.items()} == dict.fromkeys(rows, 5)
     assert rows["no change"].accuracy == 2 / 5
     assert rows["no change"].trades == 0
@@ -233,7 +265,7 @@ def test_numbers_have_baselines_too_and_hold_only_what_pays_its_cost() -> None:
         model.on_event(trade(number * 1_000, price))
 
     rows = {row.who: row for row in model.scores()}
-    returns = [row[3] for row in model.outcomes]
+    returns = [row[3] for row in model.record.outcomes]
     assert rows["no change"].loss == pytest.approx(sum(map(abs, returns[1:])) / 3)
     assert rows["prior"].loss == rows[MODEL].loss
     assert rows["last sign"].loss == pytest.approx(
@@ -271,7 +303,7 @@ def test_a_market_that_can_be_foretold_is_and_beats_every_baseline() -> None:
 
     assert (rows[MODEL].accuracy or 0) > 0.95 > best + 0.3
     assert (rows[MODEL].net_bps or 0) > 1
-    assert model.metric.get() > 0.99
+    assert model.record.metric.get() > 0.99
 
 
 # -- drift
@@ -331,11 +363,11 @@ def test_a_market_that_turns_over_begins_the_model_anew_where_that_was_asked_for
     for event in events:
         model.on_event(event)
 
-    rises = [mark for mark in model.drift.marks if mark.rose]
+    rises = [mark for mark in model.record.drift.marks if mark.rose]
     assert rises
     assert rises[0].now > rises[0].before + 0.3
     assert (model.counts["resets"] > 0) is (on_drift is OnDrift.RESET)
-    assert all(mark.acted is (mark.rose and on_drift is OnDrift.RESET) for mark in model.drift.marks)
+    assert all(mark.acted is (mark.rose and on_drift is OnDrift.RESET) for mark in model.record.drift.marks)
 
 
 def test_the_curve_stays_short_however_long_it_runs() -> None:
@@ -346,7 +378,7 @@ def test_the_curve_stays_short_however_long_it_runs() -> None:
     for number in range(9_000):
         model.on_event(trade(number * 10, "100" if number % 2 else "101"))
 
-    points = model.curve.points
+    points = model.record.curve.points
     labels = [point[1] for point in points]
     assert 150 < len(points) < 400
     assert labels[-1] > 8_900

@@ -38,7 +38,7 @@ def _mean() -> Any:
 
 def learned(model: KeyedModel) -> list[tuple[int, int, Any]]:
     """(made, learned, label) of what was learned, in ms since the start."""
-    return [(row[1] - START_MS, row[2] - START_MS, row[3]) for row in model.outcomes]
+    return [(row[1] - START_MS, row[2] - START_MS, row[3]) for row in model.record.outcomes]
 
 
 def feed(model: KeyedModel, events: list[Any]) -> list[Any]:
