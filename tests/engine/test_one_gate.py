@@ -141,9 +141,28 @@ async def by_ticket(world: World) -> object:
     return await world.engine.execute(SubmitOrder(fields.request()))
 
 
+async def by_ticket_stop(world: World) -> object:
+    fields = Fields(
+        side="SELL", symbol=SYMBOL, kind="stop loss", quantity=str(world.quantity()), amount="", price="",
+        time_in_force="GTC", stop=str(world.price(-2_000)),
+    )  # fmt: skip
+    return await world.engine.execute(fields.command())
+
+
+async def by_chain_line(world: World) -> object:
+    text = f"oto buy {world.quantity()} BTCUSDT @ {world.price(-700)} then sell {world.quantity()} BTCUSDT"
+    asked: Any = parse(text)
+    return await world.face.submit(building.listed(asked))
+
+
 async def replaced(world: World) -> object:
     old = await world.open()
     return await world.face.replace(old.client_order_id, price=world.price(-850))
+
+
+async def stop_replaced(world: World) -> object:
+    old: Any = await world.face.sell(SYMBOL, world.quantity(), stop=world.price(-2_000))
+    return await world.face.replace(old.client_order_id, stop=world.price(-2_100))
 
 
 async def amended(world: World) -> object:
@@ -222,6 +241,7 @@ WAYS: dict[str, Callable[[World], Awaitable[object]]] = {
     "bracket": face("bracket", "buy", SYMBOL, "q", -500, take_profit=900, stop_loss=-2_000),
     "oto": chained, "replace": replaced, "amend": amended, "reduce-only": reduced, "flatten": flattened,
     "magic": line("buy {q} BTCUSDT @ {low}"), "magic stop": line("sell {q} BTCUSDT stop {stop}"),
+    "replace stop": stop_replaced, "magic oto": by_chain_line, "ticket stop": by_ticket_stop,
     "ticket": by_ticket, "strategy": by_strategy,
 }  # fmt: skip
 
@@ -388,6 +408,7 @@ async def provoke(world: World, rail: str) -> None:
     finally:
         engine.portfolio.instruments[SYMBOL] = instrument
         engine.rails.limits = FREE
+        engine.guards.lift()  # a loss may have been looked at meanwhile: its cause outlives the limit
 
 
 def machine(world: World) -> type[RuleBasedStateMachine]:
