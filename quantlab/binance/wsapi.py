@@ -42,7 +42,7 @@ class UserStream:
         ws_api: The whole URL, it ends in "/ws-api/v3".
         credentials: The API key and its secret.
         clock: The venue's time, for the request's timestamp.
-        on_event: Gets `ExecutionReport`, `AccountPosition`, or `Unknown` for all other types.
+        on_event: Gets `ExecutionReport`, `AccountPosition`, `Transfer`, or `Unknown` for all other types.
         on_state: `("live", "")` when subscribed; `("lost", reason)` on each end and failed attempt;
             "live" once more, with the reason, where a new connection took over without a gap: to be sure,
             reconcile.

@@ -30,7 +30,7 @@ from quantlab.binance.stream_shapes import Unknown
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import ManualClock, SystemClock
 from quantlab.domain.orders import ExecutionReport
-from quantlab.domain.position import AccountPosition
+from quantlab.domain.position import AccountPosition, Transfer
 from quantlab.errors import NotSent
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
@@ -165,10 +165,11 @@ async def test_events_arrive_typed_in_order_and_before_the_barrier(
     await venue.say(REPORT)
     await venue.say({"e": "outboundAccountPosition", "E": 2, "u": 1, "B": []})
     await venue.say({"e": "balanceUpdate", "E": 2, "a": "BTC", "d": "1", "T": 1})
+    await venue.say({"e": "externalLockUpdate", "E": 2, "a": "BTC", "d": "1", "T": 1})
 
     await stream.barrier()
 
-    assert [type(event) for event in user.events] == [ExecutionReport, AccountPosition, Unknown]
+    assert [type(event) for event in user.events] == [ExecutionReport, AccountPosition, Transfer, Unknown]
 
 
 @pytest.mark.parametrize("end", ["terminated", "close", "reset", "junk", "revoked"])
@@ -344,4 +345,4 @@ async def test_an_ed25519_key_logs_the_connection_on_and_subscribes_by_the_sessi
 
     assert sent == ["session.logon", "userDataStream.subscribe"] * 2
     assert [state for state, _ in user.states] == ["live", "lost", "live"]
-    assert "balanceUpdate" in user.events[0].text
+    assert user.events[0].amount == 1
