@@ -103,19 +103,22 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     strategy_type: int | None = None
 
     @property
+    def has_extras(self) -> bool:
+        """It says more than a plain LIMIT or MARKET order does."""
+        return not (
+            self.stop_price is None and self.trailing_delta is None and self.iceberg_quantity is None
+            and self.self_trade is None and self.strategy_id is None and self.strategy_type is None
+        )  # fmt: skip
+
+    @property
     def extras(self) -> dict[str, str]:
         """What this order says beyond a plain LIMIT or MARKET order, as text, by field."""
-        values = (
-            self.stop_price, self.trailing_delta, self.iceberg_quantity, self.self_trade, self.strategy_id,
-            self.strategy_type,
-        )  # fmt: skip
-        if values == NO_EXTRAS:  # nearly always, and asked for each digest
+        if not self.has_extras:  # nearly always, and asked for each digest
             return {}
-        found = zip(EXTRAS, values, strict=True)
         return {
             name: plain(value) if isinstance(value, Decimal) else str(value)
-            for name, value in found
-            if value is not None
+            for name in EXTRAS
+            if (value := getattr(self, name)) is not None
         }
 
     def canonical(self) -> bytes:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNTOLD, DENIED, PASSES, NEAR = 0, 1, 2, 4
-"""What all rails together say: nothing; one denies; all allow, with a bit from NEAR on for each rail of which
-the limit may be half used."""
+"""What all rails together say: nothing; one denies; all allow. From NEAR on there is a bit for each step of
+`STEPS` to which a rail's limit is used, the first rail's lowest."""
+STEPS = (50, 80, 95)  # percent of a limit
 Later: TypeAlias = tuple[Any, ...]
 """A function and its arguments."""
 NEW = object.__new__
@@ -50,6 +51,7 @@ class Decision:
 
     Attributes:
         largest: Of an explanation of one order: the largest amount with which it would pass.
+        told: What all rails together said; UNTOLD where they were asked one by one.
     """
 
     __slots__ = (
@@ -58,10 +60,10 @@ class Decision:
         "_rails",
         "_request",
         "_said",
-        "_told",
         "allowed",
         "largest",
         "limits_version",
+        "told",
     )
 
     def __init__(
@@ -73,7 +75,7 @@ class Decision:
         self._answers: Sequence[Answer] | None = ()
         self._later: Later = ()
         self._said: tuple[Verdict, ...] | None = verdicts
-        self._told = UNTOLD
+        self.told = UNTOLD
         self.limits_version = limits_version
         passed = bool(verdicts) and all(each.allowed for each in verdicts)
         self.allowed = passed if allowed is None else allowed and passed
@@ -92,18 +94,18 @@ class Decision:
         self = cls.__new__(cls)
         self.largest = None
         self._request, self._rails, self._answers, self._said = request, rails, answers, None
-        self.limits_version, self.allowed, self._told = limits_version, allowed, UNTOLD
+        self.limits_version, self.allowed, self.told = limits_version, allowed, UNTOLD
         return self
 
     @classmethod
-    def told(
+    def together(
         cls, request: Described, limits_version: int, rails: Sequence[Named], later: Later, told: int
     ) -> Decision:
         """Of an order on which all rails together have decided; `later` gives their answers one by one."""
         self = NEW(cls)
         self.limits_version, self._rails, self._request, self._later = limits_version, rails, request, later
         self._answers = self._said = self.largest = None
-        self.allowed, self._told = told >= PASSES, told
+        self.allowed, self.told = told >= PASSES, told
         return self
 
     @property
@@ -124,18 +126,13 @@ class Decision:
             return verdict_of(rail, dict(self._answered())[rail])
         return next(each for each in self._said if each.rail == rail)
 
-    @property
-    def at_ease(self) -> bool:
-        """It is known, without asking any, that no limit is half used."""
-        return self._told == PASSES
-
     def amounts(self, also: Collection[str] = ()) -> Iterator[tuple[str, Decimal | int, Decimal | int]]:
         """Name, used and limit of each rail that has an amount; of a fraction its parts as they are.
 
         Where it is known which limits may be half used, of those rails alone, and of those named in `also`.
         """
         if self._said is None:
-            answered = self._of_few(also) if self._told > PASSES else self._answered()
+            answered = self._of_few(also) if self.told >= PASSES else self._answered()
             yield from ((name, *answer[1:3]) for name, answer in answered if type(answer[1]) is not str)
         else:
             for each in self._said:
@@ -158,15 +155,13 @@ class Decision:
 
     def _of_few(self, also: Collection[str]) -> Iterator[tuple[str, Answer]]:
         """The rails that may be half used, and those of `also`."""
-        rails, near = (
-            [rail for rail in self._rails if rail.__name__ in also] if also else [],
-            self._told // NEAR,
-        )
+        rails = [rail for rail in self._rails if rail.__name__ in also] if also else []
+        near = self.told // NEAR
         while near:
-            rail = self._rails[near.bit_length() - 1]
-            near ^= 1 << near.bit_length() - 1
-            if rail.__name__ not in also:
-                rails.append(rail)
+            place = (near.bit_length() - 1) // len(STEPS)
+            near &= (1 << place * len(STEPS)) - 1
+            if self._rails[place].__name__ not in also:
+                rails.append(self._rails[place])
         ask, *asked = self._later
         answers, _ = ask(*asked[:-1], tuple(rails))
         return zip((rail.__name__ for rail in rails), answers, strict=True)

@@ -13,14 +13,6 @@ from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListReque
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
 from quantlab.errors import InvalidField
 
-WORDS: tuple[tuple[str, type], ...] = (
-    ("symbol", str),
-    ("side", Side),
-    ("type", OrderType),
-    ("client_order_id", str),
-)
-CHOICES: tuple[tuple[str, type], ...] = (("time_in_force", TimeInForce), ("self_trade", SelfTradeMode))
-AMOUNTS = ("quantity", "quote_quantity", "price", "stop_price", "iceberg_quantity")
 NUMBERS = ("trailing_delta", "strategy_id", "strategy_type")
 LARGEST_ID = 1 << 63
 
@@ -37,13 +29,14 @@ def require_fields(request: AnyRequest) -> None:
                 _require_order(each)
         case ReplaceRequest():
             _require_order(request.order)
-            _require(request, "cancel_client_order_id", str)
-            _require_number(request, "cancel_order_id")
+            _require("cancel_client_order_id", request.cancel_client_order_id, str)
+            _require_number("cancel_order_id", request.cancel_order_id)
         case AmendRequest():
-            _require(request, "symbol", str)
-            _require(request, "client_order_id", str)
-            _require_amount(request, "new_quantity")
-            _require_number(request, "order_id")
+            _require("symbol", request.symbol, str)
+            _require("client_order_id", request.client_order_id, str)
+            positive(request.new_quantity, "new_quantity")
+            _require_amount("new_quantity", request.new_quantity)
+            _require_number("order_id", request.order_id)
         case _:
             _require_order(request)
 
@@ -51,35 +44,39 @@ def require_fields(request: AnyRequest) -> None:
 def _require_order(order: OrderRequest) -> None:
     if type(order) is not OrderRequest:
         raise InvalidField("order", f"a {type(order).__name__} is none", "give an OrderRequest")
-    for name, kind in WORDS:
-        _require(order, name, kind)
-    for name, kind in CHOICES:
-        if getattr(order, name) is not None:
-            _require(order, name, kind)
-    for name in AMOUNTS:
-        if getattr(order, name) is not None:
-            _require_amount(order, name)
-    for name in NUMBERS:
-        _require_number(order, name)
+    _require("symbol", order.symbol, str)
+    _require("side", order.side, Side)
+    _require("type", order.type, OrderType)
+    _require("client_order_id", order.client_order_id, str)
+    if order.time_in_force is not None:
+        _require("time_in_force", order.time_in_force, TimeInForce)
+    _require_amount("quantity", order.quantity)
+    _require_amount("quote_quantity", order.quote_quantity)
+    _require_amount("price", order.price)
+    if order.has_extras:
+        if order.self_trade is not None:
+            _require("self_trade", order.self_trade, SelfTradeMode)
+        _require_amount("stop_price", order.stop_price)
+        _require_amount("iceberg_quantity", order.iceberg_quantity)
+        for name in NUMBERS:
+            _require_number(name, getattr(order, name))
 
 
-def _require(request: AnyRequest, name: str, kind: type) -> None:
-    given = type(getattr(request, name))
+def _require(name: str, value: object, kind: type) -> None:
+    given = type(value)
     if given is not kind:
         raise InvalidField(name, f"a {given.__name__} is no {kind.__name__}", f"give a {kind.__name__}")
 
 
-def _require_amount(request: AnyRequest, name: str) -> None:
-    value = getattr(request, name)
+def _require_amount(name: str, value: object) -> None:
+    if value is None:
+        return
     positive(value, name)
     if type(value) is not Decimal:
         remedy = "build the order with limit_order, market_order or their like"
         raise InvalidField(name, f"a {type(value).__name__} is no Decimal", remedy)
 
 
-def _require_number(request: AnyRequest, name: str) -> None:
-    value = getattr(request, name)
-    if value is None:
-        return
-    if type(value) is not int or not -1 <= value < LARGEST_ID:
+def _require_number(name: str, value: object) -> None:
+    if value is not None and (type(value) is not int or not -1 <= value < LARGEST_ID):
         raise InvalidField(name, "it is no whole number of 63 bits", "give a plain int")

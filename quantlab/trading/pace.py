@@ -74,6 +74,7 @@ class Tempo:
         self._stops: dict[str, Ring] = {}
         self._locked: set[tuple[str, str]] = set()
         self._resting: dict[str, int] = {}
+        self._content: tuple[OrderRequest, str] | None = None  # of the order that was looked at last
 
     # -- what happened
 
@@ -88,7 +89,7 @@ class Tempo:
         if ring.count(now_ns, limits.repeat_window_ms * MS_NS) >= limits.max_repeats:
             self._locked.add(side)
             self._tell()
-        text = content(request)
+        text = self._content_of(request)
         same = self._same.get(text) or Ring()
         same.add(now_ns)
         remember(self._same, text, same)
@@ -144,7 +145,7 @@ class Tempo:
     ) -> Pace:
         """What is to be said of `request` now."""
         limits, side = limits.of(request.symbol), (request.symbol, request.side.value)
-        text = content(request)
+        text = self._content_of(request)
         ring, same = self._by_side.get(side), self._same.get(text)
         repeats = ring.count(now_ns, limits.repeat_window_ms * MS_NS) if ring else 0
         return Pace(
@@ -169,6 +170,12 @@ class Tempo:
         """Take over what an earlier session left."""
         self._locked |= set(left.locked)
         self._resting |= left.resting
+
+    def _content_of(self, request: OrderRequest) -> str:
+        """An order is looked at before it is sent, and counted after."""
+        if self._content is None or self._content[0] is not request:
+            self._content = request, content(request)
+        return self._content[1]
 
     def _tell(self) -> None:
         if self._keep is not None:

@@ -157,6 +157,7 @@ async def test_a_request_made_by_hand_is_refused_or_denied_and_never_sent(core: 
     for way, name, request in (
         *cases(),
         *(("amend", name, msgspec.structs.replace(cut, new_quantity=bad)) for name, bad in BAD.items()),
+        ("amend", "nothing", msgspec.structs.replace(cut, new_quantity=None)),
         *(("replace", name, msgspec.structs.replace(moved, order=msgspec.structs.replace(PLAIN, price=bad)))
           for name, bad in BAD.items()),
     ):  # fmt: skip

@@ -259,6 +259,31 @@ def test_limits_alert_once_at_each_step_and_again_after_they_fell() -> None:
     assert said("1.6") == [("max_order_notional", 95)]
 
 
+@given(
+    sizes=st.lists(
+        st.sampled_from(["0.01", "0.79", "0.8", "0.834", "1.3", "1.334", "1.4", "1.6"]), max_size=12
+    )
+)
+def test_alerts_that_reckon_only_when_a_step_changed_say_what_others_would(sizes: list[str]) -> None:
+    """As if every verdict were looked at after every order, one that was decided rail by rail among them."""
+    alerts, said, within = Alerts(), dict[str, int](), limits(max_net_exposure=D(200_000))
+    for number, size in enumerate(sizes):
+        decision = decide(order(size), FRESH, within, RAILS if number % 5 == 4 else None)
+        expected = []
+        assert decision.allowed
+        for each in decision.verdicts:
+            if each.rail not in LIMITED or each.used is None or not each.limit:
+                continue
+            percent, before = each.used * 100 / each.limit, said.get(each.rail, 0)
+            step = max((level for level in (50, 80, 95) if percent >= level), default=0)
+            if step > before:
+                expected.append((each.rail, step))
+            if step > before or percent < before - 5:
+                said[each.rail] = step
+        found = alerts.of("BTCUSDT", decision, number)
+        assert sorted((each.rail, each.percent) for each in found) == sorted(expected)
+
+
 def test_the_readme_names_every_rail_and_every_limit_with_its_default() -> None:
     """The table that people read is the one that is in force."""
     text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

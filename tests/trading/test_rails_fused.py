@@ -147,8 +147,8 @@ def together(request: OrderRequest, changes: list[tuple[str, Any]], within: Limi
         if each.rail in LIMITED and each.used is not None and each.limit and 2 * each.used >= each.limit
     }  # fmt: skip
     if allowed:
-        amounts = decide(request, exposure, within).amounts()
-        assert half <= ({name for name, _, _ in amounts} if not decision.at_ease else set())
+        amounts = {name for name, _, _ in decide(request, exposure, within).amounts()}
+        assert half <= amounts if decision.told == UNTOLD else half == amounts
     TOLD[min(said, NEAR)] += 1
 
 
@@ -176,7 +176,7 @@ def test_the_context_of_the_cell_changes_nothing_and_stays() -> None:
         assert not any(context.flags.values())
 
 
-HALF = PASSES + (NEAR << RAILS.index(sizes.max_order_notional))
+HALF = PASSES + (NEAR << 3 * RAILS.index(sizes.max_order_notional))
 
 
 def test_a_limit_of_one_symbol_counts_there_and_new_limits_count_at_once() -> None:

@@ -11,13 +11,12 @@ from typing import TypeAlias
 
 from quantlab.domain.verdict import LimitAlert, Verdict
 from quantlab.trading.amounts import times
-from quantlab.trading.decision import Decision
+from quantlab.trading.decision import PASSES, STEPS, UNTOLD, Decision
 from quantlab.trading.rails.catalogue import LIMITED
 
 Number: TypeAlias = Decimal | int
 HUNDRED = Decimal(100)
-STEPS = (95, 80, 50)  # percent of a limit
-SLACK = 5
+SLACK = 5  # percent
 
 
 class Alerts:
@@ -25,26 +24,30 @@ class Alerts:
 
     def __init__(self) -> None:
         self._said: dict[str, dict[str, int]] = {}
+        self._settled: dict[
+            str, int
+        ] = {}  # by symbol the `told` of which all is said, and nothing to be armed
 
     def of(self, symbol: str, decision: Decision, time_ms: int) -> tuple[LimitAlert, ...]:
         """What is to be said after a decision; nothing where no limit went a step up.
 
-        Far from every limit, of which nothing was said before, nothing is reckoned.
+        Nothing is reckoned while every limit stands at the step that it stood at before.
         """
-        said = self._said.get(symbol)
-        if decision.at_ease and not said:
+        if decision.told != UNTOLD and decision.told == self._settled.get(symbol, PASSES):
             return ()
-        found = list[LimitAlert]()
-        said = self._said.setdefault(symbol, {}) if said is None else said
+        said, found, settled = self._said.setdefault(symbol, {}), list[LimitAlert](), True
         for rail, used, limit in decision.amounts(said):
             if rail not in LIMITED or not limit:
                 continue
-            before, step = said.get(rail, 0), next((each for each in STEPS if _at(each, used, limit)), 0)
+            before = said.get(rail, 0)
+            step = next((each for each in reversed(STEPS) if _at(each, used, limit)), 0)
             if step > before:
                 found += _alert(decision.verdict(rail), symbol, step, time_ms)
             if step > before or not _at(before - SLACK, used, limit):
                 said[rail] = step
+            settled = settled and said.get(rail, 0) == step
         self._said[symbol] = {rail: step for rail, step in said.items() if step}
+        self._settled[symbol] = decision.told if settled else UNTOLD
         return tuple(found)
 
 

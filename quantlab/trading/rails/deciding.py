@@ -31,7 +31,7 @@ def decide(
         told = passes(request, exposure, limits)
         if told and (told != DENIED or not limits.overrides):
             later = (ask_all, request, exposure, limits, rails)
-            return Decision.told(request, limits.version, rails, later, told)
+            return Decision.together(request, limits.version, rails, later, told)
     answers, allowed = ask_all(request, exposure, limits, rails)
     return Decision.of(request, limits.version, rails, answers, allowed=allowed)
 

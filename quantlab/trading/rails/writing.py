@@ -16,7 +16,7 @@ from quantlab.domain.decimals import remainder
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side
 from quantlab.trading.amounts import add, subtract, times
-from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD
+from quantlab.trading.decision import DENIED, NEAR, PASSES, STEPS, UNTOLD
 from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import LIMITED, RAILS, Rail
@@ -80,14 +80,14 @@ def _nothing(node: ast.expr, _: Scope) -> None:
 
 def _answers(fuser: Fuser, rail: str, place: int) -> Returned:
     """What becomes of a return of a rail."""
-    near = ast.parse(f"near |= {NEAR << place}").body
+    bits = [NEAR << place * len(STEPS) + each for each in range(len(STEPS))]
 
     def returned(node: ast.expr, scope: Scope) -> None:
         match node:
             case ast.Tuple(elts=[allowed, used, limit, *_]) if rail in LIMITED and not _is_text(used):
                 amounts = [fuser.hold(fuser.value(each, scope)) for each in (used, limit)]
                 _require(fuser, fuser.value(allowed, scope))
-                _note(fuser, amounts, near)
+                _note(fuser, amounts, bits)
             case ast.Tuple(elts=[allowed, *_]):
                 _require(fuser, fuser.value(allowed, scope))
             case ast.Call(func=called, args=args):
@@ -113,8 +113,8 @@ def _require(fuser: Fuser, allowed: Value) -> None:
         fuser.body.append(DENIES)
 
 
-def _note(fuser: Fuser, amounts: list[Value], near: list[ast.stmt]) -> None:
-    """Note where half of the limit is used, or nearly."""
+def _note(fuser: Fuser, amounts: list[Value], bits: list[int]) -> None:
+    """Note each step to which the limit is used, once nearly half of it is."""
     (left, right), before = fuser.nodes(amounts), fuser.body[-1:]
     match right:
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if name == FROZEN:
@@ -128,7 +128,14 @@ def _note(fuser: Fuser, amounts: list[Value], near: list[ast.stmt]) -> None:
         fuser.body.pop()  # a limit is never below itself softened: beyond that it is asked, and only there
     else:
         before = []
-    fuser.body.append(ast.If(test=beyond, body=[*before, *near], orelse=[]))
+    for percent, bit in zip(STEPS, bits, strict=True):
+        test = _at_most(_times(right, percent), _times(left, 100))
+        before.append(ast.If(test=test, body=ast.parse(f"near |= {bit}").body, orelse=[]))
+    fuser.body.append(ast.If(test=beyond, body=before, orelse=[]))
+
+
+def _times(amount: ast.expr, number: int) -> ast.expr:
+    return ast.BinOp(left=amount, op=ast.Mult(), right=ast.Constant(value=number))
 
 
 def _at_most(left: ast.expr, right: ast.expr) -> ast.Compare:
