@@ -62,6 +62,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     state: dict[str, Any] = {}
     canary: Canary = Canary()
     note: str = ""
+    shadow: Snapshot | None = None
+    promoted: bool = False
 
 
 COMMON = tuple(name for name in Header.__struct_fields__ if name in Snapshot.__struct_fields__)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from quantlab.errors import InvalidField
 from quantlab.frames import frame
@@ -21,7 +21,7 @@ from quantlab.learning.drift import Mark
 from quantlab.learning.feature import Feature, Features
 from quantlab.learning.keyed import KeyedModel
 from quantlab.learning.recipe import Recipe, recipe
-from quantlab.learning.snapshot import Snapshot
+from quantlab.learning.snapshot import Snapshot, shadow_of, with_shadow
 from quantlab.topics import Prediction
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Learner:
 
     # -- versions
 
-    def shadow(self, pipeline: Any, *, features: Features | Feature | None = None) -> Learner:
+    def shadow(self, pipeline: Any, *, features: Features | Feature | None = None) -> Self:
         """Let another pipeline learn beside this one: scored, never published; `promote` puts it in front.
 
         Raises:
@@ -162,20 +162,45 @@ class Learner:
         return f"{self.name}: {'rolled back' if back else 'promoted'}, {len(self.models)} models"
 
     def snapshot(self, key: str, note: str = "") -> Snapshot:
-        """The model of `key` as it stands, its objects still shared; see `KeyedModel.snapshot`."""
-        return self._model(key).snapshot(note)
+        """The model of `key` as it stands, with its shadow, their objects still shared; see `KeyedModel`."""
+        front, behind = self._model(key).snapshot(note), self.shadows.get(key)
+        return front if behind is None else with_shadow(front, behind.snapshot(), promoted=self.promoted)
 
     def restore(self, snapshot: Snapshot) -> KeyedModel:
         """Go on from a snapshot that a store gave back, instead of from what this key has now.
 
+        A shadow that was saved goes on where there is one now. Two that had changed places do so again;
+        that is all keys' affair, so it is done where no other key has a model yet.
+
         Raises:
-            InvalidField: It is of another model; this key goes on as it was.
+            InvalidField: It is of another model, or the places differ; this key goes on as it was.
         """
-        model = KeyedModel(self.recipe, snapshot.key)
-        model.restore(snapshot)
+        kept, key = shadow_of(snapshot), snapshot.key
         with self.lock:
-            self.models[snapshot.key] = model
-        return model
+            recipes = self.recipe, self.shadow_recipe
+            turned = None not in recipes and kept is not None and snapshot.promoted is not self.promoted
+            if turned:
+                self._require_alone(key, promoted=snapshot.promoted)
+                recipes = self.shadow_recipe, self.recipe  # type: ignore[assignment]
+            front = KeyedModel(recipes[0], key)
+            front.restore(snapshot)
+            if kept is not None and recipes[1] is not None:
+                behind = KeyedModel(recipes[1], key)
+                behind.restore(kept)
+                self.shadows[key] = behind
+            self.models[key] = front
+            self.recipe, self.shadow_recipe = recipes
+            self.promoted = self.promoted is not turned
+        return front
+
+    def _require_alone(self, key: str, *, promoted: bool) -> None:
+        others = [each for each in self.models if each != key]
+        if others:
+            raise InvalidField(
+                "promoted",
+                f"when {key} was saved, {self.name}'s shadow was {'' if promoted else 'not '}promoted",
+                f"{'promote it' if promoted else 'roll it back'} first: {others[0]} is with it",
+            )
 
     # -- looking at it
 

@@ -21,6 +21,7 @@ Features = dict[str, float]
 Prediction = list[list[Any]] | float | int | str | bool | None
 """As JSON has it: a class's probabilities as [[class, probability], ...], else the value itself."""
 
+SHADOW = "shadow "  # before the names of a shadow's objects
 CANARIES = 32  # inputs whose predictions prove that a model that was loaded is the one that was saved
 
 
@@ -59,6 +60,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         objects: River's own, by name: "pipeline", "metric", and what else must go on.
         payload: `objects` as bytes; None where they were not pickled yet.
         note: Why this version was saved: "every 60 s", "drift", "by hand".
+        shadow: The model that learns behind this one, as of the same event; its River objects are among
+            `objects`, see `with_shadow`.
+        promoted: These two had changed places.
     """
 
     name: str
@@ -78,6 +82,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     objects: Mapping[str, Any] | None = None
     payload: bytes | None = None
     note: str = ""
+    shadow: Snapshot | None = None
+    promoted: bool = False
 
 
 class Store(Protocol):
@@ -118,6 +124,29 @@ def freeze(snapshot: Snapshot, dumps: Callable[[Mapping[str, Any]], bytes]) -> S
     return msgspec.structs.replace(snapshot, payload=dumps(snapshot.objects), objects=None)
 
 
+def with_shadow(front: Snapshot, behind: Snapshot, *, promoted: bool) -> Snapshot:
+    """One snapshot of both, so that what is loaded again stands at one event."""
+    theirs = {SHADOW + name: each for name, each in (behind.objects or {}).items()}
+    return msgspec.structs.replace(
+        front,
+        objects={**(front.objects or {}), **theirs},
+        shadow=msgspec.structs.replace(behind, objects=None),
+        promoted=promoted,
+    )
+
+
+def shadow_of(snapshot: Snapshot) -> Snapshot | None:
+    """The shadow of a snapshot that was loaded, with its objects; None where it had none."""
+    if snapshot.shadow is None:
+        return None
+    found = {
+        name.removeprefix(SHADOW): each
+        for name, each in (snapshot.objects or {}).items()
+        if name.startswith(SHADOW)
+    }
+    return msgspec.structs.replace(snapshot.shadow, version=snapshot.version, objects=found)
+
+
 def as_prediction(said: Any) -> Prediction:
     """What River answered, as JSON holds it; exact, so that equal means equal bit for bit."""
     if isinstance(said, dict):
@@ -151,8 +180,11 @@ def canary_of(pipeline: Any, inputs: tuple[Features, ...]) -> Canary:
 def canary_fault(snapshot: Snapshot) -> str:
     """Why the loaded objects are not the ones that were saved; "" where every prediction is equal.
 
-    Run by `load` after the strict unpickler; equal means bit for bit.
+    Run by `load` after the strict unpickler; equal means bit for bit. A shadow has canaries of its own.
     """
+    shadow = shadow_of(snapshot)
+    if shadow is not None and (fault := canary_fault(shadow)):
+        return f"its shadow: {fault}"
     if snapshot.objects is None or "pipeline" not in snapshot.objects:
         return "there is no pipeline in it"
     canary, pipeline = snapshot.canary, snapshot.objects["pipeline"]

@@ -95,6 +95,60 @@ async def test_a_new_kernel_goes_on_as_if_nothing_had_happened(
     assert {each.version for each in after} == {1}
 
 
+@pytest.mark.parametrize("promoted", [False, True])
+async def test_a_shadow_goes_on_as_well_and_in_its_place(kernel: Callable[[], Learn], promoted: bool) -> None:
+    """Saved with its model as of one event: scores and predictions of both are those of an uninterrupted
+    run, also when they change places later."""
+    events = random_market(36, 1_500)
+
+    def made(learn: Learn) -> LiveLearner:
+        learner = model(learn, "logistic")
+        learner.shadow(PIPELINES["tree"]())
+        return learner
+
+    def rest(learner: LiveLearner) -> list[Any]:
+        said = learner.run(events[700:1_100])
+        learner.swap(back=promoted)
+        said += learner.run(events[1_100:])
+        return [(each.number, each.value, each.shares) for each in said]
+
+    whole, first = made(kernel()), made(kernel())
+    for each in (whole, first):
+        each.run(events[:400])
+        if promoted:
+            each.swap()
+        each.run(events[400:700])
+    await first.save()
+    second = made(kernel())
+    await second.load("BTCUSDT")
+
+    assert second.promoted is promoted
+    assert second.shadows["BTCUSDT"].pending > 2
+    assert rest(second) == rest(whole)
+    assert second.frame().equals(whole.frame())
+    assert set(second.frame()["who"]) > {"model", "shadow"}
+    alone = model(kernel())
+    await alone.load("BTCUSDT")  # who asks for no shadow gets none
+    assert not alone.shadows
+
+
+async def test_places_that_differ_are_not_changed_under_another_key(kernel: Callable[[], Learn]) -> None:
+    events = random_market(37, 600, symbols=("BTCUSDT", "ETHUSDT"))
+    learner = model(kernel()).shadow(PIPELINES["tree"]())
+    learner.run(events)
+    await learner.save("BTCUSDT")
+    learner.swap()
+    fronts = dict(learner.models)
+    with pytest.raises(InvalidField, match=r"not promoted.* roll it back first: ETHUSDT is with it"):
+        await learner.load("BTCUSDT")
+
+    assert learner.models == fronts
+    assert learner.promoted
+    learner.swap(back=True)
+    await learner.load("BTCUSDT")
+    assert not learner.promoted
+
+
 async def test_a_version_can_be_gone_back_to_and_the_line_goes_on(kernel: Callable[[], Learn]) -> None:
     events = random_market(32, 900)
     learn = kernel()

@@ -25,7 +25,7 @@ from quantlab.learning.labels import Label, forward_return
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import recipe
 from quantlab.learning.record import BATCH
-from quantlab.learning.snapshot import Snapshot, canary_fault, freeze
+from quantlab.learning.snapshot import Snapshot, canary_fault, freeze, with_shadow
 
 FEATURES = Features(
     log_return("1s"), volatility("5s"), imbalance(), spread(), trade_flow("2s"), smoothed(imbalance(), "1s")
@@ -193,6 +193,20 @@ def test_a_snapshot_of_another_model_is_refused_by_what_differs() -> None:
         with pytest.raises(InvalidField) as refused:
             other.restore(given)
         assert refused.value.field == ("snapshot" if field == "objects" else field)
+
+
+def test_a_shadow_that_is_not_the_one_that_was_saved_is_found_out_by_its_own_canaries() -> None:
+    made = recipe("s", MODELS["logistic"][0](), FEATURES, forward_return("2s", threshold_bps=0))
+    front, behind = KeyedModel(made, "BTCUSDT"), KeyedModel(made, "BTCUSDT")
+    for event in random_market(12, 600):
+        front.on_event(event)
+        behind.on_event(event)
+    both = with_shadow(front.snapshot(), behind.snapshot(), promoted=False)
+    assert canary_fault(both) == ""
+    assert canary_fault(front.snapshot()) == ""
+
+    behind.pipeline.learn_one(behind._asked[-1], True)
+    assert canary_fault(both).startswith("its shadow: canary 0 predicts")
 
 
 @pytest.mark.parametrize("name", MODELS)
