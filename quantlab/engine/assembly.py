@@ -158,5 +158,6 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
         portfolio=engine.portfolio, orders=engine.orders, journal=engine.journal, latch=engine.latch,
         reference=engine.quotes.get, venue_now_ms=link.client.venue_clock.now_ms,
         trading_state=engine.trading_state, conditions=conditions, tempo=engine.guards.tempo,
-        on_alarm=engine.alarms.append, on_contradiction=engine.halt, on_refused=refusals.on_refused,
+        on_alarm=engine.alarms.append, on_contradiction=engine.halt,
+        on_stranger=engine.guards.on_stranger, on_refused=refusals.on_refused,
     )  # fmt: skip

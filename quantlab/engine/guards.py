@@ -9,7 +9,7 @@ import msgspec
 
 from quantlab.clock import Clock
 from quantlab.control.overriding import in_force
-from quantlab.trading.causes import Cause, Causes
+from quantlab.trading.causes import JOURNAL, Cause, Causes, TradingState
 from quantlab.trading.kept import Kept
 from quantlab.trading.lately import Lately
 from quantlab.trading.pace import Lasting, Tempo
@@ -55,6 +55,14 @@ class Guards:
             day_start=equity.day_start,
         )
         if cause is not None and self.causes.set(cause.owner, cause.state, cause.reason):
+            self._kept.put(CAUSES, self.causes.lasting())
+
+    def on_stranger(self, problem: str) -> None:
+        """Our journal does not know an order of our making: no order until somebody has looked.
+
+        A HALT would cancel it, and it may be another quantlab's.
+        """
+        if self.causes.set(JOURNAL, TradingState.HALTED, problem):
             self._kept.put(CAUSES, self.causes.lasting())
 
     def lift(self) -> None:

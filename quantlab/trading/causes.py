@@ -14,8 +14,8 @@ import msgspec
 
 from quantlab.errors import NotAllowed
 
-MANUAL, EQUITY, REPEATS = "manual", "equity", "repeats"
-BY_CONTROL = frozenset({MANUAL, EQUITY, REPEATS})
+MANUAL, EQUITY, REPEATS, JOURNAL = "manual", "equity", "repeats", "journal"
+BY_CONTROL = frozenset({MANUAL, EQUITY, REPEATS, JOURNAL})
 """Owners whose causes stand, also over a restart, until somebody with the scope `resume` lifts them."""
 
 

@@ -72,6 +72,7 @@ class Gateway:
         tempo: What was done lately.
         on_alarm: Called with a sentence when something contradicts what we knew.
         on_contradiction: Called with a sentence when the venue said what cannot be true.
+        on_stranger: Called with a sentence when an order of our making is in no line of our journal.
         on_refused: Called with the venue's code and words when it refused an order, definitely.
     """
 
@@ -94,12 +95,14 @@ class Gateway:
         tempo: Tempo | None = None,
         on_alarm: Callable[[str], object] | None = None,
         on_contradiction: Callable[[str], object] | None = None,
+        on_stranger: Callable[[str], object] | None = None,
         on_refused: Callable[[int, str], object] | None = None,
     ) -> None:
         self.rails, self.portfolio, self.orders = rails, portfolio, orders
         self._intake = Intake(
             orders=orders, portfolio=portfolio, bus=bus, journal=journal, clock=clock,
             on_alarm=on_alarm, on_contradiction=on_contradiction, on_stop=self._on_stop,
+            on_stranger=on_stranger,
         )  # fmt: skip
         self.tempo = Tempo() if tempo is None else tempo
         self._asking = Asking(

@@ -52,6 +52,7 @@ class Intake:
         on_alarm: Called with a sentence when something contradicts what we knew.
         on_contradiction: Called with a sentence when the venue said what cannot be true of an order.
         on_stop: Called with the symbol when a stop of ours was filled, once for each.
+        on_stranger: Called with a sentence when an order of our making is in no line of our journal.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class Intake:
         on_alarm: Callable[[str], object] | None = None,
         on_contradiction: Callable[[str], object] | None = None,
         on_stop: Callable[[str], object] = lambda _: None,
+        on_stranger: Callable[[str], object] | None = None,
     ) -> None:
         self.alarms: deque[str] = deque(maxlen=ALARMS)
         self._orders, self._portfolio, self._bus = orders, portfolio, bus
         self._journal, self._clock, self._on_alarm = journal, clock, on_alarm
         self._on_contradiction, self._on_stop = on_contradiction, on_stop
+        self._on_stranger = on_stranger or (lambda _: None)
         self._differences: list[Difference] = []
         self._lasting: frozenset[str] = frozenset()
         self._settling: list[tuple[str, Decimal, asyncio.Future[None]]] = []
@@ -91,7 +94,7 @@ class Intake:
         moved = self._portfolio.apply(report, live=change.order.live)
         self.alarm(change.alarm)
         if before is None and change.order.external:
-            self._contradicted(self.strangers.problem(change.order.client_order_id))
+            self._met(change.order)
         if not change.changed and not moved.changed:
             return None
         if report.type in STOPS and change.order.state is OrderState.FILLED is not before:
@@ -242,6 +245,13 @@ class Intake:
         self.alarm(problem)
         if problem and self._on_contradiction is not None:
             self._on_contradiction(problem)
+
+    def _met(self, order: Order) -> None:
+        """An order from elsewhere: it may be one that our journal should have."""
+        problem = self.strangers.problem(order.client_order_id)
+        if problem:
+            self.alarm(problem)
+            self._on_stranger(problem)
 
     def alarm(self, text: str) -> None:
         """Keep, journal and pass on a sentence for people; an empty one is none."""

@@ -264,6 +264,7 @@ class Bench:
         self.venue = ScriptedVenue(clock)
         self.latch = HaltLatch()
         self.contradictions: list[str] = []
+        self.strangers: list[str] = []
         self.bus = Bus(clock, catalogue=CATALOGUE)
         self.rails, self.portfolio, self.orders = (
             Rails(limits),
@@ -282,7 +283,7 @@ class Bench:
             wire=self.wire, sender=self.sender, bus=self.bus, clock=clock, rails=self.rails,
             portfolio=self.portfolio, orders=self.orders, journal=journal, latch=self.latch,
             reference=lambda _: self.quote, conditions=lambda _: calm(Decimal(60_000)),
-            on_contradiction=self.contradictions.append,
+            on_contradiction=self.contradictions.append, on_stranger=self.strangers.append,
         )  # fmt: skip
         self.heard: list[tuple[str, Any]] = []
         riches = tuple(

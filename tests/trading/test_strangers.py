@@ -1,4 +1,4 @@
-"""An order with an id that quantlab made, and that this journal does not know, is told and halts; once."""
+"""An order with an id that quantlab made, and that this journal does not know, stops trading; once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_session_is_told_once() -> None:
     assert strangers.problem(f"{OTHER}-grid-2") == ""
 
 
-async def test_an_order_that_only_the_venue_knows_is_a_contradiction(
+async def test_an_order_that_only_the_venue_knows_is_told(
     bench: Callable[..., Awaitable[Bench]], limit: Callable[..., OrderRequest]
 ) -> None:
     """Found by reconciliation or told by the stream; it counts as any order from elsewhere does."""
@@ -55,10 +55,10 @@ async def test_an_order_that_only_the_venue_knows_is_a_contradiction(
     b.venue.stream.clear()
     await b.gateway.reconcile()
     assert [each.external for each in b.orders.open()] == [True, True]
-    (said,) = b.contradictions
+    (said,) = b.strangers
     assert f"order {OTHER}-1" in said
     b.venue.place(limit(client_order_id=f"{MINE}-1", quantity="1"))
     await b.deliver()
-    assert len(b.contradictions) == 2
+    assert len(b.strangers) == 2
     await b.gateway.reconcile()
-    assert len(b.contradictions) == 2
+    assert len(b.strangers) == 2
