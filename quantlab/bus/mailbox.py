@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 LAGS_KEPT = 256
+NONE: dict[Hashable, Any] = {}  # stays empty: one for all mailboxes that never look in it
 
 
 class Overflow(StrEnum):
@@ -70,7 +71,7 @@ class Mailbox:
         self.capacity = capacity
         self.key = key
         self.queue: deque[Any] = deque()  # events; under CONFLATE the keys, whose events are in `latest`
-        self.latest: dict[Hashable, Any] = {}
+        self.latest: dict[Hashable, Any] = {} if overflow is Overflow.CONFLATE else NONE
         self.routes: set[Counted] = set()
         self.running = self._earlier = self._target = 0
         self.failed = self.timed_out = self.dropped = self.conflated = 0

@@ -106,42 +106,41 @@ class Trie(Generic[Target]):
     __slots__ = ("any", "branches", "rest", "targets")
 
     def __init__(self) -> None:
-        self.branches: dict[str, Trie[Target]] = {}
+        self.branches: dict[str, Trie[Target]] | None = None  # most nodes are leaves
         self.any: Trie[Target] | None = None  # whatever the part is: `*`
-        self.rest: list[Target] = []  # whatever comes: `>`
-        self.targets: list[Target] = []
+        self.rest: tuple[Target, ...] = ()  # whatever comes: `>`
+        self.targets: tuple[Target, ...] = ()
 
     def add(self, pattern: tuple[str, ...], target: Target) -> None:
         """Put `target` at the end of `pattern`."""
         node = self
         for part in pattern:
             if part == ">":
-                node.rest.append(target)
+                node.rest += (target,)
                 return
-            child = node.any if part == "*" else node.branches.get(part)
-            if child is None:
-                child = Trie()
-                if part == "*":
-                    node.any = child
-                else:
-                    node.branches[part] = child
+            if part == "*":
+                child = node.any = node.any or Trie()
+            else:
+                if node.branches is None:
+                    node.branches = {}
+                child = node.branches.get(part) or node.branches.setdefault(part, Trie())
             node = child
-        node.targets.append(target)
+        node.targets += (target,)
 
     def remove(self, pattern: tuple[str, ...], target: Target) -> None:
         """Take `target` away, and every branch that becomes empty by that."""
-        if not pattern or pattern[0] == ">":
-            (self.rest if pattern else self.targets).remove(target)
-            return
-        part = pattern[0]
-        child = self.any if part == "*" else self.branches[part]
-        if child is None:
-            raise KeyError(part)
-        child.remove(pattern[1:], target)
-        if child.is_empty and part == "*":
-            self.any = None
-        elif child.is_empty:
-            del self.branches[part]
+        if not pattern:
+            self.targets = tuple(each for each in self.targets if each is not target)
+        elif pattern[0] == ">":
+            self.rest = tuple(each for each in self.rest if each is not target)
+        elif pattern[0] == "*" and self.any is not None:
+            self.any.remove(pattern[1:], target)
+            if self.any.is_empty:
+                self.any = None
+        elif self.branches is not None and (child := self.branches.get(pattern[0])) is not None:
+            child.remove(pattern[1:], target)
+            if child.is_empty:
+                del self.branches[pattern[0]]
 
     @property
     def is_empty(self) -> bool:
@@ -156,7 +155,7 @@ class Trie(Generic[Target]):
             following = []
             for node in nodes:
                 found += node.rest
-                if (child := node.branches.get(part)) is not None:
+                if (branches := node.branches) is not None and (child := branches.get(part)) is not None:
                     following.append(child)
                 if (child := node.any) is not None:
                     following.append(child)
