@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantlab.bus import Bus, Overflow, Topic
@@ -123,6 +123,7 @@ LISTENING = st.tuples(st.just("listen"), st.sampled_from(["all", "newest"]))
 SEEN: Counter[str] = Counter()
 
 
+@settings(deadline=None)
 @given(
     steps=st.lists(
         st.one_of(
