@@ -91,7 +91,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     orders will lock that those balances do not show yet. `held_base` is free and locked together.
     `gross_elsewhere` (sum of worst cases) and `net_elsewhere` (signed) are what all other symbols are
     worth, `open_notional` what all open and flying orders are worth, the order's symbol included; these
-    and the equities are in the account's currency, of which one unit of the quote asset is `rate`.
+    and the equities are in the account's `currency`, of which one unit of the quote asset is `rate`.
     """
 
     free_base: Decimal | None = None
@@ -110,6 +110,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     peak_equity: Decimal | None = None
     day_start_equity: Decimal | None = None
     rate: Decimal | None = ONE
+    currency: str = ""
     sound: bool = False
 
     def __post_init__(self) -> None:
@@ -225,6 +226,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
                 free_quote=quote.free if quote else ZERO,
                 held_base=EXACT.add(base.free, base.locked) if base else ZERO,
                 open=0, open_notional=ZERO, gross_elsewhere=ZERO, net_elsewhere=ZERO,
+                currency=instrument.quote,
             ),
             pace=Pace(budget_left=budget_left),
         )  # fmt: skip

@@ -116,6 +116,7 @@ class Reading:
             peak_equity=self.equity.peak,
             day_start_equity=self.equity.day_start,
             rate=self._rates.of(instrument.quote),
+            currency=self.currency,
         )
 
     @property

@@ -40,7 +40,7 @@ BOOK = BookView(bid=D(59_999), ask=D(60_001), low=D(60_000), high=D(60_000), ave
 ACCOUNT = AccountView(
     free_base=D(100), free_quote=D(10_000_000), held_base=D(100), open=5, open_notional=D(10_000),
     gross_elsewhere=D(0), net_elsewhere=D(0), equity=D(100_000), peak_equity=D(100_000),
-    day_start_equity=D(100_000),
+    day_start_equity=D(100_000), currency="USDT",
 )  # fmt: skip
 PACE = Pace(budget_left=100)
 FRESH = Exposure(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from railkit import FRESH, LIMITS, limits, order, seen
+from railkit import BTC, FRESH, LIMITS, limits, order, seen
 
 from quantlab.domain.limits import NO_NUMBERS, Limits, SymbolLimits
 from quantlab.errors import InvalidField
 from quantlab.trading.decision import Decision
-from quantlab.trading.rails import Rails
+from quantlab.trading.rails import Rails, decide
 from quantlab.trading.rails.catalogue import AMEND_RAILS, CANCEL_RAILS, RAILS
 from quantlab.trading.rails.pictures import swept
 from quantlab.trading.rails.record import Decisions
@@ -176,6 +177,30 @@ def test_the_limits_shown_are_those_of_the_last_orders_symbol() -> None:
 
     rails.limits = limits(max_position=D(61_000))
     assert rails.frame().loc["max_position", "headroom"] == D(1_000)
+
+
+def test_what_counts_the_whole_account_is_told_in_the_accounts_currency() -> None:
+    """Of ETHBTC the order is worth so many BTC, and the account so many USDT."""
+    ethbtc = msgspec.structs.replace(BTC, symbol="ETHBTC", base="ETH", quote="BTC")
+    here = seen(instrument=ethbtc, rate=D(60_000), currency="USDT")
+    decision = decide(order(symbol="ETHBTC"), here, LIMITS)
+    units = {each.rail: each.unit for each in decision.verdicts}
+
+    assert {units[each] for each in ("max_order_notional", "max_position", "balance")} == {"BTC"}
+    whole = ("max_gross_exposure", "max_net_exposure", "max_open_notional", "equity_floor", "daily_loss")
+    assert {units[each] for each in whole} == {"USDT"}
+
+
+def test_every_amount_of_an_explanation_has_a_unit_and_what_is_left() -> None:
+    """Fractions have none; what is no amount has neither."""
+    told = Rails(LIMITS).explain(order(), seen(answers=20, errors=1)).verdicts
+    amounts = [each for each in told if each.used is not None]
+
+    assert len(amounts) > 20
+    assert all(each.headroom == each.limit - each.used for each in amounts)
+    assert {each.rail for each in amounts if not each.unit} == {
+        "spread", "price_collar", "window_collar", "drawdown",
+    }  # fmt: skip
 
 
 # -- pictures

@@ -25,7 +25,7 @@ def equity_floor(ask: Ask) -> Answer:
     equity = known(ask.account.equity, "EQUITY")
     if floor > equity and ask.reduces():
         return REDUCES
-    return (floor <= equity, floor, equity, "")
+    return (floor <= equity, floor, equity, ask.account.currency)
 
 
 def daily_loss(ask: Ask) -> Answer:
@@ -36,7 +36,7 @@ def daily_loss(ask: Ask) -> Answer:
     used = _lost(ask.account.equity, ask.account.day_start_equity)
     if used > limit and ask.reduces():
         return REDUCES
-    return (used <= limit, used, limit, "")
+    return (used <= limit, used, limit, ask.account.currency)
 
 
 def drawdown(ask: Ask) -> Answer:

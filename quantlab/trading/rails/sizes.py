@@ -84,7 +84,7 @@ def max_gross_exposure(ask: Ask) -> Answer:
     used = add(used, mine if account.rate is ONE else _rated(mine, account))
     if used > limit and ask.reduces():
         return (True, "above the limit already; this order only reduces")
-    return (used <= limit, used, limit, ask.unit)
+    return (used <= limit, used, limit, account.currency)
 
 
 def max_net_exposure(ask: Ask) -> Answer:
@@ -98,7 +98,7 @@ def max_net_exposure(ask: Ask) -> Answer:
     if used > limit and ask.reduces():
         return (True, "above the limit already; this order only reduces")
     used = max(used, ZERO)
-    return (used <= limit, used, limit, ask.unit)
+    return (used <= limit, used, limit, account.currency)
 
 
 def balance(ask: Ask) -> Answer:
@@ -136,7 +136,7 @@ def max_open_notional(ask: Ask) -> Answer:
     if used is None:
         raise Unknown("OPEN_NOTIONAL")
     used = add(used, value if rate is ONE else _rated(value, account))
-    return (used <= limit, used, limit, ask.unit)
+    return (used <= limit, used, limit, account.currency)
 
 
 def self_match(ask: Ask) -> Answer:
