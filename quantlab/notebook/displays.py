@@ -15,7 +15,7 @@ from quantlab.domain.market import BookView
 from quantlab.domain.orders import OrderAck, OrderSnapshot
 from quantlab.market.recording.status import RecorderStatus
 from quantlab.notebook import views
-from quantlab.notebook.ordering import Cancelled, Several
+from quantlab.notebook.outcomes import Cancelled, Several
 from quantlab.notebook.recording import recorder
 from quantlab.notebook.table import Table
 from quantlab.trading.decision import Decision

@@ -21,34 +21,16 @@ from quantlab.control.commands import (
 )
 from quantlab.domain.decimals import positive
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, ReplaceRequest
-from quantlab.domain.orders import OrderSnapshot, Side
+from quantlab.domain.orders import Side
 from quantlab.errors import InvalidField
-from quantlab.frames import Rows
 from quantlab.notebook.building import replacement, request
 from quantlab.notebook.faces import Listing
+from quantlab.notebook.outcomes import cancelled, several
 from quantlab.trading.list_requests import bracket, one_cancels_other
 from quantlab.trading.order import Order
 
 if TYPE_CHECKING:
     from quantlab.control.handle import Handle
-
-
-class Cancelled(list[OrderSnapshot]):
-    """The orders that a cancel of many has ended; a list, which a cell shows as a table."""
-
-    __slots__ = ()
-
-
-class Several(list[Any]):
-    """What came of several orders, or of several symbols; a list, which a cell shows as a table."""
-
-    def __init__(self, rows: Rows[Any]) -> None:
-        super().__init__(rows)
-        self._rows = rows
-
-    def frame(self) -> Any:
-        """One line for each, as a pandas frame."""
-        return self._rows.frame()
 
 
 class OrdersFace(Listing):
@@ -188,7 +170,7 @@ class OrdersFace(Listing):
         command: Command
         match asked:
             case OrderListRequest():
-                return self._engine().execute(SubmitList(asked)).shaped(_several)
+                return self._engine().execute(SubmitList(asked)).shaped(several)
             case ReplaceRequest():
                 command = ReplaceOrder(asked, reduce_only=reduce_only)
             case AmendRequest():
@@ -202,7 +184,7 @@ class OrdersFace(Listing):
 
         A trade through the rails. What the grid leaves is reported as dust.
         """
-        return self._engine().execute(Flatten(symbol)).shaped(_several)
+        return self._engine().execute(Flatten(symbol)).shaped(several)
 
     def again(self, *, every: bool = False) -> Handle[Any]:
         """Let the cell that `cell_rerun` held back last send its orders once more; `every`: all cells.
@@ -213,7 +195,7 @@ class OrdersFace(Listing):
 
     def cancel_all(self, symbol: str | None = None) -> Handle[Any]:
         """Cancel every open order, of `symbol` or of every symbol; needs no permit and passes a HALT."""
-        return self._engine().execute(CancelAll(symbol)).shaped(_cancelled)
+        return self._engine().execute(CancelAll(symbol)).shaped(cancelled)
 
     def cancel(self, target: str) -> Handle[Any]:
         """Cancel one order by its client id, all of a symbol, or all there is ("all").
@@ -249,11 +231,3 @@ class OrdersFace(Listing):
                 "client_order_id", f"{client_order_id!r:.40} is no order of ours", "see ql.orders for the ids"
             )
         return order
-
-
-def _cancelled(answer: Any) -> Cancelled:
-    return Cancelled(answer)
-
-
-def _several(answer: Any) -> Several:
-    return Several(answer)

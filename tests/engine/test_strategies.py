@@ -17,6 +17,7 @@ from quantlab.errors import InvalidField
 from quantlab.trading.ids import strategy_of
 from quantlab.trading.list_requests import bracket
 from quantlab.trading.requests import limit_order, market_order
+from quantlab.trading.reruns import CELL, Cell
 from quantlab.trading.strategy import Cancel, CancelOwn, Flatten, ReduceOnly
 
 D = Decimal
@@ -189,6 +190,53 @@ async def test_a_strategy_of_the_same_name_takes_its_place(engine: Engine) -> No
     with pytest.raises(ZeroDivisionError):
         engine.strategies.run(Fails(), "market.>", name="fails")
     assert engine.strategies["fails"].state == "failed"
+
+
+class Both:
+    """Sends one order at its start, and one with the first event."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+        self.asked = False
+
+    def on_start(self, view: Any) -> Any:
+        self.view = view
+        return limit_order("buy", "BTCUSDT", "0.001", "58000")
+
+    def on_event(self, event: Any) -> Any:
+        if not self.asked:
+            self.asked = True
+            return limit_order("buy", "BTCUSDT", "0.001", "58001")
+        return None
+
+    def on_refused(self, wanted: Any, error: Exception) -> None:
+        self.refused.append(f"{wanted.price}: {error}")
+
+
+def nothing_flies(engine: Engine) -> bool:
+    return all(each.state != "PENDING" for each in engine.orders)
+
+
+async def test_a_cell_that_starts_a_strategy_again_sends_its_first_order_once(engine: Engine) -> None:
+    """What it sends on events is no cell's: mended and started anew, it trades on."""
+    seen = []
+    for run in (1, 2):
+        strategy = Both()
+        token = CELL.set(Cell("strategy cell", run))
+        try:
+            engine.strategies.run(strategy, "market.trade.*", name="both")
+        finally:
+            CELL.reset(token)
+        await until(engine, lambda: nothing_flies(engine))
+        await engine.market.advance(2)
+        assert strategy.asked
+        await until(engine, lambda: nothing_flies(engine))
+        seen.append(strategy.refused)
+
+    assert seen[0] == []
+    assert [each.split(" ")[0] for each in seen[1]] == ["58000:"]
+    assert "cell_rerun" in seen[1][0]
+    assert [int(each.price or 0) for each in engine.orders.open()] == [58000, 58001, 58001]
 
 
 async def test_the_readmes_strategy_runs_as_it_stands(engine: Engine) -> None:
