@@ -66,7 +66,7 @@ def test_a_misspelt_term_of_an_order_is_pythons_own_error_and_the_right_ones_are
 
     assert "unexpected keyword argument 'prise'" in wrong.error
     plain, stops = "symbol quantity price quote_quantity time_in_force", "stop trailing take_profit"
-    assert terms.text == f"{plain} {stops} post_only reduce_only\n"
+    assert terms.text == f"{plain} {stops} post_only reduce_only self_trade\n"
     assert "price=" in armed.complete('ql.orders.buy("BTCUSDT", pri')
 
 
