@@ -1,13 +1,15 @@
 """The SIGINT mask: critical sections of the main thread run to their end before an Interrupt.
 
-It protects short sections (decide, reserve and post; one drain) and must never stand around
-a wait: the user's Interrupt would wait too.
+It protects short sections (decide, reserve and post; one drain; one publish) and must never stand
+around a wait: the user's Interrupt would wait too. Where one does not end all the same, because a
+handler that runs in it does not, the second Interrupt strikes.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType
 
 # `signal` without its wrappers, which look every handler up in an enum: 0.3 us instead of 7.
@@ -17,8 +19,11 @@ except ImportError:  # another Python than CPython
     fast = signal
 
 
+HELD_S = 1.0  # after an Interrupt was held back for so long, the next one strikes
+
+
 class Masked:
-    """Holds one SIGINT back until the block ends, then delivers it to the handler of before.
+    """Holds SIGINT back until the block ends, then delivers it to the handler of before.
 
     Off the main thread it does nothing, because Python runs signal handlers on the main thread
     alone. Blocks may be nested: the outermost delivers. One object serves one `with`.
@@ -27,7 +32,7 @@ class Masked:
     __slots__ = ("_caught", "_previous")
 
     def __init__(self) -> None:
-        self._caught = False
+        self._caught = 0.0  # when, by the monotonic clock; 0: not
         self._previous: object = None
 
     def __enter__(self) -> None:
@@ -47,5 +52,9 @@ class Masked:
         if self._caught:
             signal.raise_signal(signal.SIGINT)
 
-    def _catch(self, _number: int, _frame: FrameType | None) -> None:
-        self._caught = True
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        if not self._caught:
+            self._caught = time.monotonic()
+        elif time.monotonic() - self._caught > HELD_S and callable(self._previous):
+            self._caught = 0.0
+            self._previous(number, frame)

@@ -16,7 +16,7 @@ import pytest
 from wirehome import Home
 
 from quantlab.errors import EngineStopped, Halted, StillWorking
-from quantlab.wire import HaltLatch, Masked, Wire, WireFailure
+from quantlab.wire import HaltLatch, Masked, Wire, WireFailure, masking
 
 
 async def answer(value: int, delay_s: float = 0.0) -> int:
@@ -327,6 +327,24 @@ def test_nested_masks_deliver_once_at_the_outermost_end() -> None:
     assert log == ["still inside"]
     with Masked():
         pass  # nothing is left over
+
+
+def test_the_second_interrupt_strikes_in_a_block_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is locked in by a handler that hangs in a publish; and it strikes once."""
+    monkeypatch.setattr(masking, "HELD_S", 0.05)
+    before, log = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), Masked():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        log.append("held")
+        time.sleep(0.1)
+        signal.raise_signal(signal.SIGINT)
+        log.append("never here")
+    log.append("went on")
+    with Masked():
+        pass  # nothing is left over
+
+    assert log == ["held", "went on"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_ignored_interrupt_stays_ignored() -> None:
