@@ -100,6 +100,11 @@ class Answers(Actions):
         """What a user should know of where models are kept; empty while nothing. From any thread."""
         return "" if self._learn is None else self._learn.store_notice
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The learners that were made, by name; asking makes nothing."""
+        return () if self._learn is None else tuple(each.name for each in self._learn)
+
     def reconciled(self, change: ReconcileChange) -> None:
         """Tell the bus that the books differ, or agree again."""
         self.bus.publish(RISK_RECONCILE, change)

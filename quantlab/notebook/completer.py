@@ -42,6 +42,7 @@ class Names(NamedTuple):
 
     symbols: Sequence[str]
     orders: Sequence[str]
+    models: Sequence[str] = ()
 
 
 def candidates(line: str, names: Names) -> tuple[list[str], str] | None:
@@ -119,6 +120,16 @@ def _overriding(words: list[str], names: Names) -> Sequence[str]:
     return [["end", *OVERRIDABLE], ["all", *names.symbols], ["15m", "1h", "8h"], []][min(len(words) - 1, 3)]
 
 
+def _learn(words: list[str], names: Names) -> Sequence[str]:
+    """NAME, promote NAME, or rollback NAME KEY VERSION."""
+    what = words[0].lower()
+    if len(words) == 1:
+        return ["promote", "rollback", *names.models]
+    if what not in ("promote", "rollback") or len(words) > (3 if what == "rollback" else 2):
+        return []
+    return names.models if len(words) == 2 else names.symbols
+
+
 def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
     """SIDE? QTY SYMBOL, then the terms of an order, or the exits of a list."""
     position = len(words) - 1 - PLACING[name]
@@ -144,13 +155,13 @@ def _placing(name: str, words: list[str], names: Names) -> Sequence[str]:
 
 MORE: Mapping[str, Callable[[list[str], Names], Sequence[str]]] = {
     "limits": _limits, "whatif": _limits, "record": _record, "override": _overriding,
+    "learn": _learn,
 }  # fmt: skip
 FIRST: Mapping[str, Callable[[Names], Sequence[str]]] = {
     "amend": lambda names: names.orders,
     "replace": lambda names: names.orders,
     "arm": lambda _: ["admin"],
     "again": lambda _: ["all"],
-    "learn": lambda _: ["promote", "rollback"],
     "cancel": lambda names: ["all", *names.symbols, *names.orders],
     "flatten": lambda names: ["all", *names.symbols],
     "book": lambda names: names.symbols,

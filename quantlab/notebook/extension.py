@@ -127,7 +127,9 @@ class Notebook:
     def names(self) -> completer.Names:
         """What the completer may propose."""
         orders = [order.client_order_id for order in self.engine.orders.open()]
-        return completer.Names(symbols=tuple(self.engine.market.symbols), orders=orders)
+        return completer.Names(
+            symbols=tuple(self.engine.market.symbols), orders=orders, models=self.engine.model_names
+        )
 
     def _new_engine(self) -> Engine:
         engine = outside_cells().run(self._started)

@@ -12,6 +12,8 @@ disturbed least.
 
 `save`: likewise, and the longest gap between two turns of the loop, in ms, while an adaptive tree of
 about 1.2 MB learns and is saved in files each second; beside it the same pickled on the loop.
+`longest_gap_own_ms` is the same without what a busy machine adds: of each gap at most the processor time that
+this process used in it, and at most what is left when the loop's thread had not to wait for a processor.
 
     python tests/benchmarks/bench_learner.py [--rounds 5] [--seconds 4] [--rate 2000] [--parts hot_path,save]
 """
@@ -54,6 +56,7 @@ from quantlab.wire.breather import SWITCH_INTERVAL
 
 START_MS = 1_767_225_600_000
 HORIZON_MS = 1_000
+WAITED = Path("/proc/thread-self/schedstat")  # Linux
 FEATURES = Features(
     log_return("1s"), volatility("1s"), trade_flow("1s"), trade_rate("1s"), time_of_day()
 )  # six numbers
@@ -185,6 +188,13 @@ def grown_tree(samples: int) -> Any:
     return pipeline
 
 
+def processor_wait_s() -> float:
+    """How long this thread was ready to run and had no processor, since it began; 0 where nobody tells."""
+    if not WAITED.exists():
+        return 0.0
+    return int(WAITED.read_text().split()[1]) / 1e9
+
+
 class Ground:
     """A bus with one handler that is timed, and what a kernel has of learning."""
 
@@ -196,6 +206,7 @@ class Ground:
         self.sent: deque[float] = deque()
         self.waits: list[float] = []
         self.gaps: list[float] = []
+        self.own: list[float] = []
         self.bus.subscribe(TRADE, self._on_trade, capacity=100_000)
         self._watching = asyncio.ensure_future(self._watch())
 
@@ -203,12 +214,13 @@ class Ground:
         self.waits.append(time.perf_counter() - self.sent.popleft())
 
     async def _watch(self) -> None:
-        last = time.perf_counter()
+        last, used, waited = time.perf_counter(), time.process_time(), processor_wait_s()
         while True:
             await asyncio.sleep(0.0005)
-            now = time.perf_counter()
+            now, using, waiting = time.perf_counter(), time.process_time(), processor_wait_s()
             self.gaps.append(now - last)
-            last = now
+            self.own.append(min(using - used, now - last - (waiting - waited)))
+            last, used, waited = now, using, waiting
 
     async def play(self, events: list[Trade], rate: float) -> None:
         """Publish at so many events a second, one a turn of the loop."""
@@ -256,6 +268,7 @@ async def played(mode: str, pipeline: Any, events: list[Trade], rate: float) -> 
         "p50_us": waits[len(waits) // 2] * 1e6,
         "p99_us": waits[int(len(waits) * 0.99)] * 1e6,
         "longest_gap_ms": gaps[-1] * 1e3,
+        "longest_gap_own_ms": max(ground.own) * 1e3,
         "saved": float(sum(versions)),
     }
 

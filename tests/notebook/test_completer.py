@@ -8,7 +8,7 @@ from quantlab.control.commands import SetLimits
 from quantlab.notebook.completer import Names, candidates, topics
 from quantlab.notebook.parse import GRAMMAR
 
-NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",))
+NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",), models=("up-10s",))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,13 @@ NAMES = Names(symbols=("BTCUSDT", "ETHUSDT"), orders=("ql-7",))
             ["market.trade.BTCUSDT", "market.trade.ETHUSDT", "market.trade.*"],
             "market.trade.",
         ),
+        ("%ql learn ", ["promote", "rollback", "up-10s"], ""),
+        ("%ql learn u", ["up-10s"], "u"),
+        ("%ql learn promote ", ["up-10s"], ""),
+        ("%ql learn promote up-10s ", [], ""),
+        ("%ql learn rollback up-10s B", ["BTCUSDT"], "B"),
+        ("%ql learn rollback up-10s BTCUSDT ", [], ""),
+        ("%ql learn up-10s ", [], ""),
         ("%%on venue.health con", ["conflate"], "con"),
     ],
 )
