@@ -305,7 +305,9 @@ class Gateway:
             names = [request.client_order_id]
         try:
             call = self._wire.call(
-                lambda: self._sender.send(request, permit, line), f"order {' '.join(names)}"
+                lambda: self._sender.send(request, permit, line),
+                f"order {' '.join(names)}",
+                after=None if self._sender.in_turn else line.then,
             )
         except BaseException:
             for each in new:

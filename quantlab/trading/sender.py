@@ -81,7 +81,7 @@ class OrderSender:
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         in_turn: bool = False,
     ) -> None:
-        self._monotonic_ns = monotonic_ns
+        self._monotonic_ns, self.in_turn = monotonic_ns, in_turn
         self._client, self._cancel_client = client, cancel_client or client
         self._journal, self._latch, self._post = journal, latch, post
         self._limits_version = limits_version
@@ -102,8 +102,6 @@ class OrderSender:
             OrderRejected, RateLimited: The venue refused, definitely.
             OrderOutcomeUnknown: Sent and not answered; it is being resolved.
         """
-        for each in orders_of(request):  # before any wait: a cancel may come right behind
-            self._under_way.begin(each.client_order_id)
         async with self._turn:
             placed = await self._send(request, permit, line)
             if placed.traded:
@@ -112,7 +110,12 @@ class OrderSender:
             raise placed.refusal
 
     def note(self, request: AnyRequest, permit: Permit) -> Begun:
-        """Begin the request's line, in the step of its decision: it is written while that is handed over."""
+        """Begin the request's line, in the step of its decision; a cancel may come right behind.
+
+        The request is handed over when its line is written (`Begun.then`), or at once where all go in turn.
+        """
+        for each in orders_of(request):
+            self._under_way.begin(each.client_order_id)
         kind, line = line_of(request)
         cell = CELL.get()
         came_from = {} if cell is None else {"cell": cell.cell}
@@ -121,6 +124,7 @@ class OrderSender:
     def note_not_sent(self, answer: OrderAnswer) -> None:
         """Write what became of a request that was never handed over, whatever its line said."""
         self._journal.append_nowait("outcome", _outcome(answer))
+        self._under_way.end(answer.client_order_id)
 
     async def _send(self, request: AnyRequest, permit: Permit, line: Begun) -> Placed:
         names = [each.client_order_id for each in orders_of(request)]

@@ -1,7 +1,7 @@
 """Which orders were handed to the wire and have no answer yet.
 
-Lives on the wire loop. A cancel must not overtake the order it cancels: they travel on two
-connections.
+A cancel must not overtake the order it cancels: they travel on two connections. Begun on the main thread,
+when the order is handed over; the rest lives on the wire loop.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from quantlab.errors import JournalUnavailable
@@ -27,22 +28,38 @@ Blocked = queue.SimpleQueue[Outcome]  # no lock that a signal could leave held
 
 
 class Begun:
-    """A line that was begun, and is asked for once, on another loop than the one that began it.
+    """A line that was begun, and is asked for on another loop than the one that began it.
 
-    No lock: whoever asks leaves its future before it looks again, and whoever answers looks for one after
-    the outcome stands there. So at least one of the two sees the other.
+    No lock: whoever asks leaves word before it looks for the outcome, and whoever answers looks for word
+    after the outcome stands there. So at least one of the two sees the other.
     """
 
-    __slots__ = ("outcome", "waiter")
+    __slots__ = ("_then", "outcome", "waiter")
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
         self.waiter: Waiter | None = None
+        self._then: list[Callable[[], object]] = []
 
     def settle(self, outcome: Outcome) -> None:
         """The line's number, or why it has none; from any thread."""
         self.outcome = outcome
         answer(self.waiter, outcome)
+        self._go_on()
+
+    def then(self, go_on: Callable[[], object]) -> None:
+        """Call `go_on` once when there is an outcome: now, or on the thread that tells it."""
+        self._then.append(go_on)
+        if self.outcome is not None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        while self._then:
+            try:
+                go_on = self._then.pop()  # gives each to one thread alone
+            except IndexError:
+                return
+            go_on()
 
 
 AnyWaiter: TypeAlias = "Waiter | Blocked | Begun | None"

@@ -152,8 +152,20 @@ class Wire:
 
     # -- home to wire
 
-    def call(self, factory: Callable[[], Coroutine[Any, Any, T]], name: str = "") -> WireCall[T]:
+    def call(
+        self,
+        factory: Callable[[], Coroutine[Any, Any, T]],
+        name: str = "",
+        *,
+        after: Callable[[Callable[[], object]], object] | None = None,
+    ) -> WireCall[T]:
         """Run `factory()` on the wire; its answer comes back through the order lane.
+
+        Args:
+            factory: Makes the work, on the wire.
+            name: What it is called in errors.
+            after: Gets a function that hands it over, to be called once from any thread when the work may
+                begin: whatever it waits for wakes the wire, and no more than that. None: it may begin now.
 
         Raises:
             WrongThread: Not on the home thread; `run_threadsafe` is for others.
@@ -164,7 +176,10 @@ class Wire:
         call: WireCall[T] = WireCall(self, factory, name)
         with Masked():  # an Interrupt between the lane's arming and its wake-up would leave it armed for ever
             self._calls.add(call)
-            self._outbox.post(call)
+            if after is None:
+                self._outbox.post(call)
+            else:
+                after(partial(self._outbox.post, call))
         return call
 
     def spawn(self, factory: Factory, name: str) -> None:
