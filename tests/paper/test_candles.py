@@ -34,7 +34,7 @@ def flow(gaps: list[tuple[int, int]]) -> list[TradePrint]:
 
 
 def of(trades: list[TradePrint], history: list[Candle] | None = None) -> Candles:
-    found = Candles(history or ())
+    found = Candles(lambda: history or ())
     for each in trades:
         found.add(each)
     return found
@@ -145,6 +145,49 @@ def test_a_past_of_long_pieces_feeds_windows_and_long_candles_only() -> None:
     assert [row.open_ms for row in rows] == [START_MS - HOUR + number * MINUTE for number in range(61)]
     assert len(candles.rows("1h", START_MS + 10, limit=1_000)) == 31
     assert candles.rows("1h", START_MS + 10, limit=2)[0].volume == 120
+
+
+def told(candle: Candle | None) -> object:
+    return candle and [getattr(candle, name) for name in Candle.__slots__]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    gaps=st.lists(
+        st.tuples(st.sampled_from([0, 700, 60_000, 5 * HOUR, 3 * DAY]), st.integers(1, 100)), max_size=5
+    ),
+    interval=st.sampled_from(["1s", "1m", "5m", "1h", "1d", "1w"]),
+    window=st.sampled_from(["1m", "1h", "1d", "7d"]),
+)
+def test_a_past_that_is_read_late_is_the_one_that_is_read_at_once(
+    gaps: list[tuple[int, int]], interval: str, window: str
+) -> None:
+    """It is made when somebody asks; whatever was traded before that, the answers are the same."""
+    hours = [piece(START_MS - (30 - number) * HOUR, 100 + number) for number in range(29)]
+    minutes = [piece(START_MS - HOUR + number * MINUTE, 200 + number) for number in range(60)]
+    asked: list[str] = []
+
+    def past(who: str) -> list[Candle]:
+        asked.append(who)
+        return hours + minutes
+
+    early, late = Candles(lambda: past("early")), Candles(lambda: past("late"))
+    early.since(START_MS, START_MS)
+    trades, now = flow(gaps), START_MS
+    for each in trades:
+        early.add(each)
+        late.add(each)
+        now = each.time_ms
+    short = now - START_MS < DAY
+    assert not short or asked == ["early"]
+
+    def answers(candles: Candles) -> object:
+        rows = candles.rows(interval, now, limit=50_000, start_ms=0)
+        found = candles.since(now - WINDOWS[window], now)
+        return [told(row) for row in rows], found and (told(found[0]), found[1])
+
+    assert answers(late) == answers(early)
+    assert asked == ["early", "late"]
 
 
 def test_what_is_kept_is_bounded_and_days_outlive_their_minutes() -> None:

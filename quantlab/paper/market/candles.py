@@ -8,7 +8,7 @@ candles at the last close; before the first trade there are none. What is kept i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import chain, islice, pairwise
 
@@ -111,16 +111,16 @@ class Candles:
     """One symbol's candles.
 
     Args:
-        history: The time before, oldest first, in pieces of a minute to an hour; the newest is a minute.
+        history: Gives the time before, oldest first, in pieces of a minute to an hour; the newest is a
+            minute, and over. Asked when the first candle is read: most venues of a test never read one.
     """
 
-    def __init__(self, history: Iterable[Candle] = ()) -> None:
-        self._minutes = Series(MINUTE, KEEP_MINUTES, history)
+    def __init__(self, history: Callable[[], Iterable[Candle]] = tuple) -> None:
+        self._minutes = Series(MINUTE, KEEP_MINUTES)
         self._seconds = Series(SECOND, KEEP_SECONDS)
         self._hours = Series(HOUR, KEEP_HOURS)  # of all minutes but the newest
-        self._coarse = _coarse(self._minutes.pieces)
-        for piece in self._minutes.pieces[:-1]:
-            self._hours.at(piece.open_ms, piece.open).extend(piece)
+        self._coarse: dict[int, int] = {}
+        self._history: Callable[[], Iterable[Candle]] | None = history
 
     def add(self, trade: TradePrint) -> None:
         """Count one trade. Trades come in the order of their times."""
@@ -142,6 +142,7 @@ class Candles:
         end_ms = now_ms if end_ms is None else min(end_ms, now_ms)
         if end_ms < 0 or (start_ms is not None and start_ms > end_ms):
             return []  # also no calendar has a month for every number
+        self._remember()
         if start_ms is None:
             begin_ms = end_ms - limit * INTERVALS[interval]
         else:
@@ -169,6 +170,7 @@ class Candles:
 
         Where nothing is known from before, that price is the first one; None before the first trade.
         """
+        self._remember()
         self._roll(now_ms)
         minutes = self._minutes.pieces
         if not minutes:
@@ -185,9 +187,26 @@ class Candles:
             total.extend(part)
         return total, minutes[first - 1].close if first else total.open
 
+    def _remember(self) -> None:
+        """Put the history before what has been traded since, once."""
+        if self._history is None:
+            return
+        past, since, self._history = list(self._history()), self._minutes.pieces, None
+        self._coarse = _coarse(past)
+        minutes, hours = Series(MINUTE, KEEP_MINUTES, past), Series(HOUR, KEEP_HOURS)
+        if since:
+            minutes.roll(since[0].open_ms - 1)
+            minutes.pieces.extend(since)
+        for piece in minutes.pieces[:-1]:
+            hours.at(piece.open_ms, piece.open).extend(piece)
+        self._minutes, self._hours = minutes, hours
+
     def _roll(self, now_ms: int) -> None:
         """Close what is over. A minute goes into its hour when it is closed."""
         minutes = self._minutes.pieces
+        if self._history is not None and minutes and now_ms - minutes[0].open_ms >= KEEP_MINUTES * MINUTE:
+            self._remember()  # before the first minutes are dropped
+            minutes = self._minutes.pieces
         if minutes and now_ms >= minutes[-1].open_ms + MINUTE:
             closed = minutes[-1]
             self._hours.at(closed.open_ms, closed.open).extend(closed)

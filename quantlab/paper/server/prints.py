@@ -85,13 +85,13 @@ class Prints:
 
     Attributes:
         trades, aggregates: The newest ones.
-        candles: All of it, and the market's history before it.
+        candles: All of it, and the market's history before it, which is asked for when it is read.
         last: The newest trade; None before the first.
     """
 
     __slots__ = ("_open", "aggregates", "candles", "last", "trades")
 
-    def __init__(self, history: Iterable[Candle] = ()) -> None:
+    def __init__(self, history: Callable[[], Iterable[Candle]] = tuple) -> None:
         self.candles = Candles(history)
         self.trades: Ring[TradePrint] = Ring(lambda trade: trade.trade_id, lambda trade: trade.time_ms)
         self.aggregates: Ring[Aggregate] = Ring(lambda one: one.number, lambda one: one.trade.time_ms)

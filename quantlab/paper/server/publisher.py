@@ -7,6 +7,7 @@ tape brings verbatim is passed on and never made a second time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -53,7 +54,7 @@ class Publisher:
         for symbol in exchange.instruments:
             low = symbol.lower()
             self._streams[symbol] = _Streams(f"{low}@trade", f"{low}@aggTrade", f"{low}@bookTicker")
-            self.prints[symbol] = Prints(market.history(symbol, now_ms))
+            self.prints[symbol] = Prints(partial(market.history, symbol, now_ms))
         self._feeds = Feeds(exchange, hub, self.prints, market.verbatim)
 
     def take(self, events: Sequence[Event], now_ms: int) -> None:
