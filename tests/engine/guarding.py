@@ -66,8 +66,12 @@ async def session(engine: Engine, token: Secret) -> None:
         await engine.execute(SubmitOrder(each))
     stopped: list[Any] = []
     engine.bus.subscribe("execution.>", lambda each: stopped.append(each) if "STOP" in each.type else None)
-    below = engine.quotes.get("ETHUSDT").book.bid - DISTANCE  # type: ignore[union-attr]
-    await engine.execute(SubmitOrder(stop_order("SELL", "ETHUSDT", "0.1", stop_price=str(below))))
+    for _ in range(TRIES):
+        below = engine.quotes.get("ETHUSDT").book.bid - DISTANCE  # type: ignore[union-attr]
+        stop = SubmitOrder(stop_order("SELL", "ETHUSDT", "0.1", stop_price=str(below)))
+        with contextlib.suppress(OrderRejected):  # the market was there first
+            await engine.execute(stop)
+            break
     sweep = limit_order("SELL", "ETHUSDT", "30", str(below - 1), "IOC")  # through what rests above it
     await engine.execute(SubmitOrder(sweep))
     for _ in range(TRIES):
