@@ -132,18 +132,16 @@ async def test_a_handler_in_a_thread_blocks_nobody(bus: Bus) -> None:
     slow = bus.subscribe(TICK, blocking, run="thread", name="slow")
     fast: list[float] = []
     bus.subscribe(TICK, lambda _: fast.append(time.monotonic()))
-    began = time.monotonic()
     publish(bus, range(6))
     await asyncio.sleep(0.005)
     assert len(fast) == 6
-    assert fast[-1] - began < 0.02
+    assert slow.pending > 0
     await bus.settle()
 
     assert seen == [(number, "mine", False) for number in (0, 1, 2, 5)]
     assert (slow.delivered, slow.failed) == (4, 2)
     assert "ValueError: three" in bus.errors()[0]
-    names = {thread.name for thread in threading.enumerate()}
-    assert "bus slow" in names
+    assert [thread.name for thread in threading.enumerate()].count("bus slow") == 1
     slow.close()
     async with asyncio.timeout(5):
         while "bus slow" in {thread.name for thread in threading.enumerate()}:
@@ -185,7 +183,7 @@ async def test_closing_the_bus_does_not_wait_for_a_hung_thread() -> None:
     await bus.aclose()
     gate.set()
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
 
 
 # -- many keys at a time
