@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -45,6 +46,25 @@ async def test_a_call_runs_on_the_wire_and_answers_at_home(home: Home) -> None:
     assert names == [f"{threading.current_thread().name} quantlab-wire"]
     call.add_done_callback(lambda done: names.append(done.result()))
     assert names[1:] == ["quantlab-wire"]
+
+
+async def test_work_that_waits_for_something_begins_when_that_says_so(home: Home) -> None:
+    """From another thread; until then the call is only open, and a stop would answer it."""
+    began: list[float] = []
+
+    async def work() -> int:
+        began.append(time.monotonic())
+        return 7
+
+    starts: list[Callable[[], object]] = []
+    call = home.wire.call(work, "later", after=starts.append)
+    assert await home.wire.call(lambda: answer(1)) == 1  # what was handed over behind it is done before
+    assert not began
+    assert not call.done
+    said = time.monotonic()
+    threading.Thread(target=starts[0]).start()
+    assert await call == 7
+    assert began[0] >= said
 
 
 async def test_a_call_raises_what_its_work_raised(home: Home) -> None:
