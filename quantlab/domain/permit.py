@@ -59,5 +59,13 @@ class Permit:
         except IndexError:
             raise PermitRefused("the permit was used before; every order needs its own") from None
 
+    def named(self) -> dict[str, str | int]:
+        """What the journal says of it: of which request, limits and state it is."""
+        return {
+            "digest": self.digest,
+            "limits_version": self.limits_version,
+            "state_sequence": self.state_sequence,
+        }
+
     def __repr__(self) -> str:
         return f"<Permit {self.digest[:12]} limits v{self.limits_version} state {self.state_sequence}>"

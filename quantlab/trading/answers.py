@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -49,3 +49,13 @@ class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     order_id: int = NO_ORDER_ID
     code: int = 0  # the venue's, of a refusal
+
+
+def noted(answer: OrderAnswer) -> dict[str, Any]:
+    """What a journal's line says of it."""
+    return {name: getattr(answer, name) for name in ("client_order_id", "event", "reason", "order_id")}
+
+
+def to_all(names: Sequence[str], event: OrderEvent, reason: str, code: int = 0) -> tuple[OrderAnswer, ...]:
+    """The same for each order of a request."""
+    return tuple(OrderAnswer(client_order_id=name, event=event, reason=reason, code=code) for name in names)

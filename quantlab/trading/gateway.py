@@ -9,18 +9,16 @@ an acknowledgement, a timeout or a request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 
 from quantlab.bus import Bus
 from quantlab.clock import Clock
 from quantlab.domain.limits import Limits
-from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
+from quantlab.domain.order_lists import AnyRequest
 from quantlab.domain.orders import ExecutionReport, OrderSnapshot
-from quantlab.domain.permit import Permit
 from quantlab.domain.position import AccountInfo, AccountPosition, Transfer
-from quantlab.errors import JournalError, UnknownSymbol
+from quantlab.errors import UnknownSymbol
 from quantlab.topics import RISK_LIMIT, Difference
 from quantlab.trading.answers import Latch, Lines, OrderAnswer
 from quantlab.trading.asking import NOT_KNOWN, Asking, Conditions, Reference
@@ -30,6 +28,7 @@ from quantlab.trading.decision import Decision
 from quantlab.trading.denials import Denials
 from quantlab.trading.fields import require_fields
 from quantlab.trading.flatten import Flattening
+from quantlab.trading.handing import Handing
 from quantlab.trading.intake import Intake
 from quantlab.trading.order import Order
 from quantlab.trading.orders import Orders
@@ -44,9 +43,10 @@ from quantlab.trading.reconcile import Reconciled, believed
 from quantlab.trading.recovery import Recovered
 from quantlab.trading.reruns import CELL, outside_cells
 from quantlab.trading.sender import OrderSender
-from quantlab.trading.sent import Sent, SentList, SentOrder
+from quantlab.trading.sent import Sent
 from quantlab.trading.states import ERRORS, OrderEvent, OrderState
 from quantlab.trading.together import Part
+from quantlab.trading.unanswered import Unanswered
 from quantlab.wire import Wire, WireCall
 
 RERUN = cell_rerun.__name__
@@ -121,6 +121,13 @@ class Gateway:
             wire=wire, sender=sender, orders=orders, tempo=self.tempo, clock=clock, latch=latch,
             limits=lambda: rails.limits,
         )  # fmt: skip
+        self._handing = Handing(
+            wire=wire, sender=sender, orders=orders, portfolio=portfolio, asking=self._asking,
+            intake=self._intake, clock=clock,
+        )  # fmt: skip
+        self._unanswered = Unanswered(
+            wire=wire, sender=sender, orders=orders, portfolio=portfolio, intake=self._intake, clock=clock
+        )
         self._wire, self._sender, self._clock, self._latch = wire, sender, clock, latch
         self._on_refused, self._bus, self._alerts = on_refused, bus, Alerts()
 
@@ -178,7 +185,7 @@ class Gateway:
                 state_sequence=self.portfolio.sequence,
                 halts=halts,
             )
-            sent = self._hand_over(request, permit) if permit else None
+            sent = self._handing.over(request, permit) if permit else None
             if sent is None:
                 self._denials.note(request, decision)
                 if any(each.rail == RERUN for each in decision.breaches):
@@ -188,8 +195,8 @@ class Gateway:
         try:
             for alert in self._alerts.of(request.symbol, decision, self._clock.now_ms()):
                 self._bus.publish(RISK_LIMIT, alert)
-        except Exception as error:  # noqa: BLE001  # as in _hand_over
-            self._not_told(request, error)
+        except Exception as error:  # noqa: BLE001  # as in `Handing`
+            self._handing.not_told(request, error)
         return sent
 
     def flatten(self, symbol: str | None = None, *, strategy: str = "") -> Flattening:
@@ -246,19 +253,7 @@ class Gateway:
     def recover(self, left: Recovered) -> None:
         """Take over what earlier sessions left: positions, used ids; unanswered orders are unknown."""
         self._wire.require_home()
-        self.portfolio.seed(left.traded, left.marks)
-        for request in left.unfinished:
-            order = self.orders.add(
-                request,
-                state=OrderState.UNKNOWN,
-                reason="sent by an earlier session",
-                time_ms=self._clock.now_ms(),
-            )
-            self.portfolio.reserve(request)
-            self._intake.publish_order(order)
-            self._resolve(order)
-        self.orders.remember(left.client_order_ids)
-        self._intake.strangers.remember(left.client_order_ids, (each.client_order_id for each in left.traded))
+        self._unanswered.take_over(left)
 
     # -- in
 
@@ -270,7 +265,7 @@ class Gateway:
                 order = self._intake.on_answer(message)
                 self.tempo.answered(self._clock.monotonic_ns(), error=message.event in ERRORS)
                 if order.state is OrderState.UNKNOWN and message.event is OrderEvent.LOST:
-                    self._resolve(order)
+                    self._unanswered.resolve(order)
                 if message.event is OrderEvent.REFUSED and self._on_refused is not None:
                     self._on_refused(message.code, message.reason)
             case ExecutionReport():
@@ -293,57 +288,5 @@ class Gateway:
 
     # -- how
 
-    def _hand_over(self, request: AnyRequest, permit: Permit) -> Sent:
-        new, now_ms = orders_of(request), self._clock.now_ms()
-        orders = [self.orders.add(each, time_ms=now_ms) for each in new]
-        listed = request if isinstance(request, OrderListRequest) else None
-        for number, each in enumerate(new):
-            paired = listed is not None and number in listed.kind.pair
-            self.portfolio.reserve(each, pair=listed.list_client_order_id if listed and paired else "")
-        line, names = self._sender.note(request, permit), [each.client_order_id for each in new]
-        if isinstance(request, AmendRequest):
-            names = [request.client_order_id]
-        try:
-            call = self._wire.call(
-                lambda: self._sender.send(request, permit, line),
-                f"order {' '.join(names)}",
-                after=None if self._sender.in_turn else line.then,
-            )
-        except BaseException:
-            for each in new:
-                answer = OrderAnswer(client_order_id=each.client_order_id, event=OrderEvent.NOT_SENT)
-                self._sender.note_not_sent(answer)
-                self._intake.on_answer(answer)
-            raise
-        try:
-            self._asking.sent(request)
-            for order in orders:
-                self._intake.publish_order(order)
-        except Exception as error:  # noqa: BLE001  # it is out: who sent it must not read that it is not
-            self._not_told(request, error)
-        if listed is not None:
-            return SentList(call, orders, listed.list_client_order_id)
-        if isinstance(request, AmendRequest):
-            orders = [self._asking.of_ours(request.client_order_id)]
-        return SentOrder(call, orders[0])
-
-    def _not_told(self, request: AnyRequest, error: Exception) -> None:
-        """Something failed beside an order that is out: an alarm, also where the journal takes none."""
-        with suppress(JournalError):
-            self._intake.alarm(f"{request.describe()}: an order is out, but telling it on failed: {error}")
-
     def _on_stop(self, symbol: str) -> None:
         self.tempo.stopped(symbol, self.limits, self._clock.monotonic_ns(), self._clock.now_ms())
-
-    def _resolve(self, order: Order) -> None:
-        symbol, client_order_id = order.symbol, order.client_order_id
-        call = self._wire.call(
-            lambda: self._sender.resolve(symbol, client_order_id), f"resolve {client_order_id}"
-        )
-        call.add_done_callback(self._on_resolver_end)
-
-    def _on_resolver_end(self, call: WireCall[None]) -> None:
-        try:
-            call.result()
-        except Exception as error:  # noqa: BLE001  # the order stays unknown and reserved: say so
-            self._intake.alarm(f"{call.name} ended: {error}")

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import msgspec
 
@@ -31,7 +30,7 @@ from quantlab.errors import (
     VenueError,
     VenueRejected,
 )
-from quantlab.trading.answers import Latch, Lines, OrderAnswer
+from quantlab.trading.answers import Latch, Lines, OrderAnswer, noted, to_all
 from quantlab.trading.dispatch import Placed, line_of, place
 from quantlab.trading.owntrades import OrderClient
 from quantlab.trading.patrol import Asked, Look, look
@@ -119,27 +118,27 @@ class OrderSender:
         kind, line = line_of(request)
         cell = CELL.get()
         came_from = {} if cell is None else {"cell": cell.cell}
-        return self._journal.begin(kind, {**line, **came_from, **_of(permit)})
+        return self._journal.begin(kind, {**line, **came_from, **permit.named()})
 
     def note_not_sent(self, answer: OrderAnswer) -> None:
         """Write what became of a request that was never handed over, whatever its line said."""
-        self._journal.append_nowait("outcome", _outcome(answer))
+        self._journal.append_nowait("outcome", noted(answer))
         self._under_way.end(answer.client_order_id)
 
     async def _send(self, request: AnyRequest, permit: Permit, line: Begun) -> Placed:
         names = [each.client_order_id for each in orders_of(request)]
-        answers = _all(names, OrderEvent.NOT_SENT, "cancelled")
+        answers = to_all(names, OrderEvent.NOT_SENT, "cancelled")
         try:
             await written(line)
             self._require_current(permit)
-            answers = _all(names, OrderEvent.LOST, "no answer")
+            answers = to_all(names, OrderEvent.LOST, "no answer")
             placed = await place(self._client, request, permit, self._monotonic_ns())
             answers = placed.answers
         except NOTHING_LEFT as error:
-            answers = _all(names, OrderEvent.NOT_SENT, str(error))
+            answers = to_all(names, OrderEvent.NOT_SENT, str(error))
             raise
         except VenueRejected as error:
-            answers = _all(names, OrderEvent.REFUSED, f"{error.code} {error.message}", error.code)
+            answers = to_all(names, OrderEvent.REFUSED, f"{error.code} {error.message}", error.code)
             raise
         except Exception as error:
             answers = tuple(  # NOT_SENT before the send, LOST after
@@ -244,23 +243,6 @@ class OrderSender:
             await asyncio.wait_for(self._barrier(), self._barrier_s)
 
     def _report(self, answer: OrderAnswer) -> None:
-        self._journal.append_nowait("outcome", _outcome(answer))
+        self._journal.append_nowait("outcome", noted(answer))
         self._post(answer)
         self._under_way.end(answer.client_order_id)
-
-
-def _outcome(answer: OrderAnswer) -> dict[str, Any]:
-    return {name: getattr(answer, name) for name in ("client_order_id", "event", "reason", "order_id")}
-
-
-def _of(permit: Permit) -> dict[str, Any]:
-    """What the line says of the permit: of which request, limits and state it is."""
-    return {
-        "digest": permit.digest,
-        "limits_version": permit.limits_version,
-        "state_sequence": permit.state_sequence,
-    }
-
-
-def _all(names: Sequence[str], event: OrderEvent, reason: str, code: int = 0) -> tuple[OrderAnswer, ...]:
-    return tuple(OrderAnswer(client_order_id=name, event=event, reason=reason, code=code) for name in names)

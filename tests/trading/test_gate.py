@@ -93,10 +93,9 @@ def test_only_the_dispatch_asks_a_client_for_it(name: str) -> None:
 def test_the_way_to_the_dispatch_is_one_chain_of_single_callers() -> None:
     """desk > carrier > gateway.submit > hand-over > sender.send > dispatch.place: each has one caller."""
     assert importers("quantlab.trading.dispatch", "place") == {"trading/sender.py"}
-    assert {each for each in callers("_hand_over") if each[0].startswith("trading/")} == {
-        ("trading/gateway.py", "submit")
-    }
-    assert {path for path, _ in callers("send") if path.startswith("trading/")} == {"trading/gateway.py"}
+    assert importers("quantlab.trading.handing", "Handing") == {"trading/gateway.py"}
+    assert callers("over") == {("trading/gateway.py", "submit")}
+    assert {path for path, _ in callers("send") if path.startswith("trading/")} == {"trading/handing.py"}
     assert callers("decide_together") == {
         ("trading/gateway.py", "submit"),
         ("trading/rails/gate.py", "decide"),
