@@ -220,13 +220,19 @@ class RailsFace(Face):
         """Every decision that was taken: `.frame()`, `.usage()`, and each by its number."""
         return DecisionsFace(self._engine)
 
-    def plot(self, *limits: str, sweep: pd.DataFrame | None = None) -> Picture:
-        """Usage against limits over time, of those that are named or used most; or what a `sweep` found."""
+    def plot(self, *limits: str, symbol: str = "", sweep: pd.DataFrame | None = None) -> Picture:
+        """Usage against limits over time, or what a `sweep` found.
+
+        Args:
+            limits: Which, by name; else the six of which most was used.
+            symbol: Only what orders of it used; symbols may have limits of their own.
+            sweep: The frame of a sweep.
+        """
         if sweep is not None:
             from quantlab.trading.rails.pictures import swept
 
             return swept(sweep)
-        return self._engine().rails.decisions.plot(*limits)
+        return self._engine().rails.decisions.plot(*limits, symbol=symbol)
 
     def replay(self, limits: Limits | Mapping[str, object] | None = None, **changes: object) -> pd.DataFrame:
         """What another limit set would have done to every decision, each on the state that it met then.

@@ -236,6 +236,19 @@ def test_there_is_no_picture_of_nothing(named: tuple[str, ...], says: str) -> No
         Rails(LIMITS).decisions.plot(*named)
 
 
+def test_the_picture_may_be_of_one_symbol() -> None:
+    """Whose limits may be its own: another's orders are not held against them."""
+    rails = Rails(LIMITS)
+    decided(rails, "0.5")
+    ethusdt = msgspec.structs.replace(BTC, symbol="ETHUSDT", base="ETH")
+    rails.decide(order("1", symbol="ETHUSDT"), seen(instrument=ethusdt), now_ns=1, state_sequence=1)
+
+    both, one = (rails.decisions.plot("max_position", symbol=each).axes[0] for each in ("", "BTCUSDT"))
+    assert [list(each.lines[1].get_ydata()) for each in (both, one)] == [[30_000, 60_000], [30_000]]
+    with pytest.raises(InvalidField, match="no order was decided yet"):
+        rails.decisions.plot(symbol="XRPUSDT")
+
+
 def test_what_a_sweep_found_is_drawn_as_it_is() -> None:
     rails = Rails(LIMITS)
     decided(rails, "0.5", "1", "2")

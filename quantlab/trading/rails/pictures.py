@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANELS = 6  # of limits, unless some are named
+DENSE = 200  # orders: more of them are dots, without a line to each
 EDGE = 1.5  # limits: what was asked beyond that is drawn at the edge, or the rest would be too small to see
 FRAME = {"boxstyle": "round", "fill": False, "edgecolor": "#f2a900", "linewidth": 2}
 USED, LIMIT, OTHER = "#1f5fbf", "#c0392b", "#9a9a9a"
@@ -86,13 +87,17 @@ def _draw_usage(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     shown = used.clip(upper=edge) if edge else used
     axes.plot(moments, limit, drawstyle="steps-post", color=LIMIT, linewidth=1.2, label="limit")
     axes.fill_between(moments, 0, limit, step="post", color=LIMIT, alpha=0.05, linewidth=0)
-    axes.vlines(moments, 0, shown, color=USED, linewidth=0.8, alpha=0.4)
+    dense = len(rows) > DENSE
+    if not dense:
+        axes.vlines(moments, 0, shown, color=USED, linewidth=0.8, alpha=0.4)
     for which, style, colour, words in (
         (allowed, "o", USED, "used by an order that passed"),
         (~allowed & beyond, "x", LIMIT, "asked, and denied for it"),
         (~allowed & ~beyond, "x", OTHER, "denied for another reason"),
     ):
-        axes.plot(moments[which], shown[which], style, color=colour, markersize=5, label=words)
+        axes.plot(
+            moments[which], shown[which], style, color=colour, markersize=2 if dense else 5, label=words
+        )
     axes.set_ylim(0, 1.12 * max(edge if (used > edge).any() else float(shown.max()), float(limit.max())) or 1)
     for moment, asked in zip(moments[used > shown], used[used > shown], strict=True):
         words = f"{asked:,.0f} ↑" if asked >= 1_000 else f"{asked:.4g} ↑"
@@ -123,6 +128,7 @@ def _sizes(table: pd.DataFrame) -> Picture:
     axes.plot(passing, [0] * len(passing), "o", color=USED, markersize=4, label="passes", clip_on=False)
     axes.axhline(100, color=LIMIT, linewidth=1.2)
     axes.set_ylim(0, min(top, max(110.0, float(table[names].max().max()) * 100) if names else top))
+    axes.set_title("one order, in many sizes", loc="left", fontsize=10)
     axes.set_xlabel("quantity")
     axes.set_ylabel("used of the limit, %")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
@@ -171,5 +177,5 @@ def _pair(table: pd.DataFrame) -> Picture:
     axes.set_yticks(range(len(down)), down)
     axes.set_xlabel(str(grid.columns.name))
     axes.set_ylabel(str(grid.index.name))
-    axes.set_title(f"would pass, of {most} orders; framed: none would be another", loc="left", fontsize=10)
+    axes.set_title(f"would pass, of {most} orders; framed: every answer as it was", loc="left", fontsize=10)
     return figure

@@ -90,15 +90,20 @@ class Decisions:
         """What each decided order used of each limit; see `tables.usage_frame`."""
         return usage_frame(self)
 
-    def plot(self, *limits: str) -> Picture:
+    def plot(self, *limits: str, symbol: str = "") -> Picture:
         """Usage against limits over time; of those that are named, else of the six that were used most.
+
+        Args:
+            limits: By name.
+            symbol: Only of its orders; symbols may have limits of their own.
 
         Raises:
             InvalidField: Nothing was decided, or nothing was used of a limit that is named.
         """
         from quantlab.trading.rails.pictures import usage_over_time
 
-        return usage_over_time(self.usage(), limits)
+        usage = self.usage()
+        return usage_over_time(usage[usage["symbol"] == symbol] if symbol else usage, limits)
 
     def replay(
         self, limits: Limits | None = None, changes: Mapping[str, object] | None = None
