@@ -169,7 +169,9 @@ class Pool:
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """The pool as httpx sees it. A request's extension "hooks" is (connecting, writing)."""
+    """The pool as httpx sees it. A request's extension "hooks" is (connecting, writing), its "target",
+    as httpx has it, what is asked for instead of the URL's path.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -190,16 +192,17 @@ class Pieces(httpx.AsyncByteStream):
     """A body, handed to the decoders piece by piece: what they unfold can be counted on the way."""
 
     def __init__(self, body: bytes) -> None:
-        self._body = body
+        self.body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for start in range(0, len(self._body), PIECE):
-            yield self._body[start : start + PIECE]
+        for start in range(0, len(self.body), PIECE):
+            yield self.body[start : start + PIECE]
 
 
 async def written(request: httpx.Request) -> bytes:
     """A request as its bytes."""
-    parts = [request.method.encode(), b" ", request.url.raw_path, b" HTTP/1.1\r\n"]
+    target = request.extensions.get("target") or request.url.raw_path
+    parts = [request.method.encode(), b" ", target, b" HTTP/1.1\r\n"]
     for name, value in request.headers.raw:
         parts += (name, b": ", value, b"\r\n")
     parts += (b"\r\n", await request.aread())

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from quantlab.errors import InvalidField
 from quantlab.secret import Secret
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 WsValue = str | int | bool
+PLAIN = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII)  # text that percent-encoding leaves as it is: nearly all
 PEM = "-----BEGIN "
 LEAST_RSA_BITS = 2_048
 KEY_REMEDY = "give an Ed25519 or RSA private key as PKCS#8 text, as `openssl genpkey` writes it"
@@ -158,7 +160,11 @@ def encode_query(params: Mapping[str, str]) -> str:
 
     Source: Binance spot REST API, "Request Security": percent-encode before signing.
     """
-    return urlencode(params, quote_via=quote, safe="")
+    return "&".join([f"{_encoded(name)}={_encoded(value)}" for name, value in params.items()])
+
+
+def _encoded(text: str) -> str:
+    return text if PLAIN.fullmatch(text) else quote(text, safe="")
 
 
 def sign_query(params: Mapping[str, str], secret: Secret | Signer) -> str:

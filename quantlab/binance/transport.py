@@ -17,7 +17,7 @@ import httpx
 
 from quantlab.binance.addresses import checked_url, own_ssl_context
 from quantlab.binance.errors import TEXT_LENGTH, redact
-from quantlab.binance.pool import Pool, PooledTransport
+from quantlab.binance.pool import Pieces, Pool, PooledTransport
 from quantlab.binance.timeouts import Phases, Timeouts
 from quantlab.errors import EngineStopped, Halted, WrongThread
 
@@ -124,6 +124,8 @@ class Transport:
         self._http: PooledTransport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._urls: dict[str, httpx.URL] = {}
+        self._kept: dict[tuple[tuple[str, str], ...], httpx.Headers] = {}
 
     async def exchange(
         self,
@@ -159,11 +161,13 @@ class Transport:
         try:
             gate.check()
             async with phases.begin():
+                url = self._url(path)
+                target = url.raw_path + (b"?" + text.encode("ascii") if (text := query()) else b"")
                 request = httpx.Request(
                     verb,
-                    f"{self.base}{path}?{query()}".rstrip("?"),
-                    headers=HEADERS if headers is None else {**HEADERS, **headers},
-                    extensions={"hooks": (connecting, writing)},
+                    url,
+                    headers=self._headers(headers or {}),
+                    extensions={"hooks": (connecting, writing), "target": target},
                 )
                 response = await http.handle_async_request(request)
                 body = await _bounded(response)
@@ -200,6 +204,21 @@ class Transport:
         if http is not None:
             await http.aclose()
 
+    def _url(self, path: str) -> httpx.URL:
+        """Without the query, which travels as the request's target: httpx checks a URL letter by letter."""
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = httpx.URL(f"{self.base}{path}")
+        return url
+
+    def _headers(self, more: Mapping[str, str]) -> httpx.Headers:
+        """The headers of every request and these; kept, because there are one or two kinds of them."""
+        key = tuple(more.items())
+        headers = self._kept.get(key)
+        if headers is None:
+            headers = self._kept[key] = httpx.Headers({**HEADERS, **more})
+        return headers
+
     def _bound(self) -> PooledTransport:
         if self._closed:
             raise EngineStopped("this client is closed; make a new one")
@@ -226,6 +245,8 @@ class Transport:
 
 async def _bounded(response: httpx.Response) -> bytes:
     """The body, decoded; one that grows beyond `LARGEST_BODY` is cut off while it grows."""
+    if isinstance(response.stream, Pieces) and "content-encoding" not in response.headers:
+        return response.stream.body  # nothing to unfold, and the pool bounds what is sent
     parts, size = [], 0
     try:
         async for part in response.aiter_bytes():

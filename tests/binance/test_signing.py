@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import pickle
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from hypothesis import given
@@ -80,6 +80,7 @@ def test_what_is_encoded_reads_back_as_it_was(params: dict[str, str]) -> None:
     """No character of a name or value is lost or changes the shape of the query."""
     query = encode_query(params)
 
+    assert query == urlencode(params, quote_via=quote, safe="")
     assert query.isascii()
     assert " " not in query
     assert dict(parse_qsl(query, keep_blank_values=True)) == params
