@@ -11,19 +11,20 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Callable, Coroutine, Hashable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from quantlab.bus.lanes import SLICE_S, Lanes
-from quantlab.errors import EngineStopped, WouldBlockLoop
+from quantlab.errors import EngineStopped
 from quantlab.wire.breather import SWITCH_INTERVAL, Breather
 from quantlab.wire.call import WireCall
 from quantlab.wire.home import HomeThread
 from quantlab.wire.lag import PERIOD_S, LagProbe
 from quantlab.wire.masking import Masked
+from quantlab.wire.rules import Rules
 from quantlab.wire.runner import Factory, Runner
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True):
     error: BaseException | None
 
 
-class Wire:
+class Wire(Rules):
     """One background loop and the lanes between it and the home loop.
 
     Args:
@@ -251,72 +252,3 @@ class Wire:
         deadline = time.monotonic() + CATCH_UP_S
         while self.inbox and not self.inbox.drain(SLICE_S) and time.monotonic() < deadline:
             pass
-
-    # -- rules
-
-    @property
-    def draining(self) -> bool:
-        """True while messages are being applied."""
-        return self.inbox.draining
-
-    @property
-    def home_lag_ms(self) -> float | None:
-        """How late the home loop is, seen from the wire; None until measured."""
-        return self._home_probe.milliseconds
-
-    @property
-    def worst_home_lag_ms(self) -> float | None:
-        """The longest lag of the home loop that ended in the last 2 s; None until measured."""
-        return self._home_probe.worst()
-
-    @property
-    def wire_lag_ms(self) -> float | None:
-        """How late the wire is, seen from the home loop; None until measured."""
-        return self._wire_probe.milliseconds
-
-    def require_home(self) -> None:
-        """Raise `WrongThread` off the home thread, `EngineStopped` in a forked child."""
-        self._thread.require()
-
-    def _require_running(self) -> None:
-        self._thread.require_unforked()
-        if self._stopped or not self._started:
-            raise EngineStopped("the wire does not run; nothing was sent")
-
-    def check_wait_allowed(self) -> None:
-        """Raise unless a blocking wait is safe right here; ask before sending anything.
-
-        Raises:
-            WrongThread, EngineStopped, WouldBlockLoop: See `WireCall.wait`.
-        """
-        self._thread.check_pid()
-        self.require_home()
-        self._require_running()
-        if not self._own:
-            raise WouldBlockLoop("wire and engine share one loop here: use await; nothing was sent")
-        if self.draining:
-            raise WouldBlockLoop("called while messages are being applied: nothing was sent")
-        current = asyncio.current_task(self.home)
-        if current is None or current is not self.cell_task:
-            raise WouldBlockLoop(
-                ".wait() works in a cell's own code only, not in a task, a handler or a callback: "
-                "use await there; nothing was sent"
-            )
-
-    def masked(self) -> AbstractContextManager[None]:
-        """Hold SIGINT back for one short critical section of the main thread."""
-        return Masked()
-
-    def counters(self) -> dict[str, int]:
-        """What went through the lanes so far, and what waits."""
-        inbox = self.inbox
-        return {
-            "applied": inbox.applied,
-            "dropped": inbox.dropped,
-            "conflated": inbox.conflated,
-            "errors": inbox.errors,
-            "undelivered": inbox.undelivered,
-            "pending": len(inbox),
-            "calls": len(self._calls),
-            "breaths": self._breather.breaths,
-        }

@@ -14,11 +14,13 @@ import time
 from typing import Any
 
 import quantlab.wire.core
+import quantlab.wire.rules
 from quantlab.errors import QuantlabError
 from quantlab.wire import Wire, WireCall
 
 if sys.argv[1] == "plain":
-    quantlab.wire.core.Masked = contextlib.nullcontext  # type: ignore[misc,assignment]
+    for module in (quantlab.wire.core, quantlab.wire.rules):
+        module.Masked = contextlib.nullcontext  # type: ignore[attr-defined]
 
 
 class Engine:
