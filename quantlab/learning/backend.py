@@ -7,6 +7,9 @@ from typing import Protocol
 from quantlab.errors import VersionConflict
 from quantlab.learning.modelid import ModelId
 
+LONGEST = (
+    64 * 1024 * 1024
+)  # bytes of an envelope; the largest of River's models in our benchmarks takes 1.6 MB
 KEEP = 5  # versions of a model; older ones go when a new one comes
 
 

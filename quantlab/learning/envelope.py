@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from quantlab.errors import ModelRefused
+from quantlab.learning.backend import LONGEST
 from quantlab.learning.modelid import ModelId
 from quantlab.learning.modelkey import SEAL_BYTES, same_seal, seal_of
 from quantlab.learning.snapshot import Canary, Snapshot, Span
@@ -28,7 +29,6 @@ from quantlab.secret import Secret
 MAGIC = b"QLM1"
 LENGTH_BYTES = 4
 SHORTEST = len(MAGIC) + LENGTH_BYTES + SEAL_BYTES
-LONGEST = 64 * 1024 * 1024  # bytes; the largest of River's models in our benchmarks takes 1.6 MB
 SAVE_ID_BYTES = 8
 ODD = "$float"  # the name under which a float that JSON has no word for is kept: nan, inf, -inf
 

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -18,7 +19,7 @@ from secrets import token_hex
 from typing import ParamSpec, TypeVar
 
 from quantlab.errors import ConfigError, StoreNotAllowed, StoreUnavailable
-from quantlab.learning.backend import KEEP, conflict, oldest_kept
+from quantlab.learning.backend import KEEP, LONGEST, conflict, oldest_kept
 from quantlab.learning.modelid import ModelId
 from quantlab.privatefile import locked, make_private_folder, sync_folder
 
@@ -27,6 +28,8 @@ VERSION_FILE = re.compile(r"([0-9]{8})\.qlm", re.ASCII)
 DRAFT = ".draft-"
 LOCK = ".lock"
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+HOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a named pipe must not hang the kernel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,11 +87,13 @@ class FileStore:
 
     def _read(self, which: ModelId, version: int) -> bytes | None:
         try:
-            descriptor = os.open(self._file(which, version), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self._file(which, version), HOW)
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as file:
-            return file.read()
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StoreNotAllowed(f"{which} version {version} in {self.where} is no regular file")
+            return file.read(LONGEST + 1)  # one byte too many is enough to be refused
 
     def _write(self, which: ModelId, version: int, blob: bytes, keep: int) -> None:
         folder = make_private_folder(self._path(which))

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from quantlab.errors import InvalidField
 from quantlab.learning.baselines import Score
 from quantlab.learning.curve import values_of
+from quantlab.learning.fitting import require_fit, same_form, whole
 from quantlab.learning.labels import return_bps
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import Recipe
@@ -202,19 +202,24 @@ class KeyedModel:
         """Go on from a snapshot of this recipe and key; its objects belong to this model from now on.
 
         Raises:
-            InvalidField: It is of another model: names what differs, and changes nothing.
+            InvalidField: It is of another model, or its state has another form: names what differs. This
+                one is then of no use: restore a new one, and keep the old one until that has gone well.
         """
-        objects = _require_fit(self.recipe, self.key, snapshot)
+        objects = require_fit(self.recipe, self.key, snapshot)
+        with same_form():
+            self._restore(snapshot, objects)
+
+    def _restore(self, snapshot: Snapshot, objects: Mapping[str, Any]) -> None:
         state = snapshot.state
         self.version = snapshot.version
         self.features.restore(snapshot.features_state)
         self.moment.restore(state["moment"])
-        self._heard_ms, self._next_ms = state["heard_ms"], state["next_ms"]
+        self._heard_ms, self._next_ms = whole(state["heard_ms"]), whole(state["next_ms"])
         self._record.restore(state["record"], objects["metric"], objects["detectors"])
-        self.counts = dict(snapshot.counts)
+        self.counts = {name: snapshot.counts[name] for name in COUNTS}
         self.first_ms = snapshot.span.first_ms if snapshot.span else 0
         self._pending = deque(
-            (*each[:5], said := as_said(each[5]), each[6], _best(said)) for each in snapshot.pending
+            (*each[:5], said := as_said(each[5]), whole(each[6]), _best(said)) for each in snapshot.pending
         )
         self._asked = deque(snapshot.canary.inputs, maxlen=CANARIES)
         self.use(objects["pipeline"])
@@ -228,24 +233,3 @@ def _best(said: Any) -> Any:
         (one, share), (other, more) = said.items()
         return other if more > share else one
     return max(said, key=said.__getitem__) if said else None
-
-
-def _require_fit(recipe: Recipe, key: str, snapshot: Snapshot) -> Mapping[str, Any]:
-    """The objects of a snapshot that belongs to this model; else `InvalidField`, naming what differs."""
-    wanted = {
-        "name": recipe.name,
-        "key": key,
-        "features": recipe.features.spec(),
-        "label": recipe.label.spec(),
-    }
-    for field, value in wanted.items():
-        found = getattr(snapshot, field)
-        if found != value:
-            raise InvalidField(
-                field,
-                f"the saved model has {found!r:.200}, this one {value!r:.200}",
-                "give the one it was saved with",
-            )
-    if snapshot.objects is None:
-        raise InvalidField("snapshot", "its objects are bytes", "load it from a store")
-    return snapshot.objects

@@ -14,13 +14,13 @@ from quantlab.learning.curve import values_of
 from quantlab.pictures import Picture
 
 if TYPE_CHECKING:
-    from quantlab.learning.learner import Learner
+    from quantlab.learning.looking import Looks
 
 COLOURS = {MODEL: "#1f5fbf", "no change": "#8a8a8a", "prior": "#c98a1b", "last sign": "#4a9a5b"}
 DASHES = {MODEL: "-", "no change": ":", "prior": "--", "last sign": "-."}
 
 
-def score_over_time(learner: Learner, key: str) -> Figure:
+def score_over_time(learner: Looks, key: str) -> Figure:
     """Above, River's metric and the hit rates or errors; below, what was earned after costs.
 
     Red lines are where the error rose, thin grey ones where it fell: the latter cause nothing.

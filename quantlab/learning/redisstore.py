@@ -25,6 +25,7 @@ T = TypeVar("T")
 PREFIX = "quantlab:model:"
 CONNECT_S = 1.0
 ANSWER_S = 2.0  # for one command
+DIGITS = 15  # of a version; a longer one is a stranger's
 WHOLE_S = 5.0  # for everything that one call does
 
 
@@ -170,7 +171,7 @@ def _asks_for_password(error: Exception) -> bool:
 
 
 def _versions(fields: Any) -> list[int]:
-    return sorted(int(field) for field in fields if field.isdigit())
+    return sorted(int(field) for field in fields if field.isdigit() and len(field) <= DIGITS)
 
 
 def _key(which: ModelId) -> str:

@@ -21,7 +21,8 @@ from quantlab.config import Settings
 from quantlab.domain.venue import Level
 from quantlab.errors import ConfigError, ModelRefused, StoreError
 from quantlab.learning.backend import KEEP, Backend
-from quantlab.learning.background import background, uncollected
+from quantlab.learning.background import background
+from quantlab.learning.checking import loaded
 from quantlab.learning.classtree import class_tree
 from quantlab.learning.envelope import Header, header_of, open_sealed, seal, snapshot_of
 from quantlab.learning.filestore import FileStore
@@ -32,8 +33,7 @@ from quantlab.learning.pickler import dumps
 from quantlab.learning.redisaddress import address_of
 from quantlab.learning.redisstore import RedisStore
 from quantlab.learning.retrying import PATIENT, Patience, Waiting
-from quantlab.learning.snapshot import Snapshot, canary_fault
-from quantlab.learning.unpickler import loads
+from quantlab.learning.snapshot import Snapshot
 from quantlab.secret import Secret
 
 FOLDER = "models"
@@ -117,7 +117,7 @@ class Store:
         which = ModelId.of(name, key)
         found, head = await self._found(which, version)
         header, payload = await self._on_thread(self._opened, which, found)
-        objects = await self._on_thread(_loaded, header, payload)
+        objects = await self._on_thread(loaded, header, payload)
         self._heads[which] = max(head, self._heads.get(which, 0)) if version is None else head
         await self._on_thread(self._note, which, head, version is not None)
         return snapshot_of(header, objects)
@@ -179,8 +179,7 @@ class Store:
         header = header_of(
             snapshot, version=version, saved_ms=self._clock.now_ms(), classes={}, size=len(payload)
         )
-        with uncollected():
-            classes = class_tree(_loaded(header, payload))
+        classes = class_tree(loaded(header, payload))
         return seal(msgspec.structs.replace(header, classes=classes), payload, self._key)
 
     async def _found(self, which: ModelId, version: int | None) -> tuple[tuple[int, bytes], int]:
@@ -241,26 +240,3 @@ def open_store(settings: Settings, level: Level, *, clock: Clock | None = None, 
 def models_folder(home: Path) -> Path:
     """Where models lie that are kept in files."""
     return home / FOLDER
-
-
-def _loaded(header: Header, payload: bytes) -> dict[str, Any]:
-    """The objects, unpickled strictly and found to predict what they did. No header, no pickle."""
-    where = f"{header.name} {header.key} version {header.version}"
-    objects = loads(payload)
-    if not isinstance(objects, dict):
-        raise ModelRefused("shape", f"{where} is no set of named objects")
-    fault = _canary(header, objects)
-    if fault:
-        raise ModelRefused("canary", f"{where} does not predict what it did when it was saved: {fault}")
-    return objects
-
-
-def _canary(header: Header, objects: dict[str, Any]) -> str:
-    try:
-        return canary_fault(snapshot_of(header, objects))
-    except Exception as error:  # noqa: BLE001  # a damaged model fails in its own ways
-        return f"{type(error).__name__} while it predicts"
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # River's compiled part; no `Exception`
-            raise
-        return "its compiled part fails"

@@ -13,7 +13,7 @@ from quantlab.notebook.table import Table, of_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantlab.engine.learning import LiveLearner
+    from quantlab.engine.livelearner import LiveLearner
 
 EMPTY = "no model yet: ql.learn.model(name, pipeline, features, label).attach(topic)"
 

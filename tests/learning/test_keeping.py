@@ -16,7 +16,8 @@ from quantlab.bus import Bus
 from quantlab.clock import SystemClock
 from quantlab.config import Settings
 from quantlab.domain.venue import Level
-from quantlab.engine.learning import Learn, LiveLearner
+from quantlab.engine.learning import Learn
+from quantlab.engine.livelearner import LiveLearner
 from quantlab.errors import ConfigError, InvalidField, ModelRefused, StoreError, VersionConflict
 from quantlab.learning.feature import Features
 from quantlab.learning.features import imbalance, log_return, smoothed, time_of_day, trade_flow

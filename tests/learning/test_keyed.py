@@ -22,6 +22,7 @@ from quantlab.learning.feature import Features
 from quantlab.learning.features import imbalance, log_return, smoothed, spread, trade_flow, volatility
 from quantlab.learning.keyed import KeyedModel
 from quantlab.learning.labels import Label, forward_return
+from quantlab.learning.learner import Learner
 from quantlab.learning.moment import Moment, event_ms
 from quantlab.learning.recipe import recipe
 from quantlab.learning.record import BATCH
@@ -193,6 +194,23 @@ def test_a_snapshot_of_another_model_is_refused_by_what_differs() -> None:
         with pytest.raises(InvalidField) as refused:
             other.restore(given)
         assert refused.value.field == ("snapshot" if field == "objects" else field)
+
+
+@pytest.mark.parametrize("damage", [{"record": None}, {"moment": [1]}, {"heard_ms": None}, {}])
+def test_what_another_quantlab_saved_is_refused_by_name_and_changes_nothing(damage: dict[str, Any]) -> None:
+    """Genuine and of this recipe, but its state has another form."""
+    made = recipe("s", MODELS["logistic"][0](), FEATURES, forward_return("2s", threshold_bps=0))
+    learner = Learner(made)
+    learner.run(random_market(12, 400))
+    before = learner.models["BTCUSDT"]
+    taken = learner.snapshot("BTCUSDT")
+    state = {**taken.state, **damage} if damage else {}
+    events = before.counts["events"]
+    with pytest.raises(InvalidField, match="another version of quantlab"):
+        learner.restore(msgspec.structs.replace(taken, state=state))
+
+    assert learner.models["BTCUSDT"] is before
+    assert before.counts["events"] == events > 0
 
 
 def test_a_shadow_that_is_not_the_one_that_was_saved_is_found_out_by_its_own_canaries() -> None:

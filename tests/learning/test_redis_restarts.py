@@ -18,7 +18,8 @@ from quantlab.clock import SystemClock
 from quantlab.config import Settings
 from quantlab.domain.market import Trade
 from quantlab.domain.venue import Level
-from quantlab.engine.learning import Learn, LiveLearner
+from quantlab.engine.learning import Learn
+from quantlab.engine.livelearner import LiveLearner
 from quantlab.learning.feature import Features
 from quantlab.learning.features import imbalance, log_return, smoothed, trade_flow
 from quantlab.learning.labels import forward_return

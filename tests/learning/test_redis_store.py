@@ -278,6 +278,16 @@ async def test_who_is_not_let_in_is_told_by_name_and_tries_no_password_again(
     await store.aclose()
 
 
+async def test_fields_that_are_no_version_are_left_alone(store: Store, server: RedisServer) -> None:
+    """Also a number that Python refuses to read, which is no reason to call the server broken."""
+    await store.save(frozen(), expect_version=0)
+    for field in ("9" * 5_000, "two", "-1", ""):
+        server.command("HSET", FIELD, field, "x")
+
+    assert [each.version for each in await store.versions(*NAME)] == [1]
+    assert (await store.load(*NAME)).version == 1
+
+
 async def test_a_client_shows_its_password_nowhere(store: Store) -> None:
     await store.save(frozen(), expect_version=0)
     client = store._backend._client  # type: ignore[attr-defined]

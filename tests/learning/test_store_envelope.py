@@ -14,7 +14,8 @@ from keptmodels import snapshot, trained
 from river import linear_model, naive_bayes, preprocessing
 
 from quantlab.errors import ConfigError, InvalidField, ModelRefused
-from quantlab.learning import envelope, store, unpickler
+from quantlab.learning import envelope, unpickler
+from quantlab.learning.checking import loaded
 from quantlab.learning.envelope import Header, header_of, open_sealed, seal, snapshot_of
 from quantlab.learning.modelid import ModelId
 from quantlab.learning.modelkey import SEAL_BYTES, model_key, seal_of
@@ -199,13 +200,13 @@ def test_the_canary_must_match_bit_for_bit() -> None:
     plain = snapshot(model)
     payload = dumps({"pipeline": model})
     made = header_of(plain, version=1, saved_ms=1, classes={}, size=len(payload))
-    assert store._loaded(made, payload)["pipeline"].weights == model.weights
+    assert loaded(made, payload)["pipeline"].weights == model.weights
 
     (first, second), *rest = plain.canary.predictions
     nudged = [first[0], math.nextafter(first[1], 1)]
     other = msgspec.structs.replace(plain.canary, predictions=([nudged, second], *rest))
     with pytest.raises(ModelRefused, match="does not predict what it did") as refused:
-        store._loaded(msgspec.structs.replace(made, canary=other), payload)
+        loaded(msgspec.structs.replace(made, canary=other), payload)
     assert refused.value.reason == "canary"
 
 

@@ -176,6 +176,22 @@ async def test_an_older_model_is_loaded_where_its_version_is_named(
     assert (await second.load(*NAME)).version == 3
 
 
+async def test_a_file_without_end_or_that_is_none_is_refused_unread(store: Store, tmp_path: Path) -> None:
+    """Who can write to the folder can neither fill the kernel's memory nor have it wait for ever."""
+    await store.save(freeze(snapshot(logistic()), dumps), expect_version=0)
+    version = next(models_folder(tmp_path).rglob("*.qlm"))
+    with version.open("r+b") as file:
+        file.truncate(1 << 40)  # a terabyte that takes no room
+    with pytest.raises(ModelRefused, match="at most 67,108,864 are read"):
+        await store.load(*NAME)
+
+    version.unlink()
+    os.mkfifo(version)
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreError, match="is no regular file"):
+            await store.load(*NAME)
+
+
 async def test_a_refused_model_is_left_where_it_is(store: Store, second: Store, tmp_path: Path) -> None:
     await store.save(snapshot(logistic()), expect_version=0)
     damaged = bytearray(place(tmp_path, 1).read_bytes())
