@@ -19,12 +19,12 @@ from faultproxy import FaultProxy
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
-from quantlab.binance.stream_shapes import Unknown
 from quantlab.binance.streams import MarketStreams
 from quantlab.binance.timing import VenueClock
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
 from quantlab.domain.market import BookTicker, DepthUpdate, Trade
+from quantlab.domain.position import Transfer
 from quantlab.market.feed import Feed, FeedSettings
 from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
@@ -592,8 +592,7 @@ async def test_n26_a_user_stream_is_replaced_without_losing_or_doubling_an_event
             await asyncio.sleep(0.02)
         await stream.barrier()
 
-    changes = [msgspec.json.decode(event.text)["event"] for event in events if type(event) is Unknown]
-    assert len([each for each in changes if each["e"] == "balanceUpdate"]) == 120
+    assert len([each for each in events if type(each) is Transfer]) == 120
     assert stream.rotations >= 2
     assert {state for state, _ in states} == {"live"}
     assert states[1][1]  # "live" once more, with a reason: reconcile, to be sure
