@@ -1,4 +1,4 @@
-"""Frames of the venue's sockets to typed events, and back.
+"""Frames of the venue's sockets to typed events; back again is `encode_stream`.
 
 Pure. Text that is no JSON, and a message of a known type that breaks its document, raise
 `UndecodableReply`; a type or a stream that we do not know never raises: it becomes `Unknown`,
@@ -9,7 +9,6 @@ combined frame and picks the decoder (decoding an envelope first costs twice as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -104,12 +103,6 @@ def decode_named(data: bytes, name: bytes, received_ms: int) -> MarketEvent:
     return event  # type: ignore[no-any-return]  # a market shape's event is one
 
 
-def decode_snapshot(raw: bytes | str, symbol: str) -> DepthSnapshot:
-    """The REST answer "Order book" of `symbol`; `UndecodableReply` where it is none."""
-    data = raw.encode() if isinstance(raw, str) else raw
-    return cast("DepthSnapshot", _typed(data, shapes.SnapshotShape).event(symbol, 0))
-
-
 def decode_user_event(raw: bytes | str) -> UserEvent:
     """One frame of the WebSocket API: a user data event, or the reply to a request.
 
@@ -123,61 +116,6 @@ def decode_user_event(raw: bytes | str) -> UserEvent:
     if shape is not None:
         return cast("UserEvent", _typed(event, shape).event("", 0))
     return _reply(data) if REPLY_FIELDS & fields.keys() else Unknown(stream="", text=data.decode())
-
-
-def encode_market(event: Trade | BookTicker | DepthUpdate | DepthSnapshot | Kline) -> dict[str, object]:
-    """The venue's message for `event`: what its document names and the event holds, exact."""
-    match event:
-        case Trade():
-            return {"e": "trade", "E": event.event_ms, "s": event.symbol, "t": event.trade_id,
-                    "p": text(event.price), "q": text(event.quantity), "T": event.trade_ms,
-                    "m": event.buyer_is_maker}  # fmt: skip
-        case BookTicker():
-            timed = {} if event.event_ms is None else {"e": "bookTicker", "E": event.event_ms}
-            return {**timed, "u": event.update_id, "s": event.symbol, "b": text(event.bid),
-                    "B": text(event.bid_quantity), "a": text(event.ask),
-                    "A": text(event.ask_quantity)}  # fmt: skip
-        case DepthUpdate():
-            chained = {} if event.previous_id is None else {"pu": event.previous_id}
-            return {"e": "depthUpdate", "E": event.event_ms, "s": event.symbol, "U": event.first_id,
-                    "u": event.final_id, **chained, "b": event.bids, "a": event.asks}  # fmt: skip
-        case DepthSnapshot():
-            return {"lastUpdateId": event.last_update_id, "bids": event.bids, "asks": event.asks}
-        case Kline():
-            candle = {"t": event.open_ms, "T": event.close_ms, "s": event.symbol, "i": event.interval,
-                      "o": text(event.open), "c": text(event.close), "h": text(event.high),
-                      "l": text(event.low), "v": text(event.volume), "n": event.trades, "x": event.closed,
-                      "q": text(event.quote_volume)}  # fmt: skip
-            return {"e": "kline", "E": event.event_ms, "s": event.symbol, "k": candle}
-
-
-def encode_user_event(event: ExecutionReport | AccountPosition | Transfer) -> dict[str, object]:
-    """The venue's message for `event`; a cancel's own id is not kept, so `c` is "" there."""
-    if isinstance(event, Transfer):
-        return {"e": "balanceUpdate", "E": event.event_ms, "a": event.asset, "d": text(event.amount),
-                "T": event.time_ms}  # fmt: skip
-    if isinstance(event, AccountPosition):
-        balances = [{"a": b.asset, "f": text(b.free), "l": text(b.locked)} for b in event.balances]
-        return {"e": "outboundAccountPosition", "E": event.event_ms, "u": event.updated_ms, "B": balances}
-    own, cancel = ("", event.client_order_id), (event.client_order_id, "")
-    client_id, original = own if event.execution_type == "CANCELED" else cancel
-    return {"e": "executionReport", "E": event.event_ms, "s": event.symbol, "c": client_id, "S": event.side,
-            "o": event.type, "f": event.time_in_force, "q": text(event.quantity), "p": text(event.price),
-            "C": original, "x": event.execution_type, "X": event.status, "r": event.reject_reason,
-            "i": event.order_id, "l": text(event.last_quantity), "z": text(event.cumulative_quantity),
-            "L": text(event.last_price), "n": text(event.commission), "N": event.commission_asset,
-            "T": event.transact_ms, "t": event.trade_id, "I": event.execution_id, "m": event.is_maker,
-            "Z": text(event.cumulative_quote)}  # fmt: skip
-
-
-def encode_frame(message: dict[str, object], *, stream: str = "") -> bytes:
-    """`message` as JSON; with `stream`, wrapped as a combined stream wraps it."""
-    return msgspec.json.encode({"stream": stream, "data": message} if stream else message)
-
-
-def text(number: Decimal) -> str:
-    """Wire text with all the digits the number has: "0.01000000" stays so."""
-    return format(number, "f")
 
 
 def _decoder(name: bytes) -> tuple[Callable[[bytes], Any] | None, str]:

@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1] / "market"))
 
 from recordings import new_writer, some_events
 
-from quantlab.binance.codec_stream import encode_market
+from quantlab.binance.encode_stream import encode_market
 from quantlab.binance.streams import MarketStreams
 from quantlab.clock import SystemClock
 from quantlab.domain.market import BookTicker, DepthUpdate, Kline, Trade

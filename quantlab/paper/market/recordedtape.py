@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from quantlab.binance.codec_stream import encode_market
+from quantlab.binance.encode_stream import encode_market
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Trade
 from quantlab.errors import TapeError
 from quantlab.market.recording.reader import Recording
