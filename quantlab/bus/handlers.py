@@ -14,6 +14,7 @@ from typing import Any
 from quantlab.bus.mailbox import Overflow
 from quantlab.errors import BusError
 
+CELLS = "ipykernel_"  # the folder that a kernel names as its cells' place begins so
 PLAIN_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -88,7 +89,10 @@ def check_key(
 
 
 def where(handler: Callable[..., Any] | None) -> str:
-    """File, line and text where a handler is defined: "ticks.py:12: def on_tick(event):"."""
+    """File, line and text where a handler is defined: "ticks.py:12: def on_tick(event):".
+
+    A notebook's cell has no file that a reader knows: "line 12 of its cell: def on_tick(event):".
+    """
     while isinstance(handler, partial):
         handler = handler.func
     handler = inspect.unwrap(handler) if handler is not None else None
@@ -96,7 +100,9 @@ def where(handler: Callable[..., Any] | None) -> str:
     if code is None:
         return repr(handler)
     text = linecache.getline(code.co_filename, code.co_firstlineno).strip()
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}: {text}".removesuffix(": ")
+    path, line = Path(code.co_filename), code.co_firstlineno
+    place = f"line {line} of its cell" if path.parent.name.startswith(CELLS) else f"{path.name}:{line}"
+    return f"{place}: {text}".removesuffix(": ")
 
 
 def require(condition: bool, problem: str) -> None:  # noqa: FBT001  # reads as a sentence

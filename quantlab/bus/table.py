@@ -46,4 +46,4 @@ def _quantile(lags: Sequence[float], share: float) -> float | None:
     """The smallest lag that at least `share` of all do not exceed, in milliseconds."""
     if not lags:
         return None
-    return lags[max(0, math.ceil(share * len(lags)) - 1)] * 1e3
+    return round(lags[max(0, math.ceil(share * len(lags)) - 1)] * 1e3, 3)

@@ -61,6 +61,27 @@ def test_a_quarantine_ends_by_the_very_words_that_announce_it(kernel: Kernel) ->
     kernel.run("shaky.close()")
 
 
+def test_a_handler_that_blocks_the_loop_is_named_by_the_line_of_its_cell(kernel: Kernel) -> None:
+    """Under its own cell; the name of a file that the kernel made up says nothing to anybody."""
+    plain = kernel.start(
+        "import time\n"
+        "def sleeps(note):\n"
+        "    time.sleep(0.06)\n"
+        "sleepy = ql.bus.subscribe('note.mine', sleeps)",
+        cell_id="plain",
+    )
+    kernel.finish(plain)
+    magic = kernel.start("%%on note.yours\nimport time\ntime.sleep(0.06)", cell_id="magic")
+    kernel.finish(magic)
+    for name in ("mine", "yours"):
+        kernel.run(f"ql.bus.publish(NOTE, Note('{name}', 1))\nawait ql.bus.settle()", settle=0.1)
+
+    assert "(line 2 of its cell: def sleeps(note):)" in kernel.printed_later(plain)
+    assert "(line 1 of its cell: %%on note.yours)" in kernel.printed_later(magic)
+    kernel.run("sleepy.close()")
+    kernel.run("pass", cell_id="magic")
+
+
 def test_an_on_cell_that_conflates_keeps_the_newest_of_each_name(kernel: Kernel) -> None:
     """Without a key of its own: it is the name."""
     kernel.run("kept = []")
