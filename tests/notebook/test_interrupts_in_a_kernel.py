@@ -65,17 +65,20 @@ def test_k4_an_interrupted_list_goes_on_as_all_of_its_orders(ready: Kernel, way:
     assert set(later.text.split()) == {"TAKEN"}, later.error
 
 
-def test_k4_an_interrupted_flatten_goes_on_until_the_position_is_gone(ready: Kernel) -> None:
-    """Its first step is to cancel what is open; the trade that follows is nobody's to wait for."""
-    filled = ready.run(
-        "await ql.orders.buy('BTCUSDT', '0.003')\nawait ql.orders.buy('BTCUSDT', '0.001', price=price - 800)"
-    )
+@pytest.mark.parametrize("resting", [True, False])
+def test_k4_an_interrupted_flatten_goes_on_until_the_position_is_gone(ready: Kernel, resting: bool) -> None:
+    """What is open is cancelled first, and then there is no trade yet to be named; else it is named."""
+    filled = ready.run("await ql.orders.buy('BTCUSDT', '0.003')")
+    if resting:
+        filled = ready.run("await ql.orders.buy('BTCUSDT', '0.001', price=price - 800)")
     assert filled.status == "ok", filled.error
     said = interrupted(ready, "h = ql.orders.flatten('BTCUSDT')\nawait h")
-    later = ready.run("(row,) = await h\nprint(row.flat, row.cancelled, len(row.orders), h.sent)")
+    later = ready.run("(row,) = await h\nprint(row.flat, row.cancelled, h.sent, *row.orders)")
 
-    assert "flatten BTCUSDT: nobody waits for it any more; it goes on" in said
-    assert later.text.split() == ["True", "1", "1", "True"], later.error
+    flat, cancelled, sent, name = later.text.split()
+    assert (flat, cancelled, sent) == ("True", str(int(resting)), "True"), later.error
+    named = "" if resting else f" as {name}"
+    assert f"flatten BTCUSDT: nobody waits for it any more; it goes on{named}, see ql.orders" in said
 
 
 def test_k4_a_magic_says_the_same(ready: Kernel) -> None:
