@@ -36,9 +36,9 @@ def step_back() -> None:
 def uncollected() -> Iterator[None]:
     """No look of Python's collector meanwhile: it would stop every thread of the kernel.
 
-    Reading a model of 1 MB makes many thousand objects at once. To the collector that looks like a leak,
-    and it goes through all objects of the process, 50 ms and more with the GIL held, for nothing: what
-    was read to be checked goes by itself, by its counts.
+    Reading or writing a model of 1 MB makes many thousand objects at once. To the collector that looks
+    like a leak, and it goes through all objects of the process, 50 ms and more with the GIL held, for
+    nothing: what was made on the way goes by itself, by its counts.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -14,6 +14,7 @@ from typing import Any
 
 from quantlab.errors import QuantlabError
 from quantlab.learning.attach import Worker
+from quantlab.learning.background import uncollected
 from quantlab.learning.learner import Learner
 from quantlab.learning.snapshot import Snapshot, Store, freeze
 
@@ -116,5 +117,5 @@ class Keeper:
             self._task = None
 
     def _freeze(self, key: str, note: str) -> Snapshot:
-        with self._learner.lock:
+        with self._learner.lock, uncollected():
             return freeze(self._learner.snapshot(key, note), self._dumps)
