@@ -10,12 +10,19 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PRIVATE = tempfile.TemporaryDirectory(prefix="quantlab-tests-")
 
 
-def pytest_configure() -> None:
-    """Point this process and every kernel it starts at a private home, armed by a token file."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Point this process and every kernel it starts at a private home, armed by a token file.
+
+    Property tests draw the same examples in every run; with `--full` others in each. None has a
+    deadline: how fast the machine is, is no property.
+    """
+    settings.register_profile("full", deadline=None)
+    settings.load_profile("full" if config.getoption("--full") else "ci")
     from quantlab.clock import SystemClock
     from quantlab.control.tokenstore import TokenStore
 
