@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import msgspec
 
 from quantlab.binance.client import BinanceClient
@@ -30,7 +29,8 @@ from quantlab.domain.venue import VenueHealth
 from quantlab.engine.ownrules import OwnRulesKeeper, OwnRulesPace
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
-from quantlab.errors import EngineError, InvalidField, QuantlabError, VenueUnavailable
+from quantlab.engine.venuecontrol import VenueControl
+from quantlab.errors import QuantlabError, VenueUnavailable
 from quantlab.health.monitor import Monitor
 from quantlab.health.probes import Sources
 from quantlab.market.feed import Feed
@@ -129,8 +129,8 @@ class Link:
         self.monitor = self._monitor(
             settings, venue_clock, wire, problem=problem, mismatch=mismatch, model_store=model_store
         )
-        self._wire, self._clock, self._control, self._conflates = wire, clock, control, conflates
-        self._control_client: httpx.AsyncClient | None = None
+        self.venue = VenueControl(control)
+        self._wire, self._clock, self._conflates = wire, clock, conflates
         self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
         self._user_live = asyncio.Event()
         self._doubted = False
@@ -238,41 +238,10 @@ class Link:
 
     async def advance(self, milliseconds: int) -> int:
         """Let a paper venue on a manual clock run; returns when all it sent has been handed over."""
-        said = await self._ask_control("POST", "advance", {"ms": milliseconds})
+        now_ms = await self.venue.advance(milliseconds)
         await self.barrier()
         self.monitor.look()
-        return int(said["time"])
-
-    async def fault(self, name: str, fields: dict[str, object]) -> int:
-        """Add a fault to the embedded venue; its number. See `paper.faults`."""
-        said = await self._ask_control("POST", "faults", {**fields, "name": name})
-        return int(said["id"])
-
-    async def mend(self) -> int:
-        """End every fault that was added, and put back what it changed; how many there were."""
-        return len(await self._ask_control("DELETE", "faults"))
-
-    async def _ask_control(self, method: str, path: str, body: dict[str, object] | None = None) -> Any:
-        """What the embedded venue's control endpoint answers; one that refuses says which field."""
-        if self._control is None:
-            raise EngineError("only the embedded paper venue does this; any other is left alone")
-        if self._control_client is None:
-            self._control_client = httpx.AsyncClient(trust_env=False)
-        reply = await self._control_client.request(
-            method,
-            f"{self._control.url}/{path}",
-            json=body or {},
-            headers={"Authorization": f"Bearer {self._control.secret}"},
-            timeout=30,
-        )
-        said = reply.json()
-        if reply.status_code == httpx.codes.BAD_REQUEST and "field" in said:
-            field, remedy = said["field"], said["remedy"]
-            problem = said["error"].removeprefix(f"{field}: ").removesuffix(f"; {remedy}")
-            raise InvalidField(field, problem, remedy)
-        if reply.status_code != httpx.codes.OK:
-            raise EngineError(f"the venue did not: {reply.text[:200]}")
-        return said
+        return now_ms
 
     async def barrier(self) -> None:
         """Return when every frame the venue sent before now has been handed over."""
@@ -334,8 +303,7 @@ class Link:
         await self.client.aclose()
         await self.cancel_client.aclose()
         await self.halt_client.aclose()
-        if self._control_client is not None:
-            await self._control_client.aclose()
+        await self.venue.aclose()
 
     async def _snapshot(self, symbol: str) -> DepthSnapshot:
         snapshot = await self.client.order_book(symbol, limit=5000)

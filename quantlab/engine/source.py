@@ -82,11 +82,11 @@ class LinkedMarket:
 
     async def fault(self, name: str, fields: dict[str, object]) -> int:
         link = self._owner.linked()
-        return await self._owner.wire.call(lambda: link.fault(name, fields), "fault")
+        return await self._owner.wire.call(lambda: link.venue.fault(name, fields), "fault")
 
     async def mend(self) -> int:
         link = self._owner.linked()
-        return await self._owner.wire.call(link.mend, "mend")
+        return await self._owner.wire.call(link.venue.mend, "mend")
 
     async def advance(self, milliseconds: int) -> None:
         """Let the paper market run, or time pass; every event of it was handled on return."""
