@@ -59,6 +59,7 @@ def _rules(symbol: SymbolReply, found: Found) -> VenueRules:
         market_min_quantity=amount(lot.min_qty),
         market_max_quantity=amount(lot.max_qty),
         market_step_size=amount(lot.step_size),
+        average_minutes=min(each.avg_price_mins for each in (notional, older, both, side)),
         min_notional_at_market=bool(least_counts),
         max_notional_at_market=notional.apply_max_to_market,
         bid_multiplier_up=_lower(side.bid_multiplier_up, both.multiplier_up),

@@ -46,6 +46,7 @@ class FilterReply(Wire):
     min_notional: Decimal = ZERO
     max_notional: Decimal = ZERO
     apply_to_market: bool = True
+    avg_price_mins: int = 5
     apply_min_to_market: bool = True
     apply_max_to_market: bool = True
     multiplier_up: Decimal = ZERO

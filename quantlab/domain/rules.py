@@ -20,7 +20,7 @@ class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
 
     `default_self_trade`: what prevents an order without a mode of its own from trading with one of the same
     account ("": not known). `market_...`: MARKET_LOT_SIZE. `..._at_market`: whether NOTIONAL's bounds count
-    for market orders.
+    for market orders. `average_minutes`: over which those filters' average price goes; 0 is the last price.
     `bid_...` and `ask_...`: PERCENT_PRICE_BY_SIDE, or PERCENT_PRICE for both. `max_position` counts the
     base asset held and the open buys. `max_base`, `max_quote`: MAX_ASSET, which is not known where
     `assets_known` is False. `exchange_...`: of all symbols.
@@ -31,6 +31,7 @@ class VenueRules(msgspec.Struct, frozen=True, kw_only=True):
     market_min_quantity: Decimal = ZERO
     market_max_quantity: Decimal = ZERO
     market_step_size: Decimal = ZERO
+    average_minutes: int = 5
     min_notional_at_market: bool = True
     max_notional_at_market: bool = True
     bid_multiplier_up: Decimal = ZERO

@@ -413,6 +413,19 @@ def test_a_symbol_without_filters_is_unbounded_and_the_old_notional_filter_count
     assert found["OLD"].min_notional == 10
 
 
+def test_what_prevents_a_self_trade_and_the_minutes_of_the_average_are_kept() -> None:
+    """Of the filters that look at an average the shortest counts; 0 is the last price; without one, five."""
+    filters = [{**SYMBOL["filters"][2], "avgPriceMins": 0}, SYMBOL["filters"][0]]  # type: ignore[dict-item]
+    told = {**SYMBOL, "filters": filters, "defaultSelfTradePreventionMode": "EXPIRE_MAKER"}
+    bare = {**SYMBOL, "symbol": "BARE", "filters": []}
+
+    found = codec_rest.decode_exchange_info(json.dumps({"symbols": [told, bare]}).encode()).instruments
+
+    assert found["BTCUSDT"].rules.average_minutes == 0
+    assert found["BTCUSDT"].rules.default_self_trade == "EXPIRE_MAKER"
+    assert (found["BARE"].rules.average_minutes, found["BARE"].rules.default_self_trade) == (5, "")
+
+
 def test_an_order_travels_as_plain_text() -> None:
     """No exponent, no trailing zeros, our id, and the FULL answer asked for."""
     tiny = OrderRequest(

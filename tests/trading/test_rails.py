@@ -238,6 +238,11 @@ ICE = order("1", iceberg_quantity=D("0.5"))
 BID, ASK = BOOK.bid, BOOK.ask
 
 
+def averaged(minutes: int) -> Exposure:
+    """An average too low for the order, at a venue whose filters look at so many minutes."""
+    return seen(average=D("11999.99"), instrument=ruled(average_minutes=minutes).instrument)
+
+
 def resting(price: Any, default: str = "EXPIRE_MAKER", *, side: str = "bid", **more: Any) -> Exposure:
     """An order of our own rests at a price, at a venue with this default against self-trades."""
     rules = msgspec.structs.replace(BTC.rules, default_self_trade=default)
@@ -315,6 +320,9 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("percent_price", order(), ruled(bid_multiplier_up=D(0)), LIMITS, True),
     ("percent_price", order(price="11999"), ruled(bid_multiplier_up=D(0)), LIMITS, False),
     ("percent_price", order(), seen(average=None), LIMITS, True),
+    # a filter of no minutes looks at the last price, for which the reference stands
+    ("percent_price", order(), averaged(0), LIMITS, True),
+    ("percent_price", order(), averaged(1), LIMITS, False),
     ("venue_position", SOLD, seen(held_base=D(5_000)), LIMITS, True),
     ("venue_position", order(), seen(held_base=None), LIMITS, False),
     ("venue_position", order(), seen(instrument=msgspec.structs.replace(BTC, rules=NO_RULES)), LIMITS, True),

@@ -197,8 +197,9 @@ class Ask:
     # -- what only some rails ask for
 
     def average(self) -> Decimal:
-        """The venue's average price, or the reference where that is not known."""
-        return self.reference if self.book.average is None else self.book.average
+        """The venue's average price; the reference where that is not known, or the last price counts."""
+        average = self.book.average if self.rules.average_minutes else None
+        return self.reference if average is None else average
 
     def base(self) -> Decimal:
         """What it trades of the base asset at most; of a quote quantity, at the lowest price we allow."""
