@@ -14,7 +14,14 @@ from typing import Any, NoReturn, cast
 import msgspec
 
 from quantlab.binance import stream_shapes as shapes
-from quantlab.binance.stream_shapes import Reply, ServerShutdown, Shape, StreamTerminated, Unknown
+from quantlab.binance.stream_shapes import Reply, ServerShutdown, Shape, Unknown
+from quantlab.binance.user_shapes import (
+    ExecutionShape,
+    PositionShape,
+    StreamTerminated,
+    TerminatedShape,
+    TransferShape,
+)
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountPosition, Transfer
@@ -43,10 +50,10 @@ STREAMS: dict[str, type[Shape]] = {  # by the kind in a stream's name
     "depth20": shapes.PartialShape,
 }
 USER_EVENTS: dict[str, type[Shape]] = {
-    "executionReport": shapes.ExecutionShape,
-    "outboundAccountPosition": shapes.PositionShape,
-    "balanceUpdate": shapes.TransferShape,
-    "eventStreamTerminated": shapes.TerminatedShape,
+    "executionReport": ExecutionShape,
+    "outboundAccountPosition": PositionShape,
+    "balanceUpdate": TransferShape,
+    "eventStreamTerminated": TerminatedShape,
     "serverShutdown": shapes.ShutdownShape,
 }
 

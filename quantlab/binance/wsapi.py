@@ -18,7 +18,8 @@ from quantlab.binance.codec_stream import decode_user_event
 from quantlab.binance.errors import redact
 from quantlab.binance.link import Ask, Link, LinkSettings
 from quantlab.binance.signing import Credentials, Ed25519Signer, WsValue, sign_ws_params
-from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated
+from quantlab.binance.stream_shapes import Reply, ServerShutdown
+from quantlab.binance.user_shapes import StreamTerminated
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.text import printable
 from quantlab.endpoints import require_known_host

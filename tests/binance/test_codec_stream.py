@@ -20,7 +20,8 @@ from quantlab.binance.codec_stream import (
     decode_user_event,
 )
 from quantlab.binance.encode_stream import encode_market, text
-from quantlab.binance.stream_shapes import Reply, ServerShutdown, StreamTerminated, Unknown
+from quantlab.binance.stream_shapes import Reply, ServerShutdown, Unknown
+from quantlab.binance.user_shapes import StreamTerminated
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
 from quantlab.domain.orders import ExecutionReport
 from quantlab.domain.position import AccountPosition, Balance, Transfer

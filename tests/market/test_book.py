@@ -266,7 +266,7 @@ def test_levels_that_come_and_go_leave_the_book_as_if_they_had_never_been(
     """Deep levels, far more prices than there are levels at a time, prices in two spellings: as a dict
     of prices, after each diff; and what is kept for prices without a level stays small.
     """
-    monkeypatch.setattr("quantlab.market.book.FEWEST_SWEPT", 40)
+    monkeypatch.setattr("quantlab.market.ladder.FEWEST_SWEPT", 40)
     dice, book, truth, largest = random.Random(3), Book("BTCUSDT"), {}, 0
     book.apply_snapshot(snapshot(0, bids=[], asks=[]))
     for number in range(1, 1_500):
