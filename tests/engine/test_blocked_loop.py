@@ -11,6 +11,7 @@ from quantlab.bus import Overflow, Subscription
 from quantlab.config import Settings
 from quantlab.domain.market import BookTicker, Trade
 from quantlab.engine import Engine
+from quantlab.secret import Secret
 from quantlab.topics import BOOK_TICKER, DEPTH, KLINE, TRADE
 
 SYMBOL = "BTCUSDT"
@@ -124,3 +125,33 @@ async def test_a_subscription_that_wants_all_gets_all_of_a_blocked_cell(
     assert len(heard) > 5
     await until(lambda: len(every) >= len(heard))
     assert every[: len(heard)] == heard
+
+
+class Looks:
+    """Only notes what it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[BookTicker] = []
+
+    def on_event(self, event: BookTicker) -> None:
+        self.seen.append(event)
+
+
+async def test_a_strategy_on_best_prices_meets_the_newest_alone_after_a_blocked_cell(
+    start: Callable[..., Engine], settings: Settings, token: Secret
+) -> None:
+    """With CONFLATE, which needs no key there: of each name the newest."""
+    engine = start(settings, deterministic=False)
+    await engine.ready()
+    engine.arm(token)
+    looks = Looks()
+    engine.strategies.run(looks, ["market.book_ticker.*"], name="looks", overflow=Overflow.CONFLATE)
+    ear = Ear(engine)
+    await until(lambda: looks.seen)
+
+    before = len(looks.seen)
+    time.sleep(1)  # this is the cell that blocks
+    newest = ear.tickers[-1]
+    await until(lambda: len(looks.seen) > before)
+    assert looks.seen[before].update_id >= newest.update_id
+    assert len(looks.seen) < len(ear.tickers)
