@@ -8,8 +8,9 @@ One order after another against `quantlab venue` on loopback, by four ways in in
     core, synced  the same, and the intent's line is on the disk before the order leaves
 
 The write is where the HALT latch is asked last. Prints one JSON document: microseconds, p50 and p99 of each
-way, `added` against the client, the same of each way's best round (a busy machine disturbs some rounds more
-than others), one sync of this disk by itself, and what a decision costs. Asserts nothing.
+way, `added` against the client, processor time of all threads until then (the steadier figure on a machine
+that others use), each way's best round, one sync of this disk by itself, and what a decision costs. Asserts
+nothing.
 
     PYTHONPATH=. python tests/benchmarks/bench_submit.py [--orders 400] [--rounds 5]
 """
@@ -62,13 +63,22 @@ CALM = Conditions(
 LOW = limit_order("BUY", "BTCUSDT", "0.001", "58000")
 
 
+def now() -> tuple[int, int]:
+    """Nanoseconds of the clock, and of processor time that all threads of this process have used."""
+    return time.perf_counter_ns(), time.process_time_ns()
+
+
+def since(began: tuple[int, int], ended: tuple[int, int]) -> tuple[int, int]:
+    return ended[0] - began[0], ended[1] - began[1]
+
+
 class Watch(HaltLatch):
     """Notes when it was asked last: that is the write."""
 
-    asked_ns = 0
+    asked = (0, 0)
 
     def check(self, generation: int | None = None) -> None:
-        self.asked_ns = time.perf_counter_ns()
+        self.asked = now()
         super().check(generation)
 
 
@@ -78,7 +88,7 @@ class Quote(NamedTuple):
 
 
 class Way:
-    """One way to send: `once` gives the nanoseconds from the call to the write."""
+    """One way to send: `once` gives the nanoseconds from the call to the write, by clock and by CPU."""
 
     def __init__(self, address: VenueAddress) -> None:
         key, secret = address.credentials()
@@ -91,7 +101,7 @@ class Way:
     async def start(self, folder: Path) -> None:
         raise NotImplementedError
 
-    async def once(self) -> int:
+    async def once(self) -> tuple[int, int]:
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -118,13 +128,13 @@ class Alone(Way):
         assert permit, decision
         return permit
 
-    async def once(self) -> int:
+    async def once(self) -> tuple[int, int]:
         self.number += 1
         request = msgspec.structs.replace(LOW, client_order_id=f"alone-{os.getpid()}-{self.number}")
         permit = self.permit(request)
-        began = time.perf_counter_ns()
+        began = now()
         await self.client.submit_order(request, permit)
-        written = self.watch.asked_ns - began
+        written = since(began, self.watch.asked)
         await self.client.cancel_order("BTCUSDT", client_order_id=request.client_order_id)
         return written
 
@@ -168,11 +178,11 @@ class Core(Way):
     def apply(self, message: object) -> None:
         self.gateway.apply(message)
 
-    async def once(self) -> int:
-        began = time.perf_counter_ns()
+    async def once(self) -> tuple[int, int]:
+        began = now()
         sent = self.gateway.submit(LOW)
         order = await sent
-        written = self.watch.asked_ns - began
+        written = since(began, self.watch.asked)
         self.number += 1
         await self.gateway.cancel("BTCUSDT", order.client_order_id)
         self.gateway.portfolio.release(order.client_order_id)  # no user stream here tells its end
@@ -224,7 +234,7 @@ async def main(orders: int, rounds: int) -> None:
         "core": lambda: Core(address, thread=True, synced=False),
         "core, synced": lambda: Core(address, thread=True, synced=True),
     }
-    took: dict[str, list[int]] = {name: [] for name in ways}
+    took: dict[str, list[tuple[int, int]]] = {name: [] for name in ways}
     rounds_p50: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:  # the disk that a journal would be on
         folder = Path(name)
@@ -236,13 +246,14 @@ async def main(orders: int, rounds: int) -> None:
                     await way.once()
                 round_ = [await way.once() for _ in range(orders // rounds)]
                 took[each] += round_
-                rounds_p50[each].append(statistics.median(round_) / 1_000)
+                rounds_p50[each].append(statistics.median(wall for wall, _ in round_) / 1_000)
                 if isinstance(way, Alone):
                     decided = decisions(way, 500)
                 await way.stop()
         synced = disk(folder, 200)
     venue.stop()
-    table = {each: shown(values) for each, values in took.items()}
+    table = {each: shown([wall for wall, _ in values]) for each, values in took.items()}
+    cpu = {each: statistics.median(used for _, used in values) / 1_000 for each, values in took.items()}
     alone, best = table["client"]["p50_us"], {each: min(p50s) for each, p50s in rounds_p50.items()}
     print(
         json.dumps(
@@ -250,6 +261,10 @@ async def main(orders: int, rounds: int) -> None:
                 "orders": orders,
                 "ways": table,
                 "added_p50_us": {each: round(row["p50_us"] - alone, 1) for each, row in table.items()},
+                "cpu_p50_us": {
+                    each: {"used": round(used, 1), "added": round(used - cpu["client"], 1)}
+                    for each, used in cpu.items()
+                },
                 "best_round": {
                     each: {"p50_us": round(p50, 1), "added_us": round(p50 - best["client"], 1)}
                     for each, p50 in best.items()
