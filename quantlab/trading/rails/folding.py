@@ -10,70 +10,26 @@ import ast
 import builtins
 import functools
 import inspect
-import textwrap
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any
 
+from quantlab.trading.rails.sources import (
+    Code,
+    Known,
+    NotUnderstood,
+    Scope,
+    Value,
+    Whole,
+    give_up,
+    given,
+    is_expression,
+    name_of,
+)
 
-class Known(NamedTuple):
-    """A value that is the same at each call."""
-
-    value: Any
-
-
-class Code(NamedTuple):
-    """An expression, worked out at each call. `given`: it is never None."""
-
-    node: ast.expr
-    given: bool = False
-
-
-class Whole(NamedTuple):
-    """An object that does not exist at the call: its fields do, as values of their own."""
-
-    name: str
-    fields: dict[str, Value]
-    kind: type
-
-
-Value: TypeAlias = "Known | Code | Whole"
 ATOMS = frozenset({type(None), bool, int, str})
 FROZEN = "limits"  # reading a field of it again costs as little as a variable
-
-
-class NotUnderstood(Exception):
-    """Source that cannot be folded in."""
-
-
-class GiveUp(Exception):
-    """The function cannot tell."""
-
-
-def give_up() -> NoReturn:
-    """Called in place of what was not folded in."""
-    raise GiveUp
-
-
-class Scope:
-    """The names of one function: its own, its module's, Python's."""
-
-    def __init__(self, function: FunctionType, arguments: Sequence[Value]) -> None:
-        names, self.body = source_of(function)
-        self.own = dict(zip(names, arguments, strict=True))
-        self.held: dict[str, str] = {}  # names that a branch assigns, and their variables
-        self.depth = 0  # of the branches around it
-        self.left = False  # one of its branches may have returned before
-        self._outer = {**vars(builtins), **function.__globals__}
-
-    def find(self, name: str) -> Value:
-        """What a name stands for."""
-        if name in self.own:
-            return self.own[name]
-        if name not in self._outer:
-            raise NotUnderstood(name)
-        return Known(self._outer[name])
 
 
 class Folding:
@@ -245,35 +201,3 @@ class Folding:
             if isinstance(owner, Whole):
                 return Known(inspect.getattr_static(owner.kind, node.attr)), [owner]
         return self.value(node, scope), []
-
-
-@functools.cache
-def source_of(function: FunctionType) -> tuple[list[str], list[ast.stmt]]:
-    """The names of its arguments, and its statements without the words about them."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    if not isinstance(tree, ast.FunctionDef):
-        raise NotUnderstood(function)
-    words = [isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in tree.body]
-    body = [each for each, is_words in zip(tree.body, words, strict=True) if not is_words]
-    return [each.arg for each in tree.args.args], body
-
-
-def is_expression(function: FunctionType) -> bool:
-    """It does no more than return an expression."""
-    _, body = source_of(function)
-    return len(body) == 1 and isinstance(body[0], ast.Return)
-
-
-def name_of(name: str) -> ast.Name:
-    """The name, to be read."""
-    return ast.Name(id=name, ctx=ast.Load())
-
-
-def given(value: Value) -> bool:
-    """It is never None."""
-    match value:
-        case Known(value=known):
-            return known is not None
-        case Code(given=answer):
-            return answer
-    return True

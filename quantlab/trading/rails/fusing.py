@@ -13,18 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any, TypeAlias
 
-from quantlab.trading.rails.folding import (
-    FROZEN,
-    Code,
-    Folding,
-    Known,
-    NotUnderstood,
-    Scope,
-    Value,
-    Whole,
-    given,
-    name_of,
-)
+from quantlab.trading.rails.folding import FROZEN, Folding
+from quantlab.trading.rails.sources import Code, Known, NotUnderstood, Scope, Value, Whole, given, name_of
 
 Returned: TypeAlias = Callable[[ast.expr, Scope], object]
 

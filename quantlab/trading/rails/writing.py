@@ -20,8 +20,9 @@ from quantlab.trading.decision import DENIED, NEAR, PASSES, STEPS, UNTOLD
 from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import LIMITED, RAILS, Rail
-from quantlab.trading.rails.folding import FROZEN, Code, Known, NotUnderstood, Scope, Value, Whole, name_of
+from quantlab.trading.rails.folding import FROZEN
 from quantlab.trading.rails.fusing import Fuser, Returned
+from quantlab.trading.rails.sources import Code, Known, NotUnderstood, Scope, Value, Whole, name_of
 
 Fused: TypeAlias = Callable[[OrderRequest, Exposure, Limits, Limits], int]
 OPERATORS = {add: ast.Add(), subtract: ast.Sub(), times: ast.Mult(), remainder: ast.Mod()}
