@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from railkit import FRESH, LIMITS, breaches, limits, order
 
@@ -264,6 +264,7 @@ def test_limits_alert_once_at_each_step_and_again_after_they_fell() -> None:
         st.sampled_from(["0.01", "0.79", "0.8", "0.834", "1.3", "1.334", "1.4", "1.6"]), max_size=12
     )
 )
+@example(sizes=["0.834", "0.8", "0.01", "0.834"])
 def test_alerts_that_reckon_only_when_a_step_changed_say_what_others_would(sizes: list[str]) -> None:
     """As if every verdict were looked at after every order, one that was decided rail by rail among them."""
     alerts, said, within = Alerts(), dict[str, int](), limits(max_net_exposure=D(200_000))
