@@ -38,10 +38,17 @@ class Guards:
         self.causes = Causes()
         self.causes.restore(kept.get(CAUSES, tuple[Cause, ...], ()))
         left = kept.get(TEMPO, Lasting, Lasting())
-        self.tempo = Tempo(keep=lambda lasting: kept.put(TEMPO, lasting))
+        self._replayed = False
+        self.tempo = Tempo(keep=self._keep_tempo)
         lately.restore(self.tempo, rails.limits, clock.monotonic_ns(), clock.now_ms())
         self.tempo.restore(left)  # last: what a RESUME of an earlier session has lifted is not in it
-        kept.put(TEMPO, self.tempo.lasting())
+        self._replayed = True
+        self._keep_tempo(self.tempo.lasting())
+
+    def _keep_tempo(self, lasting: Lasting) -> None:
+        """What is locked or rests now; while the past is played back that is not it yet."""
+        if self._replayed and lasting != self._kept.get(TEMPO, Lasting, Lasting()):
+            self._kept.put(TEMPO, lasting)
 
     def on_equity(self) -> None:
         """The account is worth something else than before. What is overridden now sets no cause."""

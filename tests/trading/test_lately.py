@@ -114,8 +114,11 @@ def test_k7_a_lock_of_long_ago_is_kept_by_name(journal_at: Any) -> None:
     """K7: its orders have left every window; what was kept says so, and is kept on."""
     left = Lasting(locked=(("BTCUSDT", "BUY"),), resting={"BTCUSDT": NOW_MS * 1_000})
     cleared = line("halt.cleared", CELLS_MS, reason="looked")
-    for name, lines in (("a", ()), ("b", (sent(CELLS_MS), cleared))):
-        kept = Kept(journal_at(name, thread=False), {TEMPO: msgspec.to_builtins(left)})
+    locked_and_cleared = (*(sent(CELLS_MS + each) for each in (2, 1, 0)), cleared)
+    for name, lines in (("a", ()), ("b", locked_and_cleared)):
+        journal = journal_at(name, thread=False)
+        kept, lines_before = Kept(journal, {TEMPO: msgspec.to_builtins(left)}), journal.seq
         guards = Guards(Rails(LIMITS), Portfolio(), kept, recovered(lines).lately, ManualClock())
+        assert journal.seq == lines_before  # nothing is news
         assert guards.tempo.lasting() == left
         assert kept.get(TEMPO, Lasting, Lasting()) == left
