@@ -12,9 +12,11 @@ import msgspec
 
 from quantlab.bus import Overflow, Subscription, Topic
 from quantlab.notebook import views
-from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace, PortfolioFace, RailsFace
+from quantlab.notebook.faces import Face, HealthFace, Lazy, MarketFace
 from quantlab.notebook.learning import LearnFace
 from quantlab.notebook.ordering import OrdersFace
+from quantlab.notebook.portfolio_face import PortfolioFace
+from quantlab.notebook.rails_face import RailsFace
 from quantlab.notebook.recording import RecorderFace
 from quantlab.notebook.strategies import StrategiesFace
 from quantlab.notebook.table import Table, of_frame

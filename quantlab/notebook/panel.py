@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from quantlab.errors import QuantlabError
 from quantlab.notebook import pages, views
 from quantlab.notebook.controls import AS_LONG, Home, Page, as_addressed, close, toolkit
-from quantlab.notebook.faces import WIDGET_VIEW, RailsFace
+from quantlab.notebook.faces import WIDGET_VIEW
 from quantlab.notebook.namespace import BusFace
+from quantlab.notebook.rails_face import RailsFace
 from quantlab.notebook.table import Table
 from quantlab.notebook.ticket import Ticket
 

@@ -15,7 +15,7 @@ from quantlab.control.commands import CancelOrder, SubmitOrder
 from quantlab.engine import Engine
 from quantlab.engine.rhythm import BUSY_SHARE, Rhythm
 from quantlab.errors import OrderDenied
-from quantlab.notebook.faces import PortfolioFace
+from quantlab.notebook.portfolio_face import PortfolioFace
 from quantlab.paper.faults.reading import from_text
 from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
