@@ -17,7 +17,7 @@ from quantlab.domain.decimals import plain
 from quantlab.domain.instrument import Instrument, round_quantity
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, OrderType, Side
-from quantlab.errors import OrderDenied, QuantlabError, StillWorking
+from quantlab.errors import InvalidField, OrderDenied, QuantlabError, StillWorking
 from quantlab.frames import Rows
 from quantlab.trading.amounts import ONE, ZERO, add, floor_ratio, times
 from quantlab.trading.orders import Orders
@@ -67,21 +67,47 @@ def next_order(
     """The market order that brings `position` (base) nearest to zero; None where it is dust.
 
     Never more than the position, than is `free` of the base asset (None: not known), than the venue takes
-    at once, or than `limits.max_order_notional` lets out at `price` (quote asset).
+    at once at the market, or than our own limits let out at `price` (quote asset).
+
+    Raises:
+        InvalidField: What they let out at once is less than the venue takes.
     """
-    side = Side.SELL if position > 0 else Side.BUY
+    side, limits = Side.SELL if position > 0 else Side.BUY, limits.of(instrument.symbol)
     most = position.copy_abs()
     if side is Side.SELL and free is not None:
         most = min(most, max(free, ZERO))
     dearest = price if side is Side.SELL else times(price, add(ONE, limits.price_collar))
-    step = instrument.step_size
-    quantity = round_quantity(min(most, floor_ratio(limits.max_order_notional, dearest)), step)
-    if instrument.max_quantity:
-        quantity = min(quantity, round_quantity(instrument.max_quantity, step))
-    too_little = quantity < instrument.min_quantity or times(quantity, price) < instrument.min_notional
-    if quantity <= 0 or too_little:
+    step = max(instrument.step_size, instrument.rules.market_step_size)
+    if _too_little(round_quantity(most, step), instrument, price):
         return None
+    quantity = round_quantity(min(most, *_bounds(instrument, limits, dearest)), step)
+    if _too_little(quantity, instrument, price):
+        raise InvalidField(
+            "quantity",
+            f"limits and filters let out {plain(quantity)} {instrument.symbol} at once, too little to trade",
+            "see %ql explain; raise max_order_notional or max_order_quantity",
+        )
     return OrderRequest(symbol=instrument.symbol, side=side, type=OrderType.MARKET, quantity=quantity)
+
+
+def _bounds(instrument: Instrument, limits: Limits, dearest: Decimal) -> Iterator[Decimal]:
+    """What one order at the market may be at most (base): our limits, the venue's filters, MAX_ASSET."""
+    rules = instrument.rules
+    yield floor_ratio(limits.max_order_notional, dearest)
+    for most in (
+        limits.max_order_quantity, instrument.max_quantity, rules.market_max_quantity, rules.max_base,
+    ):  # fmt: skip
+        if most:
+            yield most
+    average_differs = add(ONE, limits.price_collar)  # the venue values it at its average, not at this price
+    for worth in (rules.max_quote, instrument.max_notional if rules.max_notional_at_market else ZERO):
+        if worth:
+            yield floor_ratio(worth, times(dearest, average_differs))
+
+
+def _too_little(quantity: Decimal, instrument: Instrument, price: Decimal) -> bool:
+    least = max(instrument.min_quantity, instrument.rules.market_min_quantity)
+    return quantity <= 0 or quantity < least or times(quantity, price) < instrument.min_notional
 
 
 class Flattening:

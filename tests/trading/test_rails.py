@@ -323,6 +323,8 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     # a filter of no minutes looks at the last price, for which the reference stands
     ("percent_price", order(), averaged(0), LIMITS, True),
     ("percent_price", order(), averaged(1), LIMITS, False),
+    ("max_asset", order(), ruled(assets_known=False), LIMITS, False),
+    ("max_asset", SOLD, seen(position=D(9), instrument=ruled(assets_known=False).instrument), LIMITS, True),
     ("venue_position", SOLD, seen(held_base=D(5_000)), LIMITS, True),
     ("venue_position", order(), seen(held_base=None), LIMITS, False),
     ("venue_position", order(), seen(instrument=msgspec.structs.replace(BTC, rules=NO_RULES)), LIMITS, True),

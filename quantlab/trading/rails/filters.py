@@ -86,6 +86,8 @@ def max_asset(ask: Ask) -> Answer:
     """Deny an order that moves more of an asset than MAX_ASSET lets the account, or while it is not known."""
     rules = ask.rules
     if not rules.assets_known:
+        if ask.reduces():
+            return (True, "what the account may move is not known; this order only reduces")
         raise Unknown("MAX_ASSET")
     if rules.max_base:
         base = ask.base()
