@@ -179,6 +179,7 @@ class WebSocket(asyncio.Protocol):
             self._transport.close()
         if not self._ready.done():
             self._ready.set_exception(ConnectionError(reason))
+            self._ready.exception()  # taken: where TLS or time failed, nobody waits for it
         elif not self._ready.cancelled():
             self._on_end(reason)
 

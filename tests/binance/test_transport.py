@@ -596,6 +596,26 @@ async def test_tls_to_a_server_that_nobody_vouches_for_is_refused(
         assert len(seen) == 1
 
 
+async def test_an_expired_certificate_is_refused_though_its_authority_is_trusted(
+    connect: Make, tmp_path: Path
+) -> None:
+    """N7: the message names the host and says why; no byte is read."""
+    certificate, key = self_signed(tmp_path, days_left=-1)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read(1))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=served) as server:
+        rest = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        with pytest.raises(VenueUnavailable, match=r"https://localhost.*certificate has expired"):
+            await connect(rest, ssl_context=trusting).ping()
+    assert seen == []
+
+
 async def test_a_websocket_trusts_no_other_authority_either(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: Credentials
 ) -> None:
@@ -648,8 +668,8 @@ async def test_a_reply_that_swells_is_cut_off(
     await connect(stub.base).account()
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that only itself vouches for, and its key."""
+def self_signed(folder: Path, *, days_left: int = 1) -> tuple[Path, Path]:
+    """A certificate for localhost that only itself vouches for, and its key; expired where below 0."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -663,8 +683,8 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=9))
+        .not_valid_after(now + timedelta(days=days_left))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import hashlib
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -230,6 +232,26 @@ async def test_a_handshake_that_is_none_makes_no_socket(raw: Any, what: str) -> 
     with pytest.raises(OSError, match=said):
         await heard.open(raw.url)
     assert heard.ends == []
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_an_attempt_that_fails_leaves_nothing_to_report(raw: Any, scheme: str) -> None:
+    """The caller hears it once; asyncio has no future of ours whose exception nobody took."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    raw.instead = lambda head: b""
+    failed = 0
+    try:
+        await connect(
+            raw.url.replace("ws", scheme, 1), on_text=print, on_end=print, on_room=lambda: None,
+            ssl_context=ssl.create_default_context(), timeout_s=0.2,
+        )  # fmt: skip
+    except OSError:  # not pytest.raises: it would keep the frames, and the future in them
+        failed = 1
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert failed
+    assert [each for each in reported if "retrieved" in each["message"]] == []
 
 
 async def test_an_end_without_a_goodbye_is_1006(raw: Any) -> None:
