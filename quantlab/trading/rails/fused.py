@@ -33,7 +33,7 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
     if function is None:  # the first order of its form
         function = MADE[place] = fuse(kind, side)
     kept = KEPT.get(id(limits)) or keep(limits)
-    limits, soft = kept.own.get(request.symbol) or kept.general
+    limits, soft = (kept.own and kept.own.get(request.symbol)) or kept.general
     outer = getcontext()
     setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
     try:
