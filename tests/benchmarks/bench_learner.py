@@ -24,6 +24,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import pickle
 import random
 import statistics
@@ -188,11 +189,9 @@ def grown_tree(samples: int) -> Any:
     return pipeline
 
 
-def processor_wait_s() -> float:
-    """How long this thread was ready to run and had no processor, since it began; 0 where nobody tells."""
-    if not WAITED.exists():
-        return 0.0
-    return int(WAITED.read_text().split()[1]) / 1e9
+def processor_wait_s(told: int | None) -> float:
+    """How long a thread was ready to run and had no processor, since it began; 0 where nobody tells."""
+    return 0.0 if told is None else int(os.pread(told, 64, 0).split()[1]) / 1e9
 
 
 class Ground:
@@ -214,10 +213,11 @@ class Ground:
         self.waits.append(time.perf_counter() - self.sent.popleft())
 
     async def _watch(self) -> None:
-        last, used, waited = time.perf_counter(), time.process_time(), processor_wait_s()
+        told = os.open(WAITED, os.O_RDONLY) if WAITED.exists() else None  # of this thread, also later
+        last, used, waited = time.perf_counter(), time.process_time(), processor_wait_s(told)
         while True:
             await asyncio.sleep(0.0005)
-            now, using, waiting = time.perf_counter(), time.process_time(), processor_wait_s()
+            now, using, waiting = time.perf_counter(), time.process_time(), processor_wait_s(told)
             self.gaps.append(now - last)
             self.own.append(min(using - used, now - last - (waiting - waited)))
             last, used, waited = now, using, waiting
