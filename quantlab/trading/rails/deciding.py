@@ -23,7 +23,7 @@ def decide(
 ) -> Decision:
     """Every rail's answer, in the order of `RAILS`.
 
-    Every rail decides on every order: all of them in one (`fused`), or, where that cannot say yes, one after
+    Every rail decides on every order: all of them in one (`fused`), or, where that cannot tell, one after
     the other, also after a breach, so that the answer explains itself whole.
     """
     if rails is None:
