@@ -1,6 +1,7 @@
 """quantlab's store of models beside raw pickle and redis-py, for a benchmark of Redis and River.
 
-    python ../shared/bench/bench_redis_river.py --parts redis --adapter tests/benchmarks/redis_river_adapter.py
+    python ../shared/bench/bench_redis_river.py --parts redis \\
+        --adapter tests/benchmarks/redis_river_adapter.py
 
 Saves and loads a second of a scaled logistic regression of 1.3 kB, in rows named `redis:model_...`. Raw is
 `pickle` and SET or GET; ours is sealed, checked and versioned, and each save notes on the disk, synced, that
