@@ -17,7 +17,7 @@ import websockets
 
 from quantlab.binance.link import LinkSettings
 from quantlab.clock import ManualClock, SystemClock
-from quantlab.domain.market import Trade
+from quantlab.domain.market import DepthUpdate, Trade
 from quantlab.errors import ConfigError, InvalidField, QuantlabError, UnknownSymbol, VenueUnavailable
 from quantlab.market.feed import FeedSettings
 from quantlab.paper.market.choose import live_market
@@ -285,6 +285,24 @@ async def test_an_upstream_with_a_certificate_of_its_own_is_trusted_by_its_autho
             await here.order(side="BUY", type="MARKET", quantity="0.01")
         with pytest.raises(ConfigError, match="cannot be read.*PEM"):
             await live_market(real.rest, None, clock=SystemClock(), speed=1, ca=real.ca.with_name("none"))
+
+
+async def test_a_diff_that_comes_with_the_acknowledgement_ends_nothing() -> None:
+    """The upstream may send it in the same packet, before there is a book: that is made from a snapshot."""
+    diff = DepthUpdate(symbol="BTCUSDT", first_id=1, final_id=2, bids=(), asks=(), event_ms=1)
+    async with PaperVenue(seed=3, symbols=["BTCUSDT"]) as real:
+        market = await live_market(real.rest, None, clock=SystemClock(), speed=1)
+        assert isinstance(market, LiveMarket)
+        subscribe = market.mirror.streams.subscribe
+
+        async def subscribed(*names: str) -> None:
+            await subscribe(*names)
+            market.mirror.feed.on_event(diff)
+
+        market.mirror.streams.subscribe = subscribed  # type: ignore[method-assign]
+        async with PaperVenue(market=market):
+            await asyncio.wait_for(market.mirror.ready(), 10)
+            assert market.mirror.right("BTCUSDT")
 
 
 # --- what goes wrong

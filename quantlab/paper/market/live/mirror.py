@@ -176,7 +176,8 @@ class Mirror:
             self._chains[event.symbol].add(event)
         elif type(event) is DepthUpdate and event.symbol in self._chains:
             self._heard_ns[event.symbol] = self._clock.monotonic_ns()
-            if self.feed.books[event.symbol].state is not BookState.SYNCED:
+            book = self.feed.books.get(event.symbol)  # none: it came with the acknowledgement
+            if book is None or book.state is not BookState.SYNCED:
                 self.lost.add(event.symbol)
             elif event.symbol not in self.lost:
                 self._sink(event)
