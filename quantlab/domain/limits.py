@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from quantlab.domain.decimals import exact, plain
+from quantlab.domain.unchanging import Unchanging
 from quantlab.errors import InvalidField
 
 
@@ -92,6 +93,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         _require_numbers(self)
+        for name in TABLES:  # a frozen value, whoever holds it: what decides must not change under it
+            table = getattr(self, name)
+            if type(table) is not Unchanging:
+                msgspec.structs.force_setattr(self, name, Unchanging(table))
 
     def of(self, symbol: str) -> Limits:
         """These limits as they are for `symbol`."""
@@ -177,6 +182,7 @@ def _require_numbers(limits: msgspec.Struct) -> None:
 
 OPTIONAL = frozenset({"max_order_quantity", "min_equity", "max_daily_loss", "max_drawdown"})
 """The limits that are off unless somebody sets them."""
+TABLES = ("strategies", "symbols")
 NO_NUMBERS = frozenset(
     {"trade_when_degraded", "allowed_symbols", "denied_symbols", "strategies", "symbols", "overrides"}
 )

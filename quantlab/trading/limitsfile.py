@@ -59,7 +59,8 @@ def limits_at_start(home: Path, left: Limits | None) -> Limits:
     """What is in force when an engine starts: the file's limits, and of what was set before the tighter.
 
     Without a file, what was set before stands as it was; without either, the defaults. So nobody loosens
-    by a file what an earlier session had tightened: that takes the scope admin.
+    by a file what an earlier session had tightened: that takes the scope admin. Overrides are no file's
+    matter, and go on to their end.
     """
     path = home / FILE
     if not path.exists():
@@ -67,7 +68,7 @@ def limits_at_start(home: Path, left: Limits | None) -> Limits:
     stated = read_limits(path)
     if left is None:
         return stated
-    return msgspec.structs.replace(stated.tightest(left), version=left.version)
+    return msgspec.structs.replace(stated.tightest(left), version=left.version, overrides=left.overrides)
 
 
 def _own_text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,30 @@ def test_a_limit_that_is_no_exact_number_cannot_be_stated(name: str, value: Any)
     """By its name, whichever it is."""
     with pytest.raises(InvalidField, match=name):
         msgspec.structs.replace(LIMITS, **{name: value})
+
+
+def test_limits_in_force_cannot_be_changed_in_place() -> None:
+    """What a cell holds of them are their own tables: to change one takes a command, a scope and a line."""
+    tables: dict[str, dict[str, Any]] = {
+        "symbols": {"BTCUSDT": SymbolLimits(max_order_notional=D(500))},
+        "strategies": {"mine": ("ETHUSDT",)},
+    }
+    for name, given_ in tables.items():
+        ours = limits(**{name: given_})
+        for held in (ours, msgspec.structs.replace(ours, version=9), copy.deepcopy(ours), limits()):
+            table: dict[str, Any] = getattr(held, name)
+            before = dict(table)
+            for change in (
+                lambda: table.clear(), lambda: table.update(X=1), lambda: table.pop("BTCUSDT", 0),
+                lambda: table.setdefault("X", 1), lambda: table.__setitem__("X", 1),
+                lambda: table.__delitem__("BTCUSDT"), lambda: table.popitem(), lambda: table.__ior__({"X": 1}),
+            ):  # fmt: skip
+                with pytest.raises(InvalidField, match="%ql limits"):
+                    change()
+            assert getattr(held, name) == before
+        given_.clear()  # whoever made them keeps no way in either
+        assert getattr(ours, name)
+        assert msgspec.json.decode(msgspec.json.encode(ours), type=Limits) == ours
 
 
 def test_every_limit_can_be_set_and_every_rail_of_the_table_has_one() -> None:
@@ -237,6 +262,14 @@ def test_a_file_loosens_nothing_that_was_tightened_in_a_session(tmp_path: Path) 
     (tmp_path / FILE).write_text("max_position = 5000\nmax_order_notional = 700")
     both = limits_at_start(tmp_path, left)
     assert (both.max_position, both.max_order_notional, both.version) == (D(100), D(700), 4)
+
+
+def test_an_override_outlives_a_restart_beside_a_file(tmp_path: Path) -> None:
+    """A file cannot say anything of overrides, so it ends none."""
+    leave = Override(rail="max_position", symbol="*", until_ms=50, reason="a hedge")
+    (tmp_path / FILE).write_text("max_position = 5000")
+    both = limits_at_start(tmp_path, msgspec.structs.replace(Limits(), overrides=(leave,)))
+    assert (both.overrides, both.max_position) == ((leave,), D(5000))
 
 
 def test_limits_alert_once_at_each_step_and_again_after_they_fell() -> None:
