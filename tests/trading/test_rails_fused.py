@@ -18,7 +18,8 @@ from quantlab.domain.limits import Limits, Override, SymbolLimits
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side
 from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD, Answer
 from quantlab.trading.exposure import Exposure, OwnOrders
-from quantlab.trading.rails import LIMITED, RAILS, decide, sizes
+from quantlab.trading.amounts import EXACT
+from quantlab.trading.rails import LIMITED, RAILS, decide, fused, sizes
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.deciding import ask_all
 from quantlab.trading.rails.fused import Kept, passes
@@ -177,6 +178,37 @@ def test_the_context_of_the_cell_changes_nothing_and_stays() -> None:
 
 
 HALF = PASSES + (NEAR << 3 * RAILS.index(sizes.max_order_notional))
+
+
+def test_an_interrupt_leaves_the_cell_its_own_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it strikes as soon as ours is set: else the cell would reckon in it, and could change it."""
+
+    def interrupted(context: decimal.Context) -> None:
+        decimal.setcontext(context)
+        if context is EXACT:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fused, "setcontext", interrupted)
+    with decimal.localcontext() as context:
+        with pytest.raises(KeyboardInterrupt):
+            passes(order(), FRESH, LIMITS)
+        assert decimal.getcontext() is context
+
+
+class NoHash(str):
+    """A name that cannot be looked up."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("symbol", [["BTCUSDT"], NoHash("BTCUSDT")])
+@pytest.mark.parametrize("own", [{}, {"BTCUSDT": SymbolLimits(max_order_notional=D(1))}])
+def test_a_symbol_that_cannot_be_looked_up_is_denied_with_an_answer(symbol: Any, own: Any) -> None:
+    """Never by an error that has no verdict, and never under the limits of another symbol."""
+    decision = decide(but(order(), symbol=symbol), FRESH, limits(symbols=own))
+    assert not decision.allowed or (not own and symbol == "BTCUSDT")
+    assert len(decision.verdicts) == len(RAILS)
 
 
 def test_a_limit_of_one_symbol_counts_there_and_new_limits_count_at_once() -> None:

@@ -43,8 +43,11 @@ def ask_all(
     rails: tuple[Rail, ...],
 ) -> tuple[list[Answer], bool]:
     """The answers, and whether all of them allow (and there was one)."""
-    if limits.symbols:
-        limits = limits.of(request.symbol)
+    try:
+        if limits.symbols:
+            limits = limits.of(request.symbol)
+    except Exception:  # noqa: BLE001  # whose limits count cannot be told
+        return [(False, "UNKNOWN_SYMBOL")] * len(rails), False
     try:
         ask = Ask(request, exposure, limits)
         answers = [rail(ask) for rail in rails]

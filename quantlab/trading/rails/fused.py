@@ -33,10 +33,10 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
     if function is None:  # the first order of its form
         function = MADE[place] = fuse(kind, side)
     kept = KEPT.get(id(limits)) or keep(limits)
-    limits, soft = (kept.own and kept.own.get(request.symbol)) or kept.general
     outer = getcontext()
-    setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
-    try:
+    try:  # an Interrupt may strike after any call: what is set is put back
+        setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
+        limits, soft = (kept.own and kept.own.get(request.symbol)) or kept.general
         return function(request, exposure, limits, soft)
     except Exception:  # noqa: BLE001  # whatever it is, the rail that it comes from will say it
         return UNTOLD
