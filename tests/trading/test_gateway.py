@@ -256,6 +256,22 @@ async def test_cancels_beyond_the_limit_wait_and_all_go(bench: Make, limit: Ask)
         await calls[2]
 
 
+async def test_a_cancel_that_waits_is_sent_at_once_when_asked_for_again_under_a_halt(
+    bench: Make, limit: Ask
+) -> None:
+    """Under a HALT nobody is given the call that still waits its turn."""
+    b = await bench(limits=Limits(max_cancels_per_second=1, max_orders_per_second=1_000_000))
+    names = [(await b.gateway.submit(limit(price=str(59_000 + n)))).client_order_id for n in range(9)]
+    calls = [b.gateway.cancel("BTCUSDT", name) for name in names]
+    assert b.gateway.cancel("BTCUSDT", names[8]) is calls[8]
+    b.latch.set("drill")
+    again = b.gateway.cancel("BTCUSDT", names[8])
+    assert b.gateway.cancel("BTCUSDT", names[8]) is again
+    assert (await asyncio.wait_for(again, 4)).status == "CANCELED"  # its turn is in eight seconds
+    assert not calls[8].done
+    await b.gateway.cancel_all("BTCUSDT")
+
+
 async def test_an_order_that_is_out_is_out_though_nobody_can_be_told(bench: Make, limit: Ask) -> None:
     """A bus that takes no event any more is an alarm, and no error to whoever sent the order."""
     b = await bench()
