@@ -16,9 +16,9 @@ from test_rails import AT_THE_LIMIT, BEYOND_IT, BOUNDS, MORE, WITH
 
 from quantlab.domain.limits import Limits, Override, SymbolLimits
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side
+from quantlab.trading.amounts import EXACT
 from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD, Answer
 from quantlab.trading.exposure import Exposure, OwnOrders
-from quantlab.trading.amounts import EXACT
 from quantlab.trading.rails import LIMITED, RAILS, decide, fused, sizes
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.deciding import ask_all
