@@ -115,8 +115,8 @@ def correlation(series: Sequence[float]) -> float:
 
 @pytest.fixture(scope="module")
 def looks(full: bool) -> list[Look]:
-    """Three seeds through seven minutes each, four symbols; (full) six through fifteen."""
-    seeds, seconds = (range(1, 7), 900) if full else (range(1, 4), 420)
+    """Three seeds through five minutes each, four symbols; (full) six through fifteen."""
+    seeds, seconds = (range(1, 7), 900) if full else (range(1, 4), 300)
     found = []
     for seed in seeds:
         market = SyntheticMarket(seed)
@@ -192,7 +192,7 @@ def test_a_price_comes_home(looks: list[Look]) -> None:
         start = float(next(each.start for each in SYMBOLS if each.instrument.symbol == look.symbol))
         assert all(abs(middle / start - 1) < 0.02 for middle in look.mids)
         assert min(look.spreads) > 0
-        assert len(look.mids) >= 420
+        assert len(look.mids) >= 300
 
 
 def alone(mood: int) -> tuple[Flow, Exchange]:
