@@ -245,7 +245,7 @@ class Desk:
     def _check_form(self, command: Command) -> Decimal | None:
         """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
         if isinstance(command, Placing):
-            collar = self._effects.limits().price_collar
+            collar = self._effects.limits().of(command.request.symbol).price_collar  # the symbol's own
             return worth_of(command.request, self._effects.reference_price, collar)
         if isinstance(command, Resume) and not command.reason.strip():
             raise InvalidField("reason", "there is none", "say why trading may go on: %ql resume REASON")

@@ -28,6 +28,7 @@ from quantlab.control.handle import Handle
 from quantlab.control.tokens import Answer, Budget
 from quantlab.control.tokenstore import TokenStore
 from quantlab.control.work import Ready
+from quantlab.domain.limits import Limits, SymbolLimits
 from quantlab.domain.orders import OrderRequest, OrderType, Side
 from quantlab.domain.venue import Level
 from quantlab.errors import (
@@ -202,6 +203,16 @@ async def test_accepted_orders_spend_the_budget_exactly(desk: Desk, token: Secre
     status = desk.status()
     assert status.orders_left == 8
     assert status.notional_left == 10_000 - WORTH - 6_000
+
+
+async def test_a_market_buy_spends_what_the_rails_let_it_pay(desk: Desk, floor: Floor, token: Secret) -> None:
+    """A symbol's own collar, where it has one."""
+    floor.limits = Limits(symbols={"BTCUSDT": SymbolLimits(price_collar=Decimal("0.5"))})
+    session = desk.arm_with(token, Grant(budget=Budget(orders=10, notional=Decimal(20_000))))
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        market = OrderRequest(symbol=symbol, side=Side.BUY, type=OrderType.MARKET, quantity=Decimal("0.1"))
+        await desk.execute(SubmitOrder(market), session.prove)
+    assert desk.status().notional_left == 20_000 - 9_000 - 6_300
 
 
 async def test_a_market_order_without_a_price_is_refused(desk: Desk, floor: Floor, token: Secret) -> None:
