@@ -38,7 +38,7 @@ from quantlab.paper.venue import PaperVenue
 from quantlab.secret import Secret
 from quantlab.topics import FILL, TRADE
 from quantlab.trading.journal import load_key, read, verify
-from quantlab.trading.rails import Exposure, Rails
+from quantlab.trading.rails import Exposure, Rails, fused
 from quantlab.trading.requests import limit_order, market_order
 from quantlab.trading.states import OrderState
 
@@ -103,10 +103,12 @@ async def test_a_bad_order_is_refused_by_field_before_anything_happens(
 
 
 async def test_an_unarmed_kernel_can_look_and_halt_but_not_act(
-    start: Callable[..., Engine], settings: Settings
+    start: Callable[..., Engine], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fused, "MADE", [None] * 4)
     engine = start(settings)
     await engine.ready()
+    assert None not in fused.MADE, "the first order would wait until its rails are made"
     with pytest.raises(NotArmed, match="%ql arm"):
         await engine.execute(SubmitOrder(market_order("BUY", "BTCUSDT", "0.01")))
 

@@ -51,6 +51,18 @@ def test_each_form_of_plain_order_has_its_function(form: tuple[OrderType, Side])
     assert passes(request, FRESH, LIMITS) == PASSES
 
 
+def test_all_are_made_before_the_first_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one takes as long as thousands of decisions: the engine does it at the start."""
+    monkeypatch.setattr(fused, "MADE", [None] * 4)
+    fused.prepare()
+    made = list(fused.MADE)
+    fused.prepare()
+
+    assert None not in made
+    assert len(set(map(id, made))) == 4
+    assert [*map(id, fused.MADE)] == [*map(id, made)]
+
+
 def test_it_decides_every_case_of_the_tables_as_the_rails_do() -> None:
     """It says yes where all rails allow a plain order, and no or nothing where one denies."""
     told = Counter()

@@ -28,10 +28,7 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
     kind, side = request.type, request.side
     if (kind is not LIMIT and kind is not MARKET) or (side is not BUY and side is not SELL):
         return UNTOLD
-    place = (kind is MARKET) + 2 * (side is SELL)
-    function = MADE[place]
-    if function is None:  # the first order of its form
-        function = MADE[place] = fuse(kind, side)
+    function = MADE[(kind is MARKET) + 2 * (side is SELL)] or make(kind, side)
     kept = KEPT.get(id(limits)) or keep(limits)
     outer = getcontext()
     try:  # an Interrupt may strike after any call: what is set is put back
@@ -42,6 +39,20 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
         return UNTOLD
     finally:
         setcontext(outer)
+
+
+def make(kind: OrderType, side: Side) -> Fused:
+    """The function of one form of order; making it takes as long as thousands of decisions."""
+    function = MADE[(kind is MARKET) + 2 * (side is SELL)] = fuse(kind, side)
+    return function
+
+
+def prepare() -> None:
+    """Make all that are not made yet, so that no first order waits for it. From any thread."""
+    if not all(MADE):
+        for kind in (LIMIT, MARKET):
+            for side in (BUY, SELL):
+                make(kind, side)
 
 
 class Kept:
@@ -77,4 +88,4 @@ def keep(limits: Limits) -> Kept:
 
 MOST = 100
 KEPT: dict[int, Kept] = {}  # by the set's identity, which it keeps alive
-MADE: list[Fused | None] = [None] * 4
+MADE: list[Fused | None] = [None] * 4  # by form: an enum's hash would take as long as ten comparisons
