@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from functools import cache
 from urllib.parse import urlsplit
 
 from quantlab.errors import ConfigError
@@ -40,8 +41,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@cache
 def own_ssl_context() -> ssl.SSLContext:
-    """TLS that trusts certifi's authorities only: SSL_CERT_FILE, set by a cell, cannot redirect us."""
+    """TLS that trusts certifi's authorities only: SSL_CERT_FILE, set by a cell, cannot redirect us.
+
+    One for all connections: to read the authorities stops a loop for 20 ms, and nobody changes it.
+    """
     import certifi
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import pytest
 
+from quantlab.binance.addresses import own_ssl_context
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
@@ -75,3 +77,11 @@ def test_every_venue_that_we_know_by_name_is_on_a_list() -> None:
             () if endpoints is None else filter(None, (endpoints.rest, endpoints.ws, endpoints.ws_api))
         ):
             require_known_host(url)
+
+
+def test_the_authorities_are_read_once_for_all_connections() -> None:
+    """Reading them stops the wire's loop; a reconnect or a rotation must not do it again."""
+    context = own_ssl_context()
+    assert own_ssl_context() is context
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
