@@ -67,6 +67,7 @@ class Notebook:
         self._settings = Settings.from_environment(process_environment())
         self._pid = os.getpid()
         self._cell_id: str | None = None
+        self._cell_info: Any = None  # IPython's words on the cell that runs
         self._runs = 0
         self._name = ""
         self._installed = False  # while the magics take their configuration
@@ -180,21 +181,27 @@ class Notebook:
         """A cell that runs again starts from nothing: its earlier subscriptions are closed.
 
         Its orders are known by the cell's id, whatever stands in it: who mends its last line and runs it
-        again does not mean to send the first ones twice.
+        again does not mean to send the first ones twice. What it runs as a cell itself (`%run` of a notebook
+        does) is a part of it.
         """
         if threading.current_thread() is not threading.main_thread():
             return  # a subshell's cell: it cannot wait for the engine
-        self.engine.wire.cell_task = asyncio.current_task()
-        self._cell_id = getattr(info, "cell_id", None)
+        cell_id, task = getattr(info, "cell_id", None), asyncio.current_task()
+        if self._cell_info is not None and not cell_id and task is self.engine.wire.cell_task:
+            return
+        self._cell_info, self._cell_id, self.engine.wire.cell_task = info, cell_id, task
         self._runs += 1
         CELL.set(Cell(self._cell_id, self._runs) if self._cell_id else None)
         if self._cell_id:
             self.engine.bus.drop_owner(self.owner())
 
-    def _after_cell(self, _result: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
+    def _after_cell(self, result: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        ended = getattr(result, "info", self._cell_info)  # without a result it was the one that ran
+        if self._cell_info is None or ended is self._cell_info:
             self.engine.wire.cell_task = None
-            self._cell_id = None
+            self._cell_id = self._cell_info = None
             CELL.set(None)
 
     def _bind(self, name: str) -> None:

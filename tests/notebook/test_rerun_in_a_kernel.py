@@ -123,6 +123,26 @@ def test_a_whole_notebook_may_be_meant_and_a_cell_that_says_so_fails_no_run(read
     assert run(ready, "%ql again") == "no cell was held back: nothing to do"
 
 
+NESTED = """for code in ("", "pass", "1 / 0", {inner!r}):
+    get_ipython().run_cell(code, silent=False)
+ql.orders.buy('BTCUSDT', '0.001', price=price - 771).wait(5)
+"""
+
+
+def test_what_a_cell_runs_as_a_cell_is_a_part_of_it(ready: Kernel) -> None:
+    """As `%run OTHER.ipynb` does: the guard holds within it and behind it, and `.wait()` goes on working."""
+    inner = "ql.orders.buy('BTCUSDT', '0.001', price=price - 770).wait(5)"
+    before = sent(ready)
+    first = ready.run(NESTED.format(inner=inner), cell_id="outer")
+    assert first.status == "ok", first.error
+    assert sent(ready) == before + 2
+
+    again = ready.run(NESTED.format(inner="pass"), cell_id="outer")
+    assert "cell_rerun" in again.error
+    ready.run(NESTED.format(inner=inner), cell_id="outer")
+    assert sent(ready) == before + 2
+
+
 def test_it_takes_an_armed_kernel(ready: Kernel) -> None:
     run(ready, "%ql disarm")
     assert ready.run("%ql again").error.startswith("NotArmed")
