@@ -27,6 +27,7 @@ from quantlab.binance.errors import redact
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
 from quantlab.binance.timing import VenueClock
+from quantlab.binance.transport import Reply, Transport
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
 from quantlab.domain.orders import OrderRequest
@@ -695,6 +696,27 @@ def self_signed(folder: Path, *, days_left: int = 1) -> tuple[Path, Path]:
         )
     )
     return folder / "cert.pem", folder / "key.pem"
+
+
+async def test_the_request_line_is_the_path_and_the_query_as_it_was_signed() -> None:
+    """Byte for byte, encoded once; nothing is added where there is no query."""
+    lines: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lines.append(head.split(b"\r\n")[0])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        transport = Transport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=5)
+        for query in ("", "symbol=%E5%B8%81%2F456&note=a%20b%7E~&signature=x%3D%3D"):
+            assert type(await transport.exchange("POST", "/api/v3/order", lambda text=query: text)) is Reply
+        await transport.aclose()
+
+    assert lines == [
+        b"POST /api/v3/order HTTP/1.1",
+        b"POST /api/v3/order?symbol=%E5%B8%81%2F456&note=a%20b%7E~&signature=x%3D%3D HTTP/1.1",
+    ]
 
 
 async def test_a_client_belongs_to_one_loop_and_ends_clean(stub: Any, connect: Make) -> None:
