@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
+from quantlab.domain.decimals import plain
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest
 from quantlab.trading.exposure import Pace
@@ -184,8 +186,17 @@ class Tempo:
 
 def content(request: OrderRequest) -> str:
     """What is ordered, whatever the order is called: equal for equal orders."""
-    price, quantity, stop = request.price, request.quantity, request.stop_price
+    quantity, worth, price = _text(request.quantity), _text(request.quote_quantity), _text(request.price)
+    stop, iceberg = _text(request.stop_price), _text(request.iceberg_quantity)
     return (
-        f"{request.symbol} {request.side.value} {request.type.value} {quantity} {request.quote_quantity} "
-        f"{price} {stop} {request.trailing_delta} {request.iceberg_quantity}"
+        f"{request.symbol} {request.side.value} {request.type.value} {quantity} {worth} "
+        f"{price} {stop} {request.trailing_delta} {iceberg}"
     )
+
+
+def _text(amount: Decimal | None) -> str:
+    """One text of an amount, however it was written; most are written so already."""
+    if amount is None:
+        return ""
+    text = str(amount)
+    return plain(amount) if text[-1] == "0" or "E" in text else text

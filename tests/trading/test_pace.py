@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
-from railkit import LIMITS, limits, order
+from railkit import LIMITS, but, limits, order
 
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import OrderRequest, Side
@@ -139,3 +141,15 @@ def test_stops_far_apart_rest_nothing(gap_ns: int) -> None:
     tempo.stopped("BTCUSDT", within, 0, 0)
     tempo.stopped("BTCUSDT", within, gap_ns, 0)
     assert bool(tempo.lasting().resting) is (gap_ns < 1_000 * MS_NS)
+
+
+@pytest.mark.parametrize("name", ["quantity", "price"])
+@pytest.mark.parametrize("written", ["10", "10.0", "10.000", "1E+1"])
+def test_an_amount_written_otherwise_is_the_same_order(name: str, written: str) -> None:
+    """As the venue sees it: 10.0 in place of 10 is no way around the throttles, nor around the guard."""
+    tempo, cell, again = Tempo(), Cell("c", 1), Cell("c", 2)
+    send(tempo, 0, but(order("10", "10"), **{name: Decimal(written)}), cell=cell)
+    told = view(tempo, 1, order("10", "10"), cell=again)
+    assert (told.identical, told.rerun_of) == (1, "id-0")
+    other = view(tempo, 1, but(order("10", "10"), **{name: Decimal(100)}), cell=again)
+    assert (other.identical, other.rerun_of) == (0, "")
