@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from quantlab.control.commands import EndOverride, OverrideLimit
+from quantlab.control.tokens import redact
 from quantlab.domain.limits import Limits, Override
 from quantlab.errors import InvalidField
 from quantlab.trading.rails.catalogue import OVERRIDABLE
@@ -13,6 +14,7 @@ from quantlab.trading.rails.equity import daily_loss, drawdown, equity_floor
 NAMES = tuple(sorted(rail.__name__ for rail in OVERRIDABLE))
 OF_THE_ACCOUNT = frozenset(each.__name__ for each in (equity_floor, daily_loss, drawdown))
 MOST_MS = 24 * 3_600_000
+MAX_REASON = 200  # it is shown with every verdict
 
 
 def override_of(command: OverrideLimit, now_ms: int) -> Override:
@@ -33,7 +35,10 @@ def override_of(command: OverrideLimit, now_ms: int) -> Override:
     if type(command.until_ms) is int and not 0 < command.until_ms - now_ms <= MOST_MS:
         raise InvalidField("until_ms", "it is over, or more than a day away", "end it within a day")
     return Override(
-        rail=command.rail, symbol=command.symbol, until_ms=command.until_ms, reason=command.reason.strip()
+        rail=command.rail,
+        symbol=command.symbol,
+        until_ms=command.until_ms,
+        reason=redact(" ".join(command.reason.split()))[:MAX_REASON],
     )
 
 

@@ -108,6 +108,9 @@ def test_an_override_takes_admin_has_a_reason_and_an_end() -> None:
     for bad in (*times, *others):
         with pytest.raises(InvalidField):
             override_of(msgspec.structs.replace(command, **bad), 1)
+    pasted = msgspec.structs.replace(command, reason="a  hedge\nqlt_" + "a1" * 30 + " " + "x" * 999)
+    kept = override_of(pasted, 1).reason  # it is in every verdict, and in the journal as a kept value
+    assert (kept[:17], "qlt_a1" in kept, len(kept)) == ("a hedge qlt_... x", False, 200)
     earlier = overridden(LIMITS, msgspec.structs.replace(command, until_ms=3), 1)
     assert [each.until_ms for each in overridden(earlier, command, 4).overrides] == [5]  # the old one is over
     assert LIMITS.loosens(overridden(LIMITS, command, 1))
