@@ -163,7 +163,8 @@ async def test_an_order_whose_answer_is_lost_may_live_and_is_sent_once(
     venue: PaperVenue, ways: Make, send: Make, fault: str
 ) -> None:
     """The venue had acted: there is one order, one typed error, and nothing goes by the other way."""
-    client = await ways(timeout_s=0.5)
+    client = await ways(timeout_s=0.7)
+    await client.warm()  # the way by which it is asked for afterwards
     strike(venue, f"{UNKNOWN[fault]}endpoint=order.place,count=1")
 
     with pytest.raises(OrderOutcomeUnknown) as lost:
