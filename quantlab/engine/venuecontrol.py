@@ -51,14 +51,19 @@ class VenueControl:
             raise EngineError("only the embedded paper venue does this; any other is left alone")
         if self._client is None:  # no authorities: reading them stops the loop for 20 ms, for plain HTTP
             self._client = httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        reply = await self._client.request(
-            method,
-            f"{self._control.url}/{path}",
-            json=body or {},
-            headers={"Authorization": f"Bearer {self._control.secret}"},
-            timeout=TIMEOUT_S,
-        )
-        said = reply.json()
+        try:
+            reply = await self._client.request(
+                method,
+                f"{self._control.url}/{path}",
+                json=body or {},
+                headers={"Authorization": f"Bearer {self._control.secret}"},
+                timeout=TIMEOUT_S,
+            )
+            said = reply.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise EngineError(
+                f"the venue did not answer: {type(error).__name__}; %ql status says whether it runs"
+            ) from None
         if reply.status_code == httpx.codes.BAD_REQUEST and "field" in said:
             field, remedy = said["field"], said["remedy"]
             problem = said["error"].removeprefix(f"{field}: ").removesuffix(f"; {remedy}")

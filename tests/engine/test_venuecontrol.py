@@ -58,3 +58,13 @@ async def test_a_wrong_secret_is_an_error_with_the_venues_words() -> None:
         with pytest.raises(EngineError, match="the venue did not"):
             await control.mend()
         await control.aclose()
+
+
+async def test_a_venue_that_is_gone_is_an_error_of_ours() -> None:
+    """Its process may have ended; what is said holds no secret."""
+    async with PaperVenue(market="none") as venue:
+        control = VenueControl(Control(venue.control.url, "a-secret"))
+    with pytest.raises(EngineError, match="did not answer") as gone:
+        await control.fault("drop", {"stream": "user"})
+    assert "a-secret" not in str(gone.value)
+    await control.aclose()
