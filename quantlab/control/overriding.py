@@ -14,6 +14,7 @@ from quantlab.trading.rails.equity import daily_loss, drawdown, equity_floor
 NAMES = tuple(sorted(rail.__name__ for rail in OVERRIDABLE))
 OF_THE_ACCOUNT = frozenset(each.__name__ for each in (equity_floor, daily_loss, drawdown))
 MOST_MS = 24 * 3_600_000
+LONGEST_SYMBOL = 40
 MAX_REASON = 200  # it is shown with every verdict
 
 
@@ -30,8 +31,12 @@ def override_of(command: OverrideLimit, now_ms: int) -> Override:
         )
     if command.rail in OF_THE_ACCOUNT and command.symbol != "*":
         raise InvalidField("symbol", f"{command.rail} judges the whole account", 'give "*", for all symbols')
-    if not command.symbol:
+    if type(command.symbol) is not str or not 0 < len(command.symbol) <= LONGEST_SYMBOL:
         raise InvalidField("symbol", "there is none", 'give one symbol, or "*" for all')
+    if command.symbol != command.symbol.upper():
+        raise InvalidField("symbol", f"{command.symbol} is no symbol", f"write {command.symbol.upper()}")
+    if type(command.reason) is not str:
+        raise InvalidField("reason", "it is no text", "say why the limit may be broken")
     if type(command.until_ms) is int and not 0 < command.until_ms - now_ms <= MOST_MS:
         raise InvalidField("until_ms", "it is over, or more than a day away", "end it within a day")
     return Override(

@@ -101,6 +101,9 @@ def test_an_override_takes_admin_has_a_reason_and_an_end() -> None:
     others = (
         {"reason": " "},
         {"symbol": ""},
+        {"symbol": 5},  # a line of the journal that no later kernel could read
+        {"symbol": "btcusdt"},  # it would count nowhere
+        {"reason": 5},
         {"rail": "daily_loss", "symbol": "BTCUSDT"},
         {"rail": "order_shape"},
         {"rail": "trading_state"},
