@@ -69,6 +69,7 @@ from quantlab.errors import (
     QuantlabError,
 )
 from quantlab.secret import Secret
+from quantlab.trading.fields import require_fields
 
 ORDER_COMMANDS = (SubmitOrder, SubmitList, ReplaceOrder, AmendOrder, Flatten, CancelOrder, CancelAll)
 MAX_REASON = 200
@@ -245,6 +246,7 @@ class Desk:
     def _check_form(self, command: Command) -> Decimal | None:
         """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
         if isinstance(command, Placing):
+            require_fields(command.request)
             collar = self._effects.limits().of(command.request.symbol).price_collar  # the symbol's own
             return worth_of(command.request, self._effects.reference_price, collar)
         if isinstance(command, Resume) and not command.reason.strip():

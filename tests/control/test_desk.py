@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from quantlab.clock import ManualClock
@@ -213,6 +214,20 @@ async def test_a_market_buy_spends_what_the_rails_let_it_pay(desk: Desk, floor: 
         market = OrderRequest(symbol=symbol, side=Side.BUY, type=OrderType.MARKET, quantity=Decimal("0.1"))
         await desk.execute(SubmitOrder(market), session.prove)
     assert desk.status().notional_left == 20_000 - 9_000 - 6_300
+
+
+@pytest.mark.parametrize(("field", "value"), [("symbol", ["BTCUSDT"]), ("symbol", 5), ("quantity", 0.1)])
+async def test_a_field_that_is_of_another_type_is_refused_by_its_name(
+    desk: Desk, floor: Floor, token: Secret, field: str, value: object
+) -> None:
+    """Before anything is looked up by it; the refusal is a line, and nothing is spent."""
+    session = desk.arm_with(token)
+    before = desk.status().orders_left
+    odd = msgspec.structs.replace(ORDER.request, **{field: value})
+    with pytest.raises(InvalidField, match=field):
+        await desk.execute(SubmitOrder(odd), session.prove)
+    assert (floor.done("submit"), len(floor.lines("control.refused"))) == ([], 1)
+    assert desk.status().orders_left == before
 
 
 async def test_a_market_order_without_a_price_is_refused(desk: Desk, floor: Floor, token: Secret) -> None:
