@@ -26,6 +26,7 @@ from quantlab.errors import InvalidField
 from quantlab.notebook.building import replacement, request
 from quantlab.notebook.faces import Listing
 from quantlab.notebook.outcomes import cancelled, several
+from quantlab.trading.fields import require_fields
 from quantlab.trading.list_requests import bracket, one_cancels_other
 from quantlab.trading.order import Order
 
@@ -166,7 +167,12 @@ class OrdersFace(Listing):
         return self.submit(asked, reduce_only=reduce_only)
 
     def submit(self, asked: AnyRequest, *, reduce_only: bool = False) -> Handle[Any]:
-        """Send any request: an order, a list (OCO, OTO, OTOCO), a replacement, an amendment."""
+        """Send any request: an order, a list (OCO, OTO, OTOCO), a replacement, an amendment.
+
+        Raises:
+            InvalidField: A field is not what its type says, as "BUY" for `Side.BUY`; no words for it exist.
+        """
+        require_fields(asked)
         command: Command
         match asked:
             case OrderListRequest():

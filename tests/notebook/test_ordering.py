@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side, TimeInForce
 from quantlab.errors import InvalidField
 from quantlab.notebook.building import replacement, request
+from quantlab.notebook.ordering import OrdersFace
 from quantlab.trading.order import Order
 
 LIMIT = OrderRequest(
@@ -54,6 +56,17 @@ def test_what_does_not_fit_is_refused_by_the_name_of_the_field(terms: dict[str, 
         request(Side.BUY, "BTCUSDT", **terms)
 
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(("field", "value"), [("side", "BUY"), ("type", "LIMIT"), ("price", 60_000.0)])
+def test_a_request_of_odd_fields_is_refused_at_once_by_the_field(field: str, value: object) -> None:
+    """It has no words, so no handle could name it; the engine is not even looked up."""
+
+    def nobody() -> Any:
+        raise LookupError("no engine")
+
+    with pytest.raises(InvalidField, match=field):
+        OrdersFace(nobody, nobody, "orders").submit(msgspec.structs.replace(LIMIT, **{field: value}))
 
 
 def test_a_self_trade_mode_goes_with_any_kind_of_order() -> None:
