@@ -46,7 +46,7 @@ def trader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     with Kernel(home, {"QUANTLAB_TOKEN_FILE": str(token_file(home))}) as kernel:
         assert kernel.run("%load_ext quantlab").status == "ok"
         assert kernel.run("%ql arm").status == "ok"
-        kernel.run("await ql.health.until_ok()")
+        kernel.run("await ql.health.until_ok(); await get_ipython().quantlab_notebook.engine.ready()")
         yield kernel
 
 
