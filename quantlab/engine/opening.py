@@ -15,7 +15,6 @@ from quantlab.engine.standing import Standing
 from quantlab.engine.valuing import ask_prices, keep_prices
 from quantlab.errors import QuantlabError, UnknownSymbol, VenueError, VenueUnavailable
 from quantlab.paper.spawn import Control, EmbeddedVenue
-from quantlab.trading.rails.fused import prepare
 
 if TYPE_CHECKING:
     from quantlab.engine.root import Engine
@@ -94,11 +93,7 @@ async def learn_account(engine: Engine, standing: Standing, link: Link) -> None:
 
 
 async def look_round(engine: Engine) -> None:
-    """Wait a moment until the venue is fit to trade on and has prices; `ql.health` says why it is not.
-
-    Meanwhile what the first orders need is made.
-    """
-    await asyncio.to_thread(prepare)
+    """Wait a moment until the venue is fit to trade on and has prices; `ql.health` says why it is not."""
     with contextlib.suppress(VenueUnavailable, TimeoutError):
         async with asyncio.timeout(FIT_WITHIN_S):
             await engine.health.until_ok(FIT_WITHIN_S)

@@ -30,6 +30,7 @@ def test_a_fit_venue_is_seen_at_a_glance(lab: Lab, context: BrowserContext, pict
     notebook = opened(
         lab, context, "glance.ipynb", "%ql arm", "%ql buy 0.02 BTCUSDT", "%ql explain buy 5 BTCUSDT @ 60000"
     )
+    notebook.page.locator(".ql-health", has_text="trading ACTIVE").wait_for()  # the account is known too
     shown = notebook.health.inner_text()
 
     assert "✔ OK" in shown

@@ -34,7 +34,7 @@ def test_every_page_shows_and_the_ticket_sends_what_its_button_names(
 
     page.get_by_role("tab", name=TABS[-1]).click()
     page.get_by_label("quantity", exact=False).first.fill("5")
-    page.get_by_label("price (USDT)", exact=True).fill("60000")
+    page.get_by_label("price (USDT)", exact=True).fill("59000")  # below the market: it rests
     page.wait_for_function("document.body.innerText.includes('DENIED by max_order_notional')")
     picture(page, "panel-ticket-denied")
     page.get_by_label("quantity", exact=False).first.fill("0.01")

@@ -109,6 +109,7 @@ def test_the_answer_to_halt_stands_there(lab: Lab, context: BrowserContext, pict
     notebook = lab.open(context, "note.ipynb")
     notebook.run(0)
     notebook.run(1)
+    says(notebook, "OK")
     notebook.page.keyboard.press("Control+Alt+h")
     notebook.page.locator(".Toastify__toast", has_text="HALTED after").wait_for()
     assert notebook.page.locator(".Toastify__toast").count() == 1
