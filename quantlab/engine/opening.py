@@ -15,6 +15,7 @@ from quantlab.engine.standing import Standing
 from quantlab.engine.valuing import ask_prices, keep_prices
 from quantlab.errors import QuantlabError, UnknownSymbol, VenueError, VenueUnavailable
 from quantlab.paper.spawn import Control, EmbeddedVenue
+from quantlab.trading.rails.fused import prepare
 
 if TYPE_CHECKING:
     from quantlab.engine.root import Engine
@@ -47,6 +48,12 @@ def new_link(engine: Engine, control: Control | None) -> Link:
     engine.wire.spawn(link.hold, "connections")
     engine.halting.link_is_up()  # REST needs no stream
     return link
+
+
+async def make_rails() -> None:
+    """What the first orders need, in steps: the loop goes on between them."""
+    for _ in prepare():
+        await asyncio.sleep(0)
 
 
 async def learn_listing(engine: Engine, link: Link) -> None:

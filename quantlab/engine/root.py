@@ -33,6 +33,7 @@ from quantlab.engine.opening import (
     learn_account,
     learn_listing,
     look_round,
+    make_rails,
     new_link,
     new_standing,
 )
@@ -54,7 +55,6 @@ from quantlab.trading.limitsfile import limits_at_start
 from quantlab.trading.orders import Orders
 from quantlab.trading.portfolio import Portfolio
 from quantlab.trading.rails import Rails
-from quantlab.trading.rails.fused import prepare
 from quantlab.wire import HaltLatch, Wire
 
 if TYPE_CHECKING:
@@ -156,8 +156,9 @@ class Engine(Answers):
 
     async def _open(self) -> None:
         """Connect, learn the account, and only then take orders."""
-        rails = asyncio.get_running_loop().run_in_executor(None, prepare)  # while the venue's process starts
-        control = await address_venue(self, self._venue)
+        control, _ = await asyncio.gather(
+            address_venue(self, self._venue), make_rails()
+        )  # it starts meanwhile
         self._link = link = new_link(self, control)
         await learn_listing(self, link)
         if link.user is not None:
@@ -167,7 +168,6 @@ class Engine(Answers):
         self.wire.spawn(link.monitor.run, "health")
         if self.deterministic:
             await self._source.advance(FIRST_ADVANCE_MS)
-        await rails
         await look_round(self)
         if self.state == "starting":
             self.state = "running"

@@ -54,9 +54,9 @@ def test_each_form_of_plain_order_has_its_function(form: tuple[OrderType, Side])
 def test_all_are_made_before_the_first_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Making one takes as long as thousands of decisions: the engine does it at the start."""
     monkeypatch.setattr(fused, "MADE", [None] * 4)
-    fused.prepare()
+    assert len(list(fused.prepare())) == 4
     made = list(fused.MADE)
-    fused.prepare()
+    assert list(fused.prepare()) == []
 
     assert None not in made
     assert len(set(map(id, made))) == 4

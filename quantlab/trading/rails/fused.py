@@ -7,6 +7,7 @@ cannot tell it leaves to the rails one by one, and they alone explain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal, getcontext, setcontext
 
 import msgspec
@@ -21,6 +22,7 @@ from quantlab.trading.rails.writing import Fused, fuse
 
 SOFT = Decimal("0.49")  # of a limit, below the first step of `alerts`
 LIMIT, MARKET, BUY, SELL = OrderType.LIMIT, OrderType.MARKET, Side.BUY, Side.SELL
+FORMS = ((LIMIT, BUY), (MARKET, BUY), (LIMIT, SELL), (MARKET, SELL))  # as `MADE` has them
 
 
 def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
@@ -28,10 +30,10 @@ def passes(request: OrderRequest, exposure: Exposure, limits: Limits) -> int:
     kind, side = request.type, request.side
     if (kind is not LIMIT and kind is not MARKET) or (side is not BUY and side is not SELL):
         return UNTOLD
-    function = MADE[(kind is MARKET) + 2 * (side is SELL)] or make(kind, side)
     kept = KEPT.get(id(limits)) or keep(limits)
     outer = getcontext()
     try:  # an Interrupt may strike after any call: what is set is put back
+        function = MADE[(kind is MARKET) + 2 * (side is SELL)] or make(kind, side)
         setcontext(EXACT)  # in it an operator is exact, and costs half of a function that is exact anywhere
         limits, soft = (kept.own and kept.own.get(request.symbol)) or kept.general
         return function(request, exposure, limits, soft)
@@ -47,12 +49,15 @@ def make(kind: OrderType, side: Side) -> Fused:
     return function
 
 
-def prepare() -> None:
-    """Make all that are not made yet, so that no first order waits for it. From any thread."""
-    if not all(MADE):
-        for kind in (LIMIT, MARKET):
-            for side in (BUY, SELL):
-                make(kind, side)
+def prepare() -> Iterator[None]:
+    """Make all that are not made yet, one a step, so that no first order waits for it.
+
+    Not on a thread: Python 3.11 cannot parse on two at a time ("AST constructor recursion depth mismatch").
+    """
+    for place, form in enumerate(FORMS):
+        if MADE[place] is None:
+            make(*form)
+            yield
 
 
 class Kept:
