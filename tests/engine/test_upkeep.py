@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from quantlab.binance.client import BinanceClient
+from quantlab.binance.http1 import Connection
 from quantlab.binance.signing import Credentials
+from quantlab.binance.transport import Transport
 from quantlab.clock import NS_PER_MS, SystemClock
 from quantlab.engine.upkeep import READY, keep_clock, keep_warm
 from quantlab.paper.faults.reading import from_text
@@ -52,6 +54,11 @@ async def until(condition: Callable[[], object]) -> None:
 def client_of(venue: PaperVenue, clock: SystemClock) -> BinanceClient:
     key, secret = venue.accounts[0]
     return BinanceClient(venue.rest, clock=clock, credentials=Credentials(key, Secret(secret)))
+
+
+def idle(transport: Transport) -> list[Connection]:
+    assert transport._http is not None
+    return list(transport._http.pool._idle)
 
 
 def error_ms(client: BinanceClient, venue: PaperVenue) -> float:
@@ -118,10 +125,8 @@ async def test_connections_stand_ready_and_are_made_anew_when_the_venue_ends_the
             await until(lambda: all(each.handshakes == READY for each in pools))
             await asyncio.sleep(0.3)
             assert [each.handshakes for each in pools] == [READY, READY]
+            await until(lambda: all(len(idle(each)) == READY for each in pools))  # no ping is under way
             for each in pools:
-                http = each._http
-                assert http is not None
-                assert http.pool.idle >= READY - 1
-                for connection in list(http.pool._idle):
+                for connection in idle(each):
                     connection.drop()
             await until(lambda: all(each.handshakes == 2 * READY for each in pools))
