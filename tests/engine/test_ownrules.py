@@ -89,7 +89,8 @@ async def test_where_it_cannot_be_read_no_order_passes_until_it_was(
             with pytest.raises(OrderDenied, match="UNKNOWN_MAX_ASSET"):
                 await engine.execute(buy("100" if symbol == "DOGEUSDT" else "0.01", symbol))
         faulty.faults = []
-        await until(lambda: engine.portfolio.instruments["DOGEUSDT"].rules.assets_known)
+        known = engine.portfolio.instruments
+        await until(lambda: all(known[each].rules.assets_known for each in ("BTCUSDT", "DOGEUSDT")))
         await engine.execute(buy("0.01"))
 
 
