@@ -1,8 +1,8 @@
 """The journal: one synced line before each effect, in a chain that shows every later change.
 
-No line, no order: whoever awaits `append` goes on only when the line is on the disk. It never
-blocks a loop (one thread writes; lines that wait together share one sync), never rewrites a line,
-and never holds a secret. The file format is `trading.chain`'s.
+No line, no order: whoever awaits `append` goes on only when the line is on the disk. It never makes
+a loop wait for the disk (one thread does; lines that wait together share one sync), never rewrites a
+line, and never holds a secret. The file format is `trading.chain`'s.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Journal:
         level: Distance from real money, written into every line.
         thread: False writes in the caller's thread (tests on one virtual loop).
         write: Writes bytes to a descriptor; returns how many it took.
-        sync: Brings a descriptor's data to the disk.
+        sync: Brings a descriptor's data to the disk. None does not wait for it: for a venue that ends
+            with this machine, and for measuring what the disk costs.
 
     Raises:
         JournalUnavailable: The file cannot be written, belongs to another venue instance or
@@ -63,7 +64,7 @@ class Journal:
         level: str,
         thread: bool = True,
         write: Callable[[int, bytes], int] = os.write,
-        sync: Callable[[int], None] = os.fdatasync,
+        sync: Callable[[int], None] | None = os.fdatasync,
     ) -> None:
         self.path = path
         self._clock = clock
@@ -115,15 +116,16 @@ class Journal:
         return await waiter.future
 
     def begin(self, kind: str, data: Mapping[str, Any]) -> Begun:
-        """Begin to write a line, from any thread; `waiters.written` says when it is on the disk.
+        """Write a line, from any thread; `waiters.written` says when it is on the disk.
 
+        It stands in the file when this returns, unless others wait before it or the disk was slow.
         Never raises: a line that cannot be written is told to whoever asks for it.
         """
         line = Begun()
         if self._closed or os.getpid() != self._pid:
             answer(line, JournalUnavailable(f"the journal {self.path} is closed in this process"))
         else:
-            self._writer.put((self._entry(kind, data), line))
+            self._writer.put_now((self._entry(kind, data), line))
         return line
 
     def append_synced(self, kind: str, data: Mapping[str, Any], timeout_s: float = SYNC_S) -> int:

@@ -1,6 +1,6 @@
 """The journal's file: opened by one writer, only ever appended to, found again after a crash.
 
-Blocking and for one thread at a time; `trading.journal` puts a thread in front. A line is on the
+Blocking and for one thread at a time; `trading.linewriter` sees to that. A line is on the
 disk when `sync` has returned, and not before. After a failed sync nobody knows what is there:
 the file is dead until it is opened, and verified, again.
 """
@@ -47,6 +47,7 @@ class JournalFile:
         seq: The number of the last line.
         syncs: How often the disk was waited for.
         dead: True after a failed sync, or where a torn line could not be taken back.
+        waits_for_disk: False with `sync=None`: lines outlive this process, but not its machine.
 
     Raises:
         JournalUnavailable: See `journal.Journal`.
@@ -63,7 +64,7 @@ class JournalFile:
         account: str,
         stamp: Callable[[], tuple[int, int]],
         write: Callable[[int, bytes], int] = os.write,
-        sync: Callable[[int], None] = os.fdatasync,
+        sync: Callable[[int], None] | None = os.fdatasync,
     ) -> None:
         self.path = path
         self.seq, self._mac, self._size = 0, GENESIS, 0
@@ -71,6 +72,7 @@ class JournalFile:
         self.dead = self.unsynced = False
         self._sealer, self._level = Sealer(key), level
         self._write, self._sync = write, sync
+        self.waits_for_disk = sync is not None
         with contextlib.ExitStack() as undo:
             try:
                 loose = self._open(undo, key, instance=instance, account=account)
@@ -103,7 +105,8 @@ class JournalFile:
         try:
             if not os.fstat(self._file).st_nlink:
                 raise OSError("its file was removed")
-            self._sync(self._file)
+            if self._sync is not None:
+                self._sync(self._file)
             os.pwrite(self._head, self._sealer.head(self.seq, self._mac), 0)
         except OSError:
             self.dead = True

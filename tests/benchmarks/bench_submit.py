@@ -152,7 +152,7 @@ class Core(Way):
     async def start(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
         self.wire = Wire(loop, self.apply, loop=None if self.thread else loop)
-        more: dict[str, Any] = {} if self.synced else {"sync": lambda _: None}
+        more: dict[str, Any] = {} if self.synced else {"sync": None}
         self.journal = Journal(
             folder / f"{id(self)}.journal", key=load_key(folder), clock=CLOCK, instance="bench",
             account="bench", level="L0 paper", **more,
