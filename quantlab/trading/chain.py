@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,15 @@ GENESIS = "0" * 64
 HEAD_BYTES = 256
 MAC_OPEN, MAC_CLOSE = b',"mac":"', b'"}\n'
 TAIL = len(MAC_OPEN) + 64 + len(MAC_CLOSE)
+
+
+class Entry(NamedTuple):
+    """A line to be: `data` is a JSON object's text; times as `Line` has them."""
+
+    kind: str
+    data: bytes
+    time_ms: int
+    mono_ns: int
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,10 +110,9 @@ class Sealer:
         started.update(text)
         return started.hexdigest()
 
-    def line(
-        self, *, seq: int, prev: str, time_ms: int, mono_ns: int, kind: str, level: str, data: bytes
-    ) -> bytes:
-        """The bytes of one line, newline included; `data` is a JSON object's text."""
+    def line(self, seq: int, prev: str, level: str, entry: Entry) -> bytes:
+        """The bytes of one line, newline included."""
+        kind, data, time_ms, mono_ns = entry
         encode = msgspec.json.encode
         body = b'{"seq":%d,"time_ms":%d,"mono_ns":%d,"kind":%b,"level":%b,"data":%b,"prev":"%b"' % (
             seq, time_ms, mono_ns, encode(kind), encode(level), data, prev.encode(),

@@ -20,8 +20,8 @@ import msgspec
 from quantlab.clock import Clock
 from quantlab.errors import JournalUnavailable
 from quantlab.secret import Secret
-from quantlab.trading.chain import Line, VerifyResult, verify
-from quantlab.trading.journalfile import Entry, JournalFile
+from quantlab.trading.chain import Entry, Line, VerifyResult, verify
+from quantlab.trading.journalfile import JournalFile
 from quantlab.trading.keyfile import load_key
 from quantlab.trading.linewriter import LineWriter
 from quantlab.trading.waiters import Begun, Blocked, Waiter, answer
@@ -44,8 +44,8 @@ class Journal:
         level: Distance from real money, written into every line.
         thread: False writes in the caller's thread (tests on one virtual loop).
         write: Writes bytes to a descriptor; returns how many it took.
-        sync: Brings a descriptor's data to the disk. None does not wait for it: for a venue that ends
-            with this machine, and for measuring what the disk costs.
+        sync: Brings a descriptor's data to the disk. None does not wait for it, nor name each line in the
+            head at once: for a venue that ends with this machine, and for measuring what the disk costs.
 
     Raises:
         JournalUnavailable: The file cannot be written, belongs to another venue instance or

@@ -12,23 +12,13 @@ import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from quantlab.errors import JournalCorrupt, JournalLocked, JournalUnavailable
 from quantlab.privatefile import create_private, sync_folder
 from quantlab.secret import Secret
-from quantlab.trading.chain import FORMAT, GENESIS, Line, Sealer, check, head_path, torn
-
-
-class Entry(NamedTuple):
-    """A line to be: `data` is a JSON object's text; times as `Line` has them."""
-
-    kind: str
-    data: bytes
-    time_ms: int
-    mono_ns: int
+from quantlab.trading.chain import FORMAT, GENESIS, Entry, Line, Sealer, check, head_path, torn
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -91,7 +81,7 @@ class JournalFile:
         seq, mac, text = self.seq, self._mac, []
         for entry in entries:
             seq += 1
-            line = self._sealer.line(seq=seq, prev=mac, level=self._level, **entry._asdict())
+            line = self._sealer.line(seq, mac, self._level, entry)
             mac = self._sealer.mac_of(line)
             text.append(line)
         self._write_all(before + b"".join(text))

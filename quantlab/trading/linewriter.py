@@ -17,7 +17,8 @@ from collections import deque
 from pathlib import Path
 
 from quantlab.errors import JournalUnavailable
-from quantlab.trading.journalfile import Entry, JournalFile
+from quantlab.trading.chain import Entry
+from quantlab.trading.journalfile import JournalFile
 from quantlab.trading.waiters import AnyWaiter, Outcome, answer
 
 LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
@@ -80,11 +81,12 @@ class LineWriter:
             if alone:
                 told = self._write_timed()
             if not self._file.waits_for_disk:
-                told += self._commit()
+                told += [(waiter, number) for number, waiter in self._written]
+                self._written.clear()
         finally:
             self._turn.release()
         _tell(told)
-        if self._file.waits_for_disk:
+        if self._waiting or self._written:
             self._bell.put(True)
 
     def end(self, patience_s: float) -> None:

@@ -14,11 +14,11 @@ class UnderWay:
     """The orders between hand-over and answer, by client order id."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, asyncio.Event] = {}
+        self._answers: dict[str, asyncio.Event | None] = {}  # None: nobody waits
 
     def begin(self, client_order_id: str) -> None:
         """It is on its way from now on."""
-        self._answers[client_order_id] = asyncio.Event()
+        self._answers[client_order_id] = None
 
     def end(self, client_order_id: str) -> None:
         """It was answered, or it is certain that it will not be."""
@@ -28,7 +28,7 @@ class UnderWay:
 
     async def answered(self, client_order_id: str, timeout_s: float) -> None:
         """Return when the order has its answer, at once where it is not on its way, or after `timeout_s`."""
-        answer = self._answers.get(client_order_id)
-        if answer is not None:
+        if client_order_id in self._answers:
+            answer = self._answers[client_order_id] = self._answers[client_order_id] or asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(answer.wait(), timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 from quantlab.errors import JournalUnavailable
 from quantlab.secret import Secret
 from quantlab.trading import linewriter
+from quantlab.trading.chain import head_path
 from quantlab.trading.journal import Journal, read, verify
 from quantlab.trading.waiters import Begun, written
 
@@ -189,8 +191,10 @@ async def test_a_failed_sync_is_told_to_all_who_wait_for_it(journal_at: JournalA
 async def test_without_waiting_for_the_disk_it_is_told_at_once(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
-    """Nothing wakes the thread, and the head names the line all the same."""
+    """Nothing wakes the thread; the head names the line when something does, at the latest at the end."""
     journal = journal_at(sync=None)
     lines = [journal.begin("intent", {"n": n}) for n in range(3)]
     assert [line.outcome for line in lines] == [2, 3, 4]
     assert verify(path, key).describe() == f"{path}: intact, 4 lines"
+    journal.close()
+    assert json.loads(head_path(path).read_bytes())["seq"] == 5
