@@ -1,6 +1,7 @@
 """From `gateway.submit` to the socket write: what the core adds to the client's own way, in one run.
 
-One order after another against `quantlab venue` on loopback, by four ways in interleaved rounds:
+One order after another against `quantlab venue` on loopback, by four ways in interleaved rounds, over the
+WebSocket API as in a kernel, or by REST:
 
     client        the client alone, on a loop of its own: a permit that is ready, until its bytes are written
     core, 1 loop  decision, reservation, journal line and client on one loop; the disk is not waited for
@@ -9,10 +10,11 @@ One order after another against `quantlab venue` on loopback, by four ways in in
 
 The write is where the HALT latch is asked last. Prints one JSON document: microseconds, p50 and p99 of each
 way, `added` against the client, processor time of all threads until then (the steadier figure on a machine
-that others use), each way's best round, one sync of this disk by itself, and what a decision costs. Asserts
-nothing.
+that others use), each way's best round, what each of 20 orders takes that are sent at once, until the last
+one's write, one sync of this disk by itself, and what a decision costs. An order by itself finds the
+processor's caches cold, twenty at once share the warming. Asserts nothing.
 
-    PYTHONPATH=. python tests/benchmarks/bench_submit.py [--orders 400] [--rounds 5]
+    PYTHONPATH=. python tests/benchmarks/bench_submit.py [--orders 400] [--rounds 5] [--rest]
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ from quantlab.wire import HaltLatch, Wire
 
 CLOCK = SystemClock()
 PRICE = Decimal(60_000)
+BURST = 20  # orders that are sent at once
 LIMITS = Limits(
     max_orders_per_second=1_000_000, max_repeats=1_000_000, max_identical_orders=1_000_000,
     max_cancels_per_second=1_000_000,
@@ -90,18 +93,30 @@ class Quote(NamedTuple):
 class Way:
     """One way to send: `once` gives the nanoseconds from the call to the write, by clock and by CPU."""
 
-    def __init__(self, address: VenueAddress) -> None:
+    def __init__(self, address: VenueAddress, socket: bool) -> None:
         key, secret = address.credentials()
         self.watch = Watch()
         self.client = BinanceClient(
-            address.rest, clock=CLOCK, credentials=Credentials(key, secret), latch=self.watch
-        )
+            address.rest, clock=CLOCK, credentials=Credentials(key, secret), latch=self.watch,
+            ws_api=address.ws_api if socket else "",
+        )  # fmt: skip
         self.number = 0
+
+    async def connect(self) -> None:
+        """On the loop that the client is used on."""
+        await self.client.__aenter__()
+        await self.client.sync_clock()
+        if self.client.socket is not None:
+            await self.client.socket.wait_up()
 
     async def start(self, folder: Path) -> None:
         raise NotImplementedError
 
     async def once(self) -> tuple[int, int]:
+        raise NotImplementedError
+
+    async def burst(self, count: int) -> tuple[int, int]:
+        """Send `count` orders at once; as `once`, until the last one's write, by each order."""
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -112,7 +127,7 @@ class Alone(Way):
     """The client with a permit that is ready."""
 
     async def start(self, folder: Path) -> None:
-        await self.client.sync_clock()
+        await self.connect()
         self.info = await self.client.exchange_info()
         self.balances = (await self.client.account()).balances
         self.rails = Rails(LIMITS)
@@ -138,6 +153,18 @@ class Alone(Way):
         await self.client.cancel_order("BTCUSDT", client_order_id=request.client_order_id)
         return written
 
+    async def burst(self, count: int) -> tuple[int, int]:
+        names = [f"burst-{os.getpid()}-{self.number + n}" for n in range(count)]
+        self.number += count
+        requests = [msgspec.structs.replace(LOW, client_order_id=name) for name in names]
+        permits = [self.permit(request) for request in requests]
+        began = now()
+        await asyncio.gather(*map(self.client.submit_order, requests, permits))
+        took, used = since(began, self.watch.asked)
+        for name in names:
+            await self.client.cancel_order("BTCUSDT", client_order_id=name)
+        return took // count, used // count
+
     async def stop(self) -> None:
         await self.client.aclose()
 
@@ -145,8 +172,8 @@ class Alone(Way):
 class Core(Way):
     """The whole core around the client."""
 
-    def __init__(self, address: VenueAddress, *, thread: bool, synced: bool) -> None:
-        super().__init__(address)
+    def __init__(self, address: VenueAddress, socket: bool, *, thread: bool, synced: bool) -> None:
+        super().__init__(address, socket)
         self.thread, self.synced = thread, synced
 
     async def start(self, folder: Path) -> None:
@@ -169,7 +196,7 @@ class Core(Way):
             reference=lambda _: Quote(PRICE, CLOCK.now_ms()), conditions=lambda _: CALM,
         )  # fmt: skip
         self.wire.start()
-        await self.wire.call(self.client.sync_clock)
+        await self.wire.call(self.connect)
         info = await self.wire.call(self.client.exchange_info)
         self.portfolio.instruments.update(info.instruments)
         self.portfolio.mark("BTCUSDT", PRICE, CLOCK.now_ms())
@@ -187,6 +214,15 @@ class Core(Way):
         await self.gateway.cancel("BTCUSDT", order.client_order_id)
         self.gateway.portfolio.release(order.client_order_id)  # no user stream here tells its end
         return written
+
+    async def burst(self, count: int) -> tuple[int, int]:
+        began = now()
+        orders = await asyncio.gather(*[self.gateway.submit(LOW) for _ in range(count)])
+        took, used = since(began, self.watch.asked)
+        for order in orders:
+            await self.gateway.cancel("BTCUSDT", order.client_order_id)
+            self.gateway.portfolio.release(order.client_order_id)
+        return took // count, used // count
 
     async def stop(self) -> None:
         await self.wire.call(self.client.aclose)
@@ -222,19 +258,26 @@ def shown(took: list[int]) -> dict[str, float]:
     return {"p50_us": round(ranks[49] / 1_000, 1), "p99_us": round(ranks[98] / 1_000, 1)}
 
 
-async def main(orders: int, rounds: int) -> None:
+def shares(took: list[tuple[int, int]]) -> tuple[float, float]:
+    """Medians in microseconds: by the clock, by processor time."""
+    wall, used = (statistics.median(values) / 1_000 for values in zip(*took, strict=True))
+    return round(wall, 1), round(used, 1)
+
+
+async def main(orders: int, rounds: int, socket: bool) -> None:
     venue = EmbeddedVenue(
         ["--market", "none", "--orders-10s", "1000000", "--orders-1d", "100000000", "--weight-1m", "1000000"]
     )
     venue.spawn()
     address = await venue.address()
     ways: dict[str, Callable[[], Way]] = {
-        "client": lambda: Alone(address),
-        "core, 1 loop": lambda: Core(address, thread=False, synced=False),
-        "core": lambda: Core(address, thread=True, synced=False),
-        "core, synced": lambda: Core(address, thread=True, synced=True),
+        "client": lambda: Alone(address, socket),
+        "core, 1 loop": lambda: Core(address, socket, thread=False, synced=False),
+        "core": lambda: Core(address, socket, thread=True, synced=False),
+        "core, synced": lambda: Core(address, socket, thread=True, synced=True),
     }
     took: dict[str, list[tuple[int, int]]] = {name: [] for name in ways}
+    bursts: dict[str, list[tuple[int, int]]] = {name: [] for name in ways}
     rounds_p50: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:  # the disk that a journal would be on
         folder = Path(name)
@@ -246,6 +289,7 @@ async def main(orders: int, rounds: int) -> None:
                     await way.once()
                 round_ = [await way.once() for _ in range(orders // rounds)]
                 took[each] += round_
+                bursts[each] += [await way.burst(BURST) for _ in range(max(2, orders // rounds // BURST))]
                 rounds_p50[each].append(statistics.median(wall for wall, _ in round_) / 1_000)
                 if isinstance(way, Alone):
                     decided = decisions(way, 500)
@@ -255,10 +299,12 @@ async def main(orders: int, rounds: int) -> None:
     table = {each: shown([wall for wall, _ in values]) for each, values in took.items()}
     cpu = {each: statistics.median(used for _, used in values) / 1_000 for each, values in took.items()}
     alone, best = table["client"]["p50_us"], {each: min(p50s) for each, p50s in rounds_p50.items()}
+    together = {each: shares(values) for each, values in bursts.items()}
     print(
         json.dumps(
             {
                 "orders": orders,
+                "by": "WebSocket API" if socket else "REST",
                 "ways": table,
                 "added_p50_us": {each: round(row["p50_us"] - alone, 1) for each, row in table.items()},
                 "cpu_p50_us": {
@@ -268,6 +314,15 @@ async def main(orders: int, rounds: int) -> None:
                 "best_round": {
                     each: {"p50_us": round(p50, 1), "added_us": round(p50 - best["client"], 1)}
                     for each, p50 in best.items()
+                },
+                f"each_of_{BURST}_at_once": {
+                    each: {
+                        "p50_us": wall,
+                        "added_us": round(wall - together["client"][0], 1),
+                        "cpu_us": used,
+                        "added_cpu_us": round(used - together["client"][1], 1),
+                    }
+                    for each, (wall, used) in together.items()
                 },
                 "one_sync": shown(synced),
                 "one_decision_with_its_exposure": shown(decided),
@@ -281,5 +336,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--orders", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rest", action="store_true", help="send by REST instead of the WebSocket API")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.orders, arguments.rounds))
+    asyncio.run(main(arguments.orders, arguments.rounds, not arguments.rest))
