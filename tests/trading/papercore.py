@@ -101,7 +101,7 @@ class Core:
         self.portfolio.instruments.update(info.instruments)
         self.portfolio.mark("BTCUSDT", D(60_000), CLOCK.now_ms())
         self.wire.spawn(self.user.run, "user stream")
-        await asyncio.wait_for(self.live.wait(), 5)
+        await asyncio.wait_for(self.live.wait(), 30)
         await self.gateway.reconcile(("BTCUSDT",))
 
     async def close(self) -> None:
@@ -138,6 +138,6 @@ async def script(venue: PaperVenue, account: int = 1) -> AsyncIterator[Callable[
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)

@@ -97,18 +97,18 @@ BUILDERS: dict[str, Callable[[Any], object]] = {
     "oco loss": lambda bad: one_cancels_other("sell", "BTCUSDT", "1", take_profit="7", stop_loss=bad),
     "bracket price": lambda bad: bracket("buy", "BTCUSDT", "1", bad, take_profit="7", stop_loss="5"),
 }
-SECOND = 1.0
+SECOND = 1.0  # of this thread's own work, however busy the machine is
 
 
 @pytest.mark.parametrize("way", BUILDERS)
 def test_whoever_builds_an_order_refuses_it_by_field(way: str) -> None:
     """Every amount and every word of every kind of order."""
     for name, bad in BAD.items():
-        began = time.monotonic()
+        began = time.thread_time()
         with pytest.raises(InvalidField) as refused:
             BUILDERS[way](bad)
         assert len(str(refused.value)) < 300, name
-        assert time.monotonic() - began < SECOND, name
+        assert time.thread_time() - began < SECOND, name
 
 
 PLAIN = limit_order("buy", "BTCUSDT", "0.01", "59000")
@@ -161,7 +161,7 @@ async def test_a_request_made_by_hand_is_refused_or_denied_and_never_sent(core: 
         *(("replace", name, msgspec.structs.replace(moved, order=msgspec.structs.replace(PLAIN, price=bad)))
           for name, bad in BAD.items()),
     ):  # fmt: skip
-        began = time.monotonic()
+        began = time.thread_time()
         with pytest.raises(InvalidField) as refused:
             await core.gateway.submit(request)
         fields.add(refused.value.field)
@@ -169,7 +169,7 @@ async def test_a_request_made_by_hand_is_refused_or_denied_and_never_sent(core: 
             InvalidField
         ):  # text of any kind may be a symbol: there is none of that name
             assert not core.gateway.explain(request).allowed, (way, name)
-        assert time.monotonic() - began < SECOND, (way, name)
+        assert time.thread_time() - began < SECOND, (way, name)
     assert fields >= {"quantity", "quote_quantity", "price", "stop_price", "symbol", "side", "new_quantity"}
     core.journal.close()
     kinds = [line.kind for line in read(core.journal.path)]

@@ -46,6 +46,12 @@ class Disk:
         os.fdatasync(descriptor)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine any thread may stand in the middle of a write: here that is no slow disk."""
+    monkeypatch.setattr(linewriter, "SLOW_S", 60.0)
+
+
 def kinds(path: Path) -> list[str]:
     return [line.kind for line in read(path)]
 
@@ -66,6 +72,7 @@ async def test_it_stands_in_the_file_at_once_and_is_told_after_the_sync(
     assert await written(line) == 2
 
 
+@pytest.mark.usefixtures("patient")
 async def test_while_the_disk_hangs_nobody_who_begins_a_line_waits(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
@@ -87,6 +94,7 @@ async def test_while_the_disk_hangs_nobody_who_begins_a_line_waits(
     assert verify(path, key).describe() == f"{path}: intact, 12 lines"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_lines_of_many_threads_are_all_there_once_and_each_threads_in_order(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:
@@ -188,6 +196,7 @@ async def test_a_failed_sync_is_told_to_all_who_wait_for_it(journal_at: JournalA
             await written(line)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_without_waiting_for_the_disk_it_is_told_at_once(
     journal_at: JournalAt, path: Path, key: Secret
 ) -> None:

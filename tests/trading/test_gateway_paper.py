@@ -49,7 +49,7 @@ async def test_a_resting_order_is_filled_by_reports_and_the_ledger_is_the_venues
     assert (order.state, order.filled) == (S.TAKEN, 0)
     await other(Side.SELL, "0.01", "59999")
     await other(Side.SELL, "0.02", "60000.01")
-    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.03")), 5)
+    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.03")), 30)
     assert (order.state, order.average_price) == (S.FILLED, D("60000.01"))
 
     trades = await core.wire.call(lambda: core.client.my_trades("BTCUSDT"))
@@ -114,7 +114,7 @@ async def test_a_new_kernel_adopts_what_is_open_and_the_journal_goes_on(
     """K6: The kernel is gone, an order is open; the next one finds it and books what it trades from there."""
     order = await core.gateway.submit(limit_order(Side.BUY, "BTCUSDT", "0.03", "60000"))
     await other(Side.SELL, "0.01", "60000")
-    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.01")), 5)
+    await asyncio.wait_for(core.gateway.settled(order.client_order_id, D("0.01")), 30)
     core.wire.stop()
     core.journal.close()
 
@@ -125,7 +125,7 @@ async def test_a_new_kernel_adopts_what_is_open_and_the_journal_goes_on(
     assert adopted is not None
     assert (adopted.state, adopted.filled, len(after.portfolio.fills)) == (S.PARTIALLY_FILLED, D("0.01"), 0)
     await other(Side.SELL, "0.02", "60000")
-    await asyncio.wait_for(after.gateway.settled(order.client_order_id, D("0.03")), 5)
+    await asyncio.wait_for(after.gateway.settled(order.client_order_id, D("0.03")), 30)
     assert (adopted.state, after.portfolio.positions["BTCUSDT"].quantity) == (S.FILLED, D("0.02"))
     after.journal.close()
     assert verify(after.journal.path, key).ok

@@ -27,7 +27,7 @@ from quantlab.trading.sent import SentOrder
 from quantlab.trading.states import OrderState as S
 
 POST, GET, DELETE = "POST /api/v3/order", "GET /api/v3/order", "DELETE /api/v3/order"
-SHORT_S = 0.5
+SHORT_S = 1.0
 DOUBT = Doubt(settle_s=0.6, absences=3, pauses_s=(0.05, 0.1))
 
 
@@ -61,9 +61,11 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-async def place(journal_at: Callable[..., Journal]) -> AsyncIterator[Place]:
+async def place(journal_at: Callable[..., Journal], request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """Its client waits `SHORT_S` for an answer, or as long as the test says."""
     async with PaperVenue(market="none") as venue, FaultProxy(venue.rest) as path:
-        core = Core(venue, journal_at(), rest=path.url, timeout_s=SHORT_S, doubt=DOUBT)
+        timeout_s = getattr(request, "param", SHORT_S)
+        core = Core(venue, journal_at(), rest=path.url, timeout_s=timeout_s, doubt=DOUBT)
         await core.open()
         yield Place(venue, path, core)
         await core.close()
@@ -81,7 +83,7 @@ async def other(place: Place) -> AsyncIterator[Callable[..., Any]]:
 ACTED = {
     "N2 the reply is lost": f"lost_reply:endpoint={POST},count=1",
     "N3 no reply ever": f"no_reply:endpoint={POST},count=1",
-    "N3 the reply is late": f"latency:endpoint={POST},count=1,ms=900,when=after",
+    "N3 the reply is late": f"latency:endpoint={POST},count=1,ms=1500,when=after",
     "N9 half a JSON": f"garbled_reply:endpoint={POST},count=1,shape=half",
     "N9 a cut body": f"garbled_reply:endpoint={POST},count=1,shape=cut",
     "N9 a page with 200": f"garbled_reply:endpoint={POST},count=1,shape=html",
@@ -202,7 +204,7 @@ async def test_a_reply_that_trickles_ends_at_the_deadline_of_the_whole(place: Pl
     place.fault("drop:stream=user,event=executionReport")
     began = asyncio.get_running_loop().time()
     sent = place.buy()
-    with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 0\.5 s"):
+    with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 1 s"):
         await sent
     assert SHORT_S * 0.9 < asyncio.get_running_loop().time() - began < SHORT_S * 3
     place.path.restore()
@@ -215,7 +217,7 @@ async def test_an_order_that_arrives_long_after_we_gave_it_up_is_found(place: Pl
     place.fault("drop:stream=user,event=executionReport")
     place.path.freeze()
     sent = place.buy()
-    with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 0\.5 s"):
+    with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 1 s"):
         await sent
     await asyncio.sleep(0.2)
     assert (place.posts, place.reserved(sent)) == (0, D("0.01"))
@@ -246,12 +248,12 @@ async def test_while_the_venue_cannot_be_asked_the_order_stays_unknown(place: Pl
 
 async def test_a_429_holds_everything_back_for_as_long_as_it_says(place: Place) -> None:
     """N10: the order is refused, definitely; the next ones do not leave, and one leaves when it is over."""
-    struck = place.fault(f"rate_limit:endpoint={POST},retry_after_s=1")
+    struck = place.fault(f"rate_limit:endpoint={POST},retry_after_s=3")
     began = asyncio.get_running_loop().time()
     sent = place.buy()
     with pytest.raises(RateLimited) as limited:
         await sent
-    assert (limited.value.status, limited.value.code, limited.value.retry_after_s) == (429, -1003, 1)
+    assert (limited.value.status, limited.value.code, limited.value.retry_after_s) == (429, -1003, 3)
     assert (sent.order.state, place.reserved(sent)) == (S.REJECTED, 0)
     place.venue.session.faults.remove(struck.number)
     while asyncio.get_running_loop().time() - began < 0.9:
@@ -262,7 +264,7 @@ async def test_a_429_holds_everything_back_for_as_long_as_it_says(place: Place) 
         await asyncio.sleep(0.3)
     assert (struck.struck, place.at_the_venue) == (1, [])
 
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(began + 3.1 - asyncio.get_running_loop().time())
     assert (await place.buy()).state is S.TAKEN
 
 
@@ -334,6 +336,7 @@ async def test_a_rejection_that_follows_the_acknowledgement_wins(place: Place) -
     assert (place.reserved(sent), place.core.portfolio.positions) == (0, {})
 
 
+@pytest.mark.parametrize("place", [10.0], indirect=True)
 async def test_an_order_that_fills_while_its_cancel_is_on_its_way_is_filled(
     place: Place, other: Callable[..., Any]
 ) -> None:
@@ -342,9 +345,9 @@ async def test_an_order_that_fills_while_its_cancel_is_on_its_way_is_filled(
     await sent
     await other(Side.SELL, "0.01", "60000")
     await eventually(lambda: sent.order.state is S.PARTIALLY_FILLED)
-    place.fault(f"latency:endpoint={DELETE},ms=200,count=1")
+    late = place.fault(f"latency:endpoint={DELETE},ms=1000,count=1")
     cancelling = place.core.gateway.cancel("BTCUSDT", sent.client_order_id)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: late.struck == 1)
     await other(Side.SELL, "0.02", "60000")
     with pytest.raises(OrderRejected, match="-2011"):
         await cancelling
