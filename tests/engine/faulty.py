@@ -13,7 +13,7 @@ from aiohttp import web
 class Fault(NamedTuple):
     """For requests of `method` whose path and query contain `part`: a status, or a delay, then the truth.
 
-    `edit`: these bytes of the truth are others.
+    `edit`: these bytes of the truth are others. `held`: they wait for as long as it is not set.
     """
 
     method: str
@@ -21,6 +21,7 @@ class Fault(NamedTuple):
     status: int = 0
     delay_s: float = 0.0
     edit: tuple[bytes, bytes] = (b"", b"")
+    held: asyncio.Event | None = None
 
 
 class Faulty:
@@ -62,6 +63,8 @@ class Faulty:
         if fault is not None:
             self.waiting += 1
             await asyncio.sleep(fault.delay_s)
+            if fault.held is not None:
+                await fault.held.wait()
             self.waiting -= 1
         headers = {name: request.headers[name] for name in ("X-MBX-APIKEY",) if name in request.headers}
         answer = await self._client.request(request.method, request.path_qs, headers=headers)

@@ -45,7 +45,7 @@ class Ear:
 async def quiet(engine: Engine, ear: Ear, newest: Subscription) -> Count:
     """The counts at a moment in which nothing is under way from the wire."""
     before = None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             now = Count(len(ear.tickers), engine.wire.counters()["conflated"], newest.routed)
             if now == before and not engine.wire.counters()["pending"]:
@@ -55,7 +55,7 @@ async def quiet(engine: Engine, ear: Ear, newest: Subscription) -> Count:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 

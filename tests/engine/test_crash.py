@@ -99,7 +99,7 @@ async def survives(place: Place, start: Callable[..., Engine], home: Path, seen:
     limits = lines_of(home, "limits.set")
     engine = start(settings, deterministic=False)
     await engine.ready()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(each.state in (OrderState.UNKNOWN, OrderState.PENDING) for each in engine.orders):
             seen["unknown for a while"] += 1
             await asyncio.sleep(0.05)

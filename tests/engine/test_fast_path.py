@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from faultproxy import FaultProxy
 
+from quantlab.binance.ordersocket import OrderSocket
 from quantlab.config import Settings
 from quantlab.control.commands import SubmitOrder
 from quantlab.domain.limits import Limits
@@ -29,7 +30,7 @@ WIDE = Limits(
 )  # fmt: skip
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 45) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             while not condition():
@@ -81,9 +82,14 @@ async def engine(
     await engine.ready()
     engine.arm(token)
     engine.rails.limits = WIDE
-    await until(lambda: proxy.connections >= 2, "both sockets are connected")
-    await asyncio.sleep(0.1)
+    await until(lambda: fast(engine).up, "orders have their socket")
     return engine
+
+
+def fast(engine: Engine) -> OrderSocket:
+    socket = engine.linked().client.socket
+    assert socket is not None
+    return socket
 
 
 def buy(price: int = 58_000) -> SubmitOrder:
@@ -103,13 +109,13 @@ async def test_without_the_socket_orders_go_by_rest_and_with_it_by_it_again(
     engine: Engine, venue: PaperVenue, proxy: FaultProxy
 ) -> None:
     """The venue acts and hangs up: that order is found by its id, the next one goes the other way, once."""
-    seen = proxy.connections
     venue.session.faults.add(from_text("lost_reply:endpoint=order.place,count=1"))
+    proxy.refuse()  # nobody comes back before the second order
     with pytest.raises(OrderOutcomeUnknown):
         await engine.execute(buy())
     await engine.execute(buy())
-    await until(lambda: proxy.connections > seen, "the socket is back")
-    await asyncio.sleep(0.2)
+    await proxy.accept()
+    await until(lambda: fast(engine).up, "the socket is back")
     await engine.execute(buy())
     assert [way for way, _ in ways(venue)] == ["WS", "POST", "WS"]
     assert len({name for _, name in ways(venue)}) == 3

@@ -17,6 +17,7 @@ from faulty import Fault, Faulty
 from quantlab.binance.client import BinanceClient
 from quantlab.binance.ordersocket import OrderSocket
 from quantlab.binance.signing import Credentials
+from quantlab.binance.transport import CONNECTIONS
 from quantlab.bus import Overflow
 from quantlab.clock import SystemClock
 from quantlab.config import Settings
@@ -61,7 +62,7 @@ class Place(NamedTuple):
     settings: Settings
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 45) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             while not condition():
@@ -361,14 +362,15 @@ async def test_an_order_that_was_being_written_when_the_latch_closed_is_cancelle
 async def test_orders_that_waited_for_a_connection_do_not_leave_after_the_resume(place: Place) -> None:
     """Decided before the HALT, behind a venue that is slow: RESUME is for what is decided afterwards."""
     engine, faulty, venue = place.engine, place.faulty, place.venue
-    faulty.faults = [Fault("POST", "/api/v3/order", delay_s=0.5)]
+    slow = Fault("POST", "/api/v3/order", held=asyncio.Event())
+    faulty.faults = [slow]
     order = SubmitOrder(limit_order("BUY", "BTCUSDT", "0.01", "58000"))
     sent = [engine.execute(order).send() for _ in range(10)]
-    await until(lambda: any(each.startswith("POST") for each in faulty.seen), "orders are on their way")
-    await asyncio.sleep(0.1)
-    written = sum(each.startswith("POST") for each in faulty.seen)
+    await until(lambda: faulty.waiting == CONNECTIONS, "every connection of the orders is busy")
+    written = faulty.waiting
     engine.halt("drill")
     await engine.execute(Resume("over"))
+    slow.held.set()
     outcomes = await asyncio.gather(*sent, return_exceptions=True)
 
     assert sum(each.startswith("POST") for each in faulty.seen) == written < 10
@@ -391,12 +393,14 @@ async def test_resume_waits_for_the_cancels_and_then_ends_the_cancelling(place: 
     """A cancel of everything that is still on its way would strike what is ordered after RESUME."""
     engine, venue, faulty = place.engine, place.venue, place.faulty
     await rest(engine, "BTCUSDT")
-    faulty.faults = [Fault("DELETE", "symbol=BTCUSDT", delay_s=0.5)]
+    slow = Fault("DELETE", "symbol=BTCUSDT", held=asyncio.Event())
+    faulty.faults = [slow]
     engine.halt("drill")
     await until(lambda: faulty.waiting, "the cancel is on its way")
     resuming = asyncio.ensure_future(engine.execute(Resume("over")))
     await asyncio.sleep(0.1)
     assert engine.latch.is_set
+    slow.held.set()
     await resuming
     assert not faulty.waiting
     assert not open_at(venue)
@@ -501,12 +505,14 @@ async def test_a_halt_file_written_again_halts_again(place: Place) -> None:
 async def test_a_halt_that_comes_while_resume_waits_stands(place: Place) -> None:
     engine, venue, faulty = place.engine, place.venue, place.faulty
     await rest(engine, "BTCUSDT")
-    faulty.faults = [Fault("DELETE", "symbol=BTCUSDT", delay_s=0.5)]
+    slow = Fault("DELETE", "symbol=BTCUSDT", held=asyncio.Event())
+    faulty.faults = [slow]
     engine.halt("first")
     await until(lambda: faulty.waiting, "the cancel is on its way")
     resuming = asyncio.ensure_future(engine.execute(Resume("over")))
     await asyncio.sleep(0.1)
     engine.halt("second")
+    slow.held.set()
     with pytest.raises(EngineError, match="halted again meanwhile"):
         await resuming
     assert engine.latch.is_set

@@ -93,7 +93,7 @@ async def test_a_dead_venue_shows_while_the_main_thread_is_busy(engine: Engine) 
     assert venue is not None
     assert venue._process is not None
     venue._process.kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while "process has ended" not in engine.glances.take().trading and time.monotonic() < deadline:
         time.sleep(0.01)  # the loop does not turn
 

@@ -49,7 +49,7 @@ async def test_a_store_that_is_down_is_in_the_health_and_denies_no_order(
 
     with pytest.raises(StoreUnavailable):
         await model.save()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while not told(engine):
             await asyncio.sleep(0.05)
     assert "is not there" in told(engine)[0]

@@ -113,7 +113,7 @@ async def by_strategy(world: World) -> None:
 
     strategy = Wants()
     running = world.engine.strategies.run(strategy, name="gate")
-    for _ in range(500):
+    for _ in range(3_000):
         if strategy.refused or all(each.state is not OrderState.PENDING for each in running.open_orders()):
             break
         await asyncio.sleep(0.01)

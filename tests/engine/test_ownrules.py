@@ -28,7 +28,7 @@ QUICK = OwnRulesPace(filters_s=0.2, average_s=0.1, again_s=0.1)
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -64,13 +65,14 @@ async def test_what_the_bus_delivered_is_in_the_recording_and_makes_the_book_of_
 
 
 async def test_every_segment_begins_with_the_book_so_that_the_newest_can_be_read_alone(
-    engine: Engine, tmp_path: Path
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("quantlab.engine.taps.LOOK_S", 0.005)  # thirty looks for each pause
     small = Bounds(segment_bytes=6_000, most_bytes=1 << 20, flush_s=0.01)
     engine.recorder.start("market.>", bounds=small)
     for _ in range(8):
         await engine.market.advance(5)
-        await asyncio.sleep(0.15)  # the wire looks every 0.1 s whether there is a new segment
+        await asyncio.sleep(0.15)  # the wire looks whether there is a new segment
     path = engine.recorder.stop().path
     assert path is not None
     segments = sorted(path.glob("*.qlrec"))
@@ -161,7 +163,7 @@ async def test_a_disk_that_fails_ends_the_recording_and_the_engine_runs_on(engin
     assert path is not None
     shutil.rmtree(path)
     await engine.market.advance(2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while engine.recorder.status().state != "failed":
             await asyncio.sleep(0.02)
     heard: list[object] = []
@@ -174,7 +176,7 @@ async def test_a_disk_that_fails_ends_the_recording_and_the_engine_runs_on(engin
     assert heard
 
     engine.recorder.start("market.trade.ETHUSDT")  # a symbol that nobody watches yet
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "ETHUSDT" not in engine.watched:
             await asyncio.sleep(0.01)
     await engine.market.advance(5)
@@ -210,7 +212,7 @@ async def test_a_recording_is_a_market_again(engine: Engine) -> None:
             secret = {"Authorization": f"Bearer {venue.control.secret}"}
             reply = await control.post(f"{venue.control.url}/play", headers=secret)
         assert reply.status_code == 200
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(heard) < len(recorded):
                 await asyncio.sleep(0.02)
         running.cancel()
@@ -245,19 +247,19 @@ def test_a_killed_kernel_loses_what_came_since_the_last_flush_and_no_more(tmp_pa
     program = WRITES.format(tests=str(ROOT / "tests" / "market"), folder=str(tmp_path / "one"))
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
-    deadline, said = time.monotonic() + 20, "0 0"
-    while int(said.split()[0]) < 4_000 and time.monotonic() < deadline:
-        said = process.stdout.readline()
+    deadline, said = time.monotonic() + 60, ["0 0"]
+    while int(said[-1].split()[0]) < 4_000 and time.monotonic() < deadline:
+        said.append(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0].splitlines()
-    last = int((rest or [said])[-1].split()[1])
+    told_ns = [int(each.split()[1]) for each in [*said[1:], *process.communicate()[0].splitlines()]]
+    stood_ns = max(after - before for before, after in pairwise(told_ns))  # a hundred took at least 20 ms
 
     recording = Recording(tmp_path / "one")
     records = list(recording.records())
 
     assert [each.event.trade_id for each in records] == list(range(1, len(records) + 1))
     assert len(records) > 1_000
-    lost_s = (last - records[-1].at_ns) / 1e9
+    lost_s = (told_ns[-1] - records[-1].at_ns - stood_ns) / 1e9
     assert lost_s < 1.0  # 0.25 s on a machine that is not busy
     assert {mark.kind for mark in recording.marks} <= {"open", "torn"}
     assert recording.marks
@@ -267,7 +269,7 @@ def test_a_forked_child_leaves_the_recording_to_its_parent(tmp_path: Path) -> No
     """It neither writes nor waits, and its end ends nothing."""
     program = FORKS.format(tests=str(ROOT / "tests" / "market"), folder=str(tmp_path / "one"))
     done = subprocess.run(
-        [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=ROOT, timeout=30
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=ROOT, timeout=60
     )
 
     assert done.stdout.split() == ["child", "0", "parent", "stopped", "2"], done.stderr

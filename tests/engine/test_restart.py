@@ -89,7 +89,7 @@ def killed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         [sys.executable, str(Path(__file__).with_name("guarding.py"))],
         env={name: text for name, text in os.environ.items() if not name.startswith("QUANTLAB_")}
         | environment | {"QUANTLAB_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     return home

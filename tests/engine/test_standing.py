@@ -36,7 +36,7 @@ class Place(NamedTuple):
     told: list[ReconcileChange]
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 45) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             while not condition():

@@ -24,7 +24,7 @@ D = Decimal
 
 
 async def until(engine: Engine, condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while not condition():
             await engine.bus.settle()
             await asyncio.sleep(0.01)

@@ -46,7 +46,7 @@ async def running(work: object) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -91,8 +91,9 @@ async def test_a_venue_whose_clock_drifts_is_followed(venue: PaperVenue) -> None
                 errors = []
                 for _ in range(20):
                     await asyncio.sleep(0.05)
-                    errors.append(abs(error_ms(client, venue)))
-            assert max(errors) < 40
+                    uncertainty_ms = client.venue_clock.uncertainty_ms or 0  # a slow answer tells less
+                    errors.append(abs(error_ms(client, venue)) - 2 * uncertainty_ms)
+            assert max(errors) < 30  # 40 after a second that nobody measured
             assert abs((client.venue_clock.offset_ms or 0) - offset_ms) > 5  # it did drift
             venue.session.faults.remove(fault.number)
 
