@@ -10,7 +10,11 @@ from quantlab.domain.decimals import plain, subtract
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One rail's answer. `headroom` is limit minus used; None where there is no amount."""
+    """One rail's answer. `headroom` is what is left of the limit; None where there is no amount.
+
+    Most limits are the most that may be used. Where `at_least`, `limit` is the least that there must be,
+    `used` what there is, and `headroom` how much more that is.
+    """
 
     rail: str
     allowed: bool
@@ -18,23 +22,30 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     used: Decimal | None = None
     limit: Decimal | None = None
     unit: str = ""
+    at_least: bool = False
 
     @property
     def headroom(self) -> Decimal | None:
         if self.used is None or self.limit is None:
             return None
+        if self.at_least:
+            return subtract(self.used, self.limit)
         return subtract(self.limit, self.used)
 
     def describe(self) -> str:
-        """One line: "max_order_notional: 300000 of 100000 USDT"."""
+        """One line: "max_order_notional: above the limit (300000 of 100000 USDT)"."""
         if self.used is None or self.limit is None:
             return f"{self.rail}: {self.reason}"
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.rail}: {self.reason} ({plain(self.used)} of {plain(self.limit)}{unit})"
+        how = ", at least" if self.at_least else " of"
+        return f"{self.rail}: {self.reason} ({plain(self.used)}{how} {plain(self.limit)}{unit})"
 
 
 class LimitAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """An order brought a limit to `percent` or more of it: `used` of `limit`, in `unit`."""
+    """An order brought a limit to `percent` or more of it: `used` of `limit`, in `unit`.
+
+    Of a minimum (`min_equity`) it met so much of what there was taken up by the least: `limit` of `used`.
+    """
 
     rail: str
     limit_name: str

@@ -27,6 +27,9 @@ NEW = object.__new__
 Answer: TypeAlias = tuple[Any, ...]
 """What a rail says: an amount, a fraction, or words; see `rails.ask`."""
 WITHIN, ABOVE = "within the limit", "above the limit"
+ENOUGH, BELOW = "not below the minimum", "below the minimum"
+MINIMUM = object()
+"""Stands in an answer behind used and limit where the limit is the least that there must be."""
 COLUMNS = ("rail", "verdict", "used", "limit", "headroom", "unit", "reason")
 
 
@@ -129,15 +132,20 @@ class Decision:
     def amounts(self, also: Collection[str] = ()) -> Iterator[tuple[str, Decimal | int, Decimal | int]]:
         """Name, used and limit of each rail that has an amount; of a fraction its parts as they are.
 
+        Of a minimum the limit and what there is: so the first of the two is what share of the second it is.
         Where it is known which limits may be half used, of those rails alone, and of those named in `also`.
         """
         if self._said is None:
             answered = self._of_few(also) if self.told >= PASSES else self._answered()
-            yield from ((name, *answer[1:3]) for name, answer in answered if type(answer[1]) is not str)
+            yield from ((name, *_share(answer)) for name, answer in answered if type(answer[1]) is not str)
         else:
             for each in self._said:
                 if each.used is not None and each.limit is not None:
-                    yield each.rail, each.used, each.limit
+                    yield (
+                        (each.rail, each.limit, each.used)
+                        if each.at_least
+                        else (each.rail, each.used, each.limit)
+                    )
 
     @property
     def breaches(self) -> tuple[Verdict, ...]:
@@ -197,15 +205,26 @@ def verdict_of(rail: str, answer: Answer) -> Verdict:
     if isinstance(second, str):
         values = (plain(each) if isinstance(each, Decimal) else each for each in answer[2:])
         return Verdict(rail=rail, allowed=allowed, reason=second.format(*values))
-    used, limit, unit = second, answer[2], answer[3]
-    reason, more = WITHIN if used <= limit else ABOVE, answer[4:]
+    used, limit, unit, more = second, answer[2], answer[3], answer[4:]
+    at_least = unit is MINIMUM
+    if at_least:
+        reason, unit, more = ENOUGH if limit <= used else BELOW, answer[4], answer[5:]
+    else:
+        reason = WITHIN if used <= limit else ABOVE
     if isinstance(unit, Decimal):  # a fraction of it
         used, limit, unit, more = ratio_up(used, unit), answer[4], "", answer[5:]
     if more:  # why it passes all the same
         reason = f"{reason}; {more[0]}"
     return Verdict(
-        rail=rail, allowed=allowed, reason=reason, used=Decimal(used), limit=Decimal(limit), unit=unit
-    )
+        rail=rail, allowed=allowed, reason=reason, used=Decimal(used), limit=Decimal(limit), unit=unit,
+        at_least=at_least,
+    )  # fmt: skip
+
+
+def _share(answer: Answer) -> Answer:
+    """What is used, and of what."""
+    _, used, limit, unit, *_ = answer
+    return (limit, used) if unit is MINIMUM else (used, limit)
 
 
 def described(request: Described) -> str:

@@ -197,7 +197,8 @@ def test_every_amount_of_an_explanation_has_a_unit_and_what_is_left() -> None:
     amounts = [each for each in told if each.used is not None]
 
     assert len(amounts) > 20
-    assert all(each.headroom == each.limit - each.used for each in amounts)
+    assert all(abs(each.headroom) == abs(each.limit - each.used) for each in amounts)
+    assert all(each.headroom >= 0 for each in amounts)
     assert {each.rail for each in amounts if not each.unit} == {
         "spread", "price_collar", "window_collar", "drawdown",
     }  # fmt: skip

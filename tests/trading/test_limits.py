@@ -314,9 +314,10 @@ def test_alerts_that_reckon_only_when_a_step_changed_say_what_others_would(sizes
         expected = []
         assert decision.allowed
         for each in decision.verdicts:
-            if each.rail not in LIMITED or each.used is None or not each.limit:
+            part, whole = (each.limit, each.used) if each.at_least else (each.used, each.limit)
+            if each.rail not in LIMITED or part is None or not whole:
                 continue
-            percent, before = each.used * 100 / each.limit, said.get(each.rail, 0)
+            percent, before = part * 100 / whole, said.get(each.rail, 0)
             step = max((level for level in (50, 80, 95) if percent >= level), default=0)
             if step > before:
                 expected.append((each.rail, step))

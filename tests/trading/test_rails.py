@@ -319,6 +319,7 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
     ("percent_price", order(), ruled(bid_multiplier_up=D(0), bid_multiplier_down=D(0)), LIMITS, True),
     ("percent_price", order(), ruled(bid_multiplier_up=D(0)), LIMITS, True),
     ("percent_price", order(price="11999"), ruled(bid_multiplier_up=D(0)), LIMITS, False),
+    ("percent_price", order(price="12000"), ruled(bid_multiplier_up=D(0)), LIMITS, True),
     ("percent_price", order(), seen(average=None), LIMITS, True),
     # a filter of no minutes looks at the last price, for which the reference stands
     ("percent_price", order(), averaged(0), LIMITS, True),
@@ -459,10 +460,11 @@ MORE: list[tuple[str, OrderRequest, Exposure, Any, bool]] = [
 
 
 def consistent(verdict: Verdict) -> bool:
-    """What is shown is what was decided: an amount is allowed up to its limit."""
+    """What is shown is what was decided: an amount is allowed up to its limit, or from it on."""
     if verdict.used is None or verdict.limit is None:
         return verdict.allowed or not verdict.reason.startswith("within")
-    return verdict.allowed is (verdict.used <= verdict.limit)
+    within = verdict.limit <= verdict.used if verdict.at_least else verdict.used <= verdict.limit
+    return verdict.allowed is within
 
 
 @pytest.mark.parametrize("case", [*AT_THE_LIMIT.values(), *BEYOND_IT.values()])

@@ -16,6 +16,7 @@ from test_rails import AT_THE_LIMIT, BEYOND_IT, BOUNDS, MORE, WITH
 
 from quantlab.domain.limits import Limits, Override, SymbolLimits
 from quantlab.domain.orders import OrderRequest, OrderType, SelfTradeMode, Side
+from quantlab.domain.verdict import Verdict
 from quantlab.trading.amounts import EXACT
 from quantlab.trading.decision import DENIED, NEAR, PASSES, UNTOLD, Answer
 from quantlab.trading.exposure import Exposure, OwnOrders
@@ -143,6 +144,13 @@ LIMITS_OF_ALL_KINDS = st.sampled_from(
 TOLD: Counter[int] = Counter()
 
 
+def half_used(verdict: Verdict) -> bool:
+    part, whole = verdict.used, verdict.limit
+    if verdict.at_least:
+        part, whole = whole, part
+    return bool(whole) and 2 * part >= whole
+
+
 @settings(max_examples=800, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(request=REQUESTS, changes=st.lists(CHANGES, max_size=2), within=LIMITS_OF_ALL_KINDS)
 def together(request: OrderRequest, changes: list[tuple[str, Any]], within: Limits) -> None:
@@ -157,7 +165,7 @@ def together(request: OrderRequest, changes: list[tuple[str, Any]], within: Limi
     assert said or not allowed or not plain(request)
     half = {
         each.rail for each in decision.verdicts
-        if each.rail in LIMITED and each.used is not None and each.limit and 2 * each.used >= each.limit
+        if each.rail in LIMITED and each.used is not None and half_used(each)
     }  # fmt: skip
     if allowed:
         amounts = {name for name, _, _ in decide(request, exposure, within).amounts()}

@@ -59,6 +59,7 @@ EQUIVALENT = {
     # at the limit itself the next line allows it too; only the words differ
     "max_gross_exposure: line 12: Gt to GtE", "max_net_exposure: line 9: Gt to GtE",
     "equity_floor: line 7: Gt to GtE", "daily_loss: line 7: Gt to GtE", "drawdown: line 11: Gt to GtE",
+    "percent_price: line 12: Lt to LtE",
     # what is missed here denies as UNKNOWN_... a line later, or when the order is read
     "venue_health: line 8: to And", "order_shape: line 6: to And", "order_shape: line 7: False to True",
     "spread: line 4: to And", "drawdown: line 7: to And",

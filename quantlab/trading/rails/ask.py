@@ -4,8 +4,9 @@ Pure. What is missing, or is no number, is left out: a rail that reads it raises
 by that input's name. So no rail can compute with a hole, and none needs to look for one.
 
 A rail's answer is a tuple, because most answers are never shown: `(allowed, used, limit, unit)` for an
-amount, where allowed is `used <= limit`; `(allowed, part, bound, whole, limit)` for a fraction, where
-bound is `whole x limit`; or `(allowed, words, *values)`, put together only when asked.
+amount, where allowed is `used <= limit`; `(allowed, there, least, MINIMUM, unit)` for one that must not be
+too small, where it is `least <= there`; `(allowed, part, bound, whole, limit)` for a fraction, where bound
+is `whole x limit`; or `(allowed, words, *values)`, put together only when asked.
 """
 
 from __future__ import annotations

@@ -11,21 +11,21 @@ from decimal import Decimal
 from quantlab.domain.limits import Limits
 from quantlab.trading.amounts import ZERO, subtract, times
 from quantlab.trading.causes import EQUITY, Cause, TradingState
-from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.decision import MINIMUM, Answer, Unknown
 from quantlab.trading.rails.ask import NO_LIMIT, Ask, known
 
 REDUCES: Answer = (True, "beyond the limit; this order only reduces")
 
 
 def equity_floor(ask: Ask) -> Answer:
-    """Deny new risk with an equity below `min_equity`; used is the floor, the limit what there is."""
+    """Deny new risk with an equity below `min_equity`."""
     floor = ask.limits.min_equity
     if floor is None:
         return NO_LIMIT
     equity = known(ask.account.equity, "EQUITY")
     if floor > equity and ask.reduces():
         return REDUCES
-    return (floor <= equity, floor, equity, ask.account.currency)
+    return (floor <= equity, equity, floor, MINIMUM, ask.account.currency)
 
 
 def daily_loss(ask: Ask) -> Answer:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from quantlab.domain.orders import OrderType
 from quantlab.trading.amounts import add, times
-from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.decision import MINIMUM, Answer, Unknown
 from quantlab.trading.rails.ask import Ask, finite, known
 from quantlab.trading.rails.grids import UNBOUNDED
 
@@ -41,7 +41,7 @@ def min_notional(ask: Ask) -> Answer:
     if ask.at_market and not ask.rules.min_notional_at_market:
         return NOT_AT_MARKET
     value = _worth(ask) if ask.at_market else ask.worth
-    return (low <= value, low, value, ask.unit)
+    return (low <= value, value, low, MINIMUM, ask.unit)
 
 
 def venue_notional(ask: Ask) -> Answer:
@@ -66,10 +66,10 @@ def percent_price(ask: Ask) -> Answer:
         return NO_FILTER
     average = ask.average()
     lowest = times(average, down)
-    if price < lowest:
-        return (False, lowest, price, ask.unit)
+    if price < lowest or not up:
+        return (lowest <= price, price, lowest, MINIMUM, ask.unit)
     highest = times(average, up)
-    return (price <= highest, price, highest, ask.unit) if up else UNBOUNDED
+    return (price <= highest, price, highest, ask.unit)
 
 
 def venue_position(ask: Ask) -> Answer:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from quantlab.domain.decimals import remainder
 from quantlab.domain.instrument import Instrument
-from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.decision import MINIMUM, Answer, Unknown
 from quantlab.trading.rails.ask import Ask, sound
 
 NO_PRICE: Answer = (True, "no limit price")
@@ -70,7 +70,7 @@ def min_quantity(ask: Ask) -> Answer:
         least = ask.rules.market_min_quantity
     shown = ask.request.iceberg_quantity
     size = quantity if shown is None else min(quantity, shown)
-    return (least <= size, least, size, ask.instrument.base)
+    return (least <= size, size, least, MINIMUM, ask.instrument.base)
 
 
 def max_quantity(ask: Ask) -> Answer:

@@ -82,8 +82,9 @@ def _most_used(usage: pd.DataFrame, limits: Sequence[str]) -> list[str]:
 def _draw_usage(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     moments, allowed = rows.index, rows["allowed"].to_numpy(bool)
     used, limit = rows["used"].astype(float), rows["limit"].astype(float)
-    beyond = used.to_numpy() > limit.to_numpy()
-    edge = EDGE * float(limit.max())
+    least = rows["at_least"].any()
+    beyond = (used < limit if least else used > limit).to_numpy()
+    edge = 0.0 if least else EDGE * float(limit.max())
     shown = used.clip(upper=edge) if edge else used
     axes.plot(moments, limit, drawstyle="steps-post", color=LIMIT, linewidth=1.2, label="limit")
     axes.fill_between(moments, 0, limit, step="post", color=LIMIT, alpha=0.05, linewidth=0)
@@ -98,7 +99,7 @@ def _draw_usage(axes: Axes, rows: pd.DataFrame, name: str) -> None:
         axes.plot(
             moments[which], shown[which], style, color=colour, markersize=2 if dense else 5, label=words
         )
-    axes.set_ylim(0, 1.12 * max(edge if (used > edge).any() else float(shown.max()), float(limit.max())) or 1)
+    axes.set_ylim(0, 1.12 * max(float(shown.max()), float(limit.max())) or 1)
     for moment, asked in zip(moments[used > shown], used[used > shown], strict=True):
         words = f"{asked:,.0f} ↑" if asked >= 1_000 else f"{asked:.4g} ↑"
         axes.annotate(

@@ -28,10 +28,10 @@ REPLAYED = (
     "time_ms", "number", "symbol", "order", "client_order_id", "changed",
     *(f"{name}_{when}" for name in SIDES for when in ("before", "after")), "differing", "as_counted",
 )  # fmt: skip
-USAGE = ("time_ms", "number", "symbol", "allowed", "limit_name", "used", "limit", "unit", "share")
+USAGE = ("time_ms", "number", "symbol", "allowed", "limit_name", "used", "limit", "at_least", "unit", "share")
 KINDS = {
     "number": "int64", "limits_version": "int64", "state_sequence": "int64", "share": "float64",
-    **dict.fromkeys(("allowed", "changed", "allowed_before", "allowed_after"), "bool"),
+    **dict.fromkeys(("allowed", "changed", "allowed_before", "allowed_after", "at_least"), "bool"),
 }  # fmt: skip
 NO_USE = frozenset(rail.__name__ for rail in AT_LEAST)  # more of it is better: nothing is used up
 SHORT = 12  # digits of a digest, as a permit shows itself
@@ -57,12 +57,16 @@ def replay_frame(again: Iterable[Again]) -> pd.DataFrame:
 
 
 def usage_frame(decisions: Iterable[Decided]) -> pd.DataFrame:
-    """What each decided order used of each limit: a row per decision and limit, by the decision's time."""
+    """What each decided order used of each limit: a row per decision and limit, by the decision's time.
+
+    `at_least`: the limit is the least that there must be, and `used` what there was.
+    """
     rows = (
         {
             "time_ms": each.time_ms, "number": each.number, "symbol": each.request.symbol,
             "allowed": each.allowed, "limit_name": LIMITED[verdict.rail], "used": verdict.used,
-            "limit": verdict.limit, "unit": verdict.unit, "share": share_of(verdict),
+            "limit": verdict.limit, "at_least": verdict.at_least, "unit": verdict.unit,
+            "share": share_of(verdict),
         }
         for each in decisions
         for verdict in each.decision.verdicts
@@ -90,12 +94,16 @@ def deciding(decision: Decision) -> Verdict | None:
 
 
 def share_of(verdict: Verdict) -> float | None:
-    """How much of the limit is used, 1.0 being all of it; None where there is no amount."""
+    """How much of the limit is used, 1.0 being all of it; None where there is no amount.
+
+    Of a minimum: what part of what there is the least takes up, so that it is as bad to be above 1.0.
+    """
     if verdict.used is None or verdict.limit is None:
         return None
-    if not verdict.limit:
-        return float("inf") if verdict.used > 0 else 0.0
-    return float(verdict.used) / float(verdict.limit)
+    part, whole = (verdict.limit, verdict.used) if verdict.at_least else (verdict.used, verdict.limit)
+    if whole <= 0:
+        return float("inf") if part > 0 else 0.0
+    return float(part) / float(whole)
 
 
 def answer(decision: Decision) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from quantlab.trading.amounts import times
-from quantlab.trading.decision import Answer, Unknown
+from quantlab.trading.decision import MINIMUM, Answer, Unknown
 from quantlab.trading.rails.ask import Ask
 
 PER_SECOND = "orders/s"
@@ -31,8 +31,8 @@ def venue_budget(ask: Ask) -> Answer:
     left = ask.pace.budget_left
     if type(left) is not int:
         raise Unknown("VENUE_BUDGET")
-    used = 1 + ask.limits.min_budget_left
-    return (used <= left, used, left, ORDERS)
+    least = ask.limits.min_budget_left
+    return (least < left, left - 1, least, MINIMUM, ORDERS)
 
 
 def repeated_execution(ask: Ask) -> Answer:

@@ -16,7 +16,7 @@ from quantlab.domain.decimals import remainder
 from quantlab.domain.limits import Limits
 from quantlab.domain.orders import EXTRAS, OrderRequest, OrderType, Side
 from quantlab.trading.amounts import add, subtract, times
-from quantlab.trading.decision import DENIED, NEAR, PASSES, STEPS, UNTOLD
+from quantlab.trading.decision import DENIED, MINIMUM, NEAR, PASSES, STEPS, UNTOLD
 from quantlab.trading.exposure import Exposure
 from quantlab.trading.rails.ask import Ask
 from quantlab.trading.rails.catalogue import LIMITED, RAILS, Rail
@@ -85,8 +85,9 @@ def _answers(fuser: Fuser, rail: str, place: int) -> Returned:
 
     def returned(node: ast.expr, scope: Scope) -> None:
         match node:
-            case ast.Tuple(elts=[allowed, used, limit, *_]) if rail in LIMITED and not _is_text(used):
-                amounts = [fuser.hold(fuser.value(each, scope)) for each in (used, limit)]
+            case ast.Tuple(elts=[allowed, used, limit, kind, *_]) if rail in LIMITED and not _is_text(used):
+                share = (limit, used) if _is_minimum(fuser, kind, scope) else (used, limit)
+                amounts = [fuser.hold(fuser.value(each, scope)) for each in share]
                 _require(fuser, fuser.value(allowed, scope))
                 _note(fuser, amounts, bits)
             case ast.Tuple(elts=[allowed, *_]):
@@ -141,6 +142,12 @@ def _times(amount: ast.expr, number: int) -> ast.expr:
 
 def _at_most(left: ast.expr, right: ast.expr) -> ast.Compare:
     return ast.Compare(left=left, ops=[ast.LtE()], comparators=[right])
+
+
+def _is_minimum(fuser: Fuser, kind: ast.expr, scope: Scope) -> bool:
+    """Then what is used of the limit is the share that it has in what there is; as `Decision.amounts`."""
+    found = fuser.value(kind, scope) if isinstance(kind, ast.Name) else None
+    return isinstance(found, Known) and found.value is MINIMUM
 
 
 def _is_text(node: ast.expr) -> bool:
