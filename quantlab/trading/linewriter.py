@@ -4,7 +4,7 @@ Lines that wait together are one write and share one sync; a line that nobody wa
 Whoever waits is told: the number of the line, or why it is not on the disk.
 
 An order's line is written by the thread that decided it, where no line waits before it: the thread here
-wakes for the disk alone. A disk that was slow once is left to the thread for a while.
+wakes for the disk alone. A disk that was slow is left to the thread for a while, for longer each time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from quantlab.trading.waiters import AnyWaiter, Outcome, answer
 
 LINGER_S = 0.05  # a line that nobody waits for is synced at the latest after this
 SLOW_S = 0.005  # of one write, which is a copy to memory as long as all is well
-AVOIDED_S = 60.0
+AVOIDED_S, AVOIDED_MOST_S = 1.0, 60.0  # once; when it was slow again and again
 
 Item = tuple[Entry, AnyWaiter]
 Told = tuple[AnyWaiter, Outcome]
@@ -50,7 +50,7 @@ class LineWriter:
         self._written: list[tuple[int, AnyWaiter]] = []  # and not yet on the disk
         self._turn = threading.Lock()
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True: look; False: that was all
-        self._avoided_until_s = 0.0
+        self._avoided_s, self._avoided_until_s = AVOIDED_S, 0.0
         self._thread: threading.Thread | None = None
         if thread:
             self._thread = threading.Thread(target=self._run, name="quantlab-journal", daemon=True)
@@ -164,7 +164,10 @@ class LineWriter:
         told = self._write()
         ended_s = time.monotonic()
         if ended_s - began_s > SLOW_S:
-            self._avoided_until_s = ended_s + AVOIDED_S
+            self._avoided_until_s = ended_s + self._avoided_s
+            self._avoided_s = min(4 * self._avoided_s, AVOIDED_MOST_S)
+        else:
+            self._avoided_s = AVOIDED_S
         return told
 
     def _settle(self) -> None:
