@@ -7,10 +7,8 @@ them), a HALT is never asked for anything, and nothing happens while a handle is
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from functools import partial
@@ -20,8 +18,7 @@ from typing import Any
 import msgspec
 
 from quantlab.clock import Clock
-from quantlab.control import commands
-from quantlab.control.arming import Arming, Audit
+from quantlab.control.arming import Arming
 from quantlab.control.capability import (
     NO_CHARGE,
     Capability,
@@ -50,26 +47,21 @@ from quantlab.control.commands import (
     SubmitOrder,
 )
 from quantlab.control.effects import NOTHING_LEFT, DeskStatus, Effects, Gateway
+from quantlab.control.forms import limits_after, worth_if_sound
 from quantlab.control.handle import Handle, never_waits
-from quantlab.control.overriding import ended, overridden, override_of
 from quantlab.control.tokens import Answer, Challenge, redact
 from quantlab.control.tokenstore import TokenStore
+from quantlab.control.trail import Trail, line_of
 from quantlab.control.work import Work, as_work, error_of
-from quantlab.control.worth import scope_of, symbol_of, worth_of
-from quantlab.domain.decimals import positive
-from quantlab.domain.limits import Limits
+from quantlab.control.worth import scope_of, symbol_of
 from quantlab.domain.venue import Level
 from quantlab.errors import (
     ConfigError,
     EngineStopped,
-    InvalidField,
-    JournalError,
-    JournalUnavailable,
     NotAllowed,
     QuantlabError,
 )
 from quantlab.secret import Secret
-from quantlab.trading.fields import require_fields
 
 ORDER_COMMANDS = (SubmitOrder, SubmitList, ReplaceOrder, AmendOrder, Flatten, CancelOrder, CancelAll)
 MAX_REASON = 200
@@ -112,12 +104,17 @@ class Desk:
         self._glass_cockpit = glass_cockpit
         self._check_wait_allowed, self._ready = check_wait_allowed, ready
         self._catch_up, self._masked = catch_up, masked
-        self._actor = {"kernel": kernel_id, "uid": os.getuid(), "pid": os.getpid(), "level": level.label}
         self._pid = os.getpid()
+        self._trail = Trail(effects, kernel_id=kernel_id, level=level, bypass=glass_cockpit)
         self._arming = Arming(
-            store, clock=clock, kernel_id=kernel_id, audit=self._audit, audit_synced=self._audit_synced
-        )
-        self.audit_failures: deque[str] = deque(maxlen=20)
+            store, clock=clock, kernel_id=kernel_id,
+            audit=self._trail.note, audit_synced=self._trail.note_synced,
+        )  # fmt: skip
+
+    @property
+    def audit_failures(self) -> tuple[str, ...]:
+        """Lines about refusals and HALTs that the journal did not take, the last 20."""
+        return tuple(self._trail.failures)
 
     # Arming -------------------------------------------------------------------------------
 
@@ -196,7 +193,7 @@ class Desk:
         """
         text = redact(" ".join(reason.split()))[:MAX_REASON] or "no reason given"
         outcome = self._effects.halt(text)
-        self._try_audit("control.halt", {"action": "halt", "verdict": "accepted", "reason": text})
+        self._trail.try_note("control.halt", {"action": "halt", "verdict": "accepted", "reason": text})
         return outcome
 
     def _run(self, command: Command, proof: Proof | Prover | None) -> Work:
@@ -227,40 +224,21 @@ class Desk:
             if not self._glass_cockpit:
                 proof = proof(command) if callable(proof) else proof
                 capability = self._arming.verify(command, proof)
-            worth = self._check_form(command)
+            worth = worth_if_sound(command, self._effects, self._clock.now_ms())
             if capability is not None:
                 charge = self._cover(command, capability, worth)
         except QuantlabError as error:
-            self._try_audit("control.refused", self._line(command, capability, refused=error), error)
+            self._trail.try_note("control.refused", line_of(command, capability, error), error)
             raise
-        audit = self._audit if isinstance(command, ORDER_COMMANDS) else self._audit_synced
+        note = self._trail.note if isinstance(command, ORDER_COMMANDS) else self._trail.note_synced
         try:
-            audit("control.accepted", self._line(command, capability))
+            note("control.accepted", line_of(command, capability))
         except BaseException:
             charge.refund()
             raise
         if capability is not None:
             capability.touch(self._clock)
         return charge
-
-    def _check_form(self, command: Command) -> Decimal | None:
-        """Refuse what nobody could do; returns what an order is worth in the quote asset, if known."""
-        if isinstance(command, Placing):
-            require_fields(command.request)
-            collar = self._effects.limits().of(command.request.symbol).price_collar  # the symbol's own
-            return worth_of(command.request, self._effects.reference_price, collar)
-        if isinstance(command, Resume) and not command.reason.strip():
-            raise InvalidField("reason", "there is none", "say why trading may go on: %ql resume REASON")
-        if isinstance(command, SetLimits):
-            if not command.changes():
-                raise InvalidField("limits", "there is none", "name at least one limit and its value")
-            for name, value in command.changes().items():
-                positive(value, name)
-        if isinstance(command, OverrideLimit):
-            override_of(command, self._clock.now_ms())
-        if isinstance(command, EndOverride):
-            ended(self._effects.limits(), command, self._clock.now_ms())
-        return None
 
     def _cover(self, command: Command, capability: Capability, worth: Decimal | None) -> Charge:
         scope = scope_of(command, self._effects.limits())
@@ -286,60 +264,12 @@ class Desk:
             case Resume(reason):
                 return self._effects.resume(reason.strip())
             case SetLimits() | OverrideLimit() | EndOverride():
-                return self._effects.set_limits(self._changed(command))
+                limits, now_ms = self._effects.limits(), self._clock.now_ms()
+                return self._effects.set_limits(limits_after(command, limits, now_ms))
             case PromoteModel() | RollBackModel():
                 return self._effects.change_model(command)
             case Halt(reason):
                 return self.halt(reason)
-
-    def _changed(self, command: SetLimits | OverrideLimit | EndOverride) -> Limits:
-        """The limits as the command wants them, one version on."""
-        limits, now_ms = self._effects.limits(), self._clock.now_ms()
-        match command:
-            case OverrideLimit():
-                return overridden(limits, command, now_ms)
-            case EndOverride():
-                return ended(limits, command, now_ms)
-        return msgspec.structs.replace(limits, **command.changes(), version=limits.version + 1)
-
-    def _line(
-        self, command: Command, capability: Capability | None, refused: QuantlabError | None = None
-    ) -> dict[str, object]:
-        """The journal line of one decision: who, what, and why not. It holds no secret."""
-        return {
-            "action": redact(command.describe()),
-            "digest": hashlib.sha256(commands.encode(command)).hexdigest(),
-            "verdict": "refused" if refused else "accepted",
-            "reason": f"{type(refused).__name__}: {refused}" if refused else "",
-            "capability": capability.id if capability else "",
-            "token": capability.token[0] if capability else "",
-        }
-
-    def _audit(self, kind: str, data: Mapping[str, object]) -> None:
-        """One line, in order; the gateway syncs an order's own line before it is sent."""
-        self._write(self._effects.audit, kind, data)
-
-    def _audit_synced(self, kind: str, data: Mapping[str, object]) -> None:
-        """One line on the disk; if it cannot be taken, the action does not happen."""
-        self._write(self._effects.audit_synced, kind, data)
-
-    def _write(self, audit: Audit, kind: str, data: Mapping[str, object]) -> None:
-        """Every line says who acts, on which level, and whether the token was lifted."""
-        try:
-            audit(kind, {**data, **self._actor, "bypass": self._glass_cockpit})
-        except OSError as error:
-            raise JournalUnavailable(
-                f"the journal took no line: {error.strerror}; nothing was done"
-            ) from None
-
-    def _try_audit(self, kind: str, data: Mapping[str, object], error: QuantlabError | None = None) -> None:
-        """As `_audit`, for what must be refused or halted in any case: a failure is only noted."""
-        try:
-            self._audit(kind, data)
-        except JournalError as failure:
-            self.audit_failures.append(str(failure))
-            if error is not None:
-                error.add_note(f"and the journal has no line of it: {failure}")
 
     def _require_process(self) -> None:
         if os.getpid() != self._pid:

@@ -135,7 +135,7 @@ def new_gateway(engine: Engine, link: Link) -> Gateway:
     sender = OrderSender(
         client=link.client, cancel_client=link.cancel_client, journal=engine.journal, latch=engine.latch,
         limits_version=lambda: engine.rails.limits.version, post=engine.wire.post_order,
-        barrier=link.user_barrier, in_turn=engine.clock.fixed,
+        barrier=link.user.barrier if link.user is not None else None, in_turn=engine.clock.fixed,
         doubt=Doubt.within(engine.settings.recv_window_ms), monotonic_ns=engine.clock.monotonic_ns,
     )  # fmt: skip
     refusals = Refusals(

@@ -15,8 +15,8 @@ from quantlab.domain.venue import VenueHealth
 from quantlab.engine.faces import Health
 from quantlab.engine.glance import Glances
 from quantlab.engine.halting import HaltNews
-from quantlab.engine.link import UserStreamState
 from quantlab.engine.ownrules import AccountBounds, AssetLimits, Averages
+from quantlab.engine.ownstream import UserStreamState
 from quantlab.engine.quotes import Quotes
 from quantlab.engine.rules import TradingRules, adopt
 from quantlab.engine.valuing import Prices, Valuing

@@ -11,26 +11,23 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from quantlab.binance.client import BinanceClient
-from quantlab.binance.client.endpoints import cheaper_one_by_one
 from quantlab.binance.codec_rest import ExchangeInfo
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
 from quantlab.binance.streams import MarketStreams
 from quantlab.binance.timing import VenueClock
-from quantlab.binance.wsapi import UserStream
 from quantlab.bus import Topic
 from quantlab.clock import Clock
 from quantlab.config import Settings
 from quantlab.domain.market import BookView, DepthSnapshot
 from quantlab.domain.venue import VenueHealth
 from quantlab.engine.ownrules import OwnRulesKeeper, OwnRulesPace
+from quantlab.engine.ownstream import OwnStream
 from quantlab.engine.rules import RulesKeeper, RulesPace
 from quantlab.engine.upkeep import keep_clock, keep_warm, watch_silence
 from quantlab.engine.venuecontrol import VenueControl
-from quantlab.errors import QuantlabError, VenueUnavailable
+from quantlab.errors import QuantlabError
 from quantlab.health.monitor import Monitor
 from quantlab.health.probes import Sources
 from quantlab.market.feed import Feed
@@ -40,19 +37,10 @@ from quantlab.topics import MARKET_TOPICS
 from quantlab.wire import HaltLatch, Wire
 
 STREAMS = ("trade", "bookTicker", "depth@100ms", "kline_1m")
-BARRIER_S = 0.9
-DOUBT_S = 4.0
-USER_STREAM_S = 5.0
+SOCKET_S = 5.0
 RULES = RulesPace()
 OWN_RULES = OwnRulesPace()
 UNHURRIED = LinkSettings(messages_per_s=1_000)  # our own venue counts no messages
-
-
-class UserStreamState(msgspec.Struct, frozen=True):
-    """Posted to the engine: the user stream became live (reconcile!) or was lost."""
-
-    live: bool
-    reason: str
 
 
 class Link:
@@ -112,11 +100,11 @@ class Link:
             settings=UNHURRIED if control is not None else None,
         )  # fmt: skip
         self.feed = Feed([], snapshot=self._snapshot, publish=self._publish, clock=venue_clock)
-        self.user: UserStream | None = None
+        self.user: OwnStream | None = None
         if credentials is not None and settings.ws_api and listens:
-            self.user = UserStream(
-                settings.ws_api, credentials=credentials, clock=venue_clock,
-                on_event=wire.post_order, on_state=self._on_user_state, recv_window_ms=window_ms,
+            self.user = OwnStream(
+                settings.ws_api, credentials=credentials, clock=venue_clock, wire=wire,
+                recv_window_ms=window_ms, doubts=not clock.fixed,
             )  # fmt: skip
         self.rules = RulesKeeper(
             self.client, symbols=lambda: tuple(self.feed.books), post=wire.post_order, pace=RULES
@@ -132,9 +120,6 @@ class Link:
         self.venue = VenueControl(control)
         self._wire, self._clock, self._conflates = wire, clock, conflates
         self.tap: Callable[[object], object] | None = None  # hears market data, health and snapshots first
-        self._user_live = asyncio.Event()
-        self._doubted = False
-        self.user_reason = ""  # why the user stream is down
 
     def _monitor(
         self,
@@ -191,16 +176,9 @@ class Link:
             self._wire.spawn(self.rules.run, "trading rules")
             self._wire.spawn(self.own_rules.run, "the account's rules")
         if self.user is not None:
-            try:
-                async with asyncio.timeout(USER_STREAM_S):
-                    await self._user_live.wait()
-            except TimeoutError:
-                why = self.user_reason or "no answer"
-                raise VenueUnavailable(
-                    f"the user stream was not live within {USER_STREAM_S:g} s ({why}); check the API key"
-                ) from None
+            await self.user.wait_live()
         if socket is not None and self._clock.fixed:  # equal runs take equal ways
-            await asyncio.wait_for(socket.wait_up(), USER_STREAM_S)
+            await asyncio.wait_for(socket.wait_up(), SOCKET_S)
         return info
 
     async def hold(self) -> None:
@@ -246,56 +224,8 @@ class Link:
     async def barrier(self) -> None:
         """Return when every frame the venue sent before now has been handed over."""
         await self.streams.barrier()
-        await self.user_barrier()
-
-    async def user_barrier(self) -> None:
-        """As `barrier`, for the user stream alone; `TimeoutError` where it takes too long to wait for.
-
-        Then it is doubted: a half-open connection says no goodbye, and would be believed for long.
-        """
-        if self.user is None:
-            return
-        try:
-            async with asyncio.timeout(BARRIER_S):
-                await self.user.barrier()
-        except TimeoutError:
-            if not (self._doubted or self._clock.fixed):
-                self._doubted = True
-                self._wire.spawn(self._doubt, "user stream in doubt")
-            raise
-
-    async def _doubt(self) -> None:
-        """Connect the user stream anew, unless it answers a ping after all."""
-        try:
-            async with asyncio.timeout(DOUBT_S):
-                if self.user is not None:
-                    await self.user.barrier()
-        except (TimeoutError, QuantlabError):
-            if self.user is not None:
-                await self.user.restart(f"no answer to a ping within {DOUBT_S:g} s")
-        finally:
-            self._doubted = False
-
-    async def cancel_everything(self, *, watched_only: bool = False) -> tuple[int, list[str]]:
-        """Cancel what the venue says is open, on the halt path's own connection.
-
-        How many that was, and a sentence for each symbol that could not be cancelled: one
-        symbol's failure leaves no other symbol's orders open. `watched_only` looks at the symbols
-        whose streams run, which all that we send are: that costs 6 each, all the venue's cost 80.
-        """
-        client, cancelled, problems = self.halt_client, 0, []
-        watched = tuple(self.feed.books)
-        if watched_only and cheaper_one_by_one(watched):
-            found = [order for symbol in watched for order in await client.open_orders(symbol)]
-        else:
-            found = await client.open_orders()
-        symbols = {order.symbol for order in found}
-        for symbol in sorted(symbols):
-            try:
-                cancelled += len(await client.cancel_all(symbol))
-            except QuantlabError as error:
-                problems.append(f"{symbol}: {error}")
-        return cancelled, problems
+        if self.user is not None:
+            await self.user.barrier()
 
     async def close(self) -> None:
         """Close every connection; the wire cancels the running tasks."""
@@ -346,10 +276,3 @@ class Link:
                 self.feed.doubt(symbol.upper(), reason)
             elif kind.startswith("depth"):
                 self.feed.resync(symbol.upper())
-
-    def _on_user_state(self, state: str, reason: str) -> None:
-        live = state == "live"
-        self.user_reason = "" if live else reason
-        self._wire.post_order(UserStreamState(live, reason))
-        if live:
-            self._user_live.set()

@@ -78,7 +78,7 @@ def new_standing(engine: Engine, link: Link) -> Standing:
         gateway,
         engine.settings.symbols,
         live=lambda: user is not None and user.live,
-        why=lambda: link.user_reason,
+        why=lambda: user.reason if user is not None else "",
         alarm=engine.alarms.append,
         told=engine.reconciled,
         causes=engine.guards.causes,

@@ -129,9 +129,9 @@ async def test_no_order_passes_until_the_account_was_reconciled_after_a_reconnec
     link = engine.linked()
     assert link.user is not None
     faulty.faults = [Fault("GET", "/api/v3/account?", status=503)]
-    reconnects = link.user.reconnects
-    await engine.wire.call(lambda: link.user.restart("a drill"))
-    await until(lambda: link.user.reconnects > reconnects and link.user.live, "the stream is back")
+    reconnects = link.user.stream.reconnects
+    await engine.wire.call(lambda: link.user.stream.restart("a drill"))
+    await until(lambda: link.user.stream.reconnects > reconnects and link.user.live, "the stream is back")
     await until(lambda: engine.alarms, "an alarm")
 
     assert "reconciliation failed" in engine.alarms[-1]
@@ -151,7 +151,7 @@ async def test_what_was_traded_while_the_stream_was_away_is_booked_once(place: P
     engine, clock = place.engine, SystemClock()
     await engine.execute(BUY)
     link = engine.linked()
-    await engine.wire.call(lambda: link.user.restart("a drill"))
+    await engine.wire.call(lambda: link.user.stream.restart("a drill"))
     key, secret = place.venue.accounts[0]
     request = msgspec.structs.replace(market_order("BUY", "BTCUSDT", "0.03"), client_order_id="script-1")
     exposure = Exposure.alone(
