@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from quantlab.bus import table
-from quantlab.bus.handlers import check_handler, check_key
+from quantlab.bus.handlers import check_bounds, check_handler, check_key, check_overflow
 from quantlab.bus.hosts import Options
 from quantlab.bus.inline import Inline
 from quantlab.bus.keyed import Keyed
@@ -69,7 +69,7 @@ class Bus(Publishing):
         topic: Topic[E] | str,
         handler: Callable[[E], Any] | None = None,
         *,
-        overflow: Overflow = Overflow.DROP_OLDEST,
+        overflow: Overflow | str = Overflow.DROP_OLDEST,
         capacity: int = 1024,
         key: Callable[[E], Hashable] | str | None = None,
         timeout_s: float = 1.0,
@@ -85,7 +85,7 @@ class Bus(Publishing):
         Args:
             topic: A topic, or a pattern such as "market.*.BTCUSDT" or "order.>".
             handler: Called with the event, one at a time; sync or async. None: iterate.
-            overflow: What a full mailbox does; CONFLATE needs `key`.
+            overflow: What a full mailbox does, also as its word, "conflate"; CONFLATE needs `key`.
             capacity: Events that may wait.
             key: What is one and the same thing: a function of the event, or an attribute's name.
             timeout_s: A handler still running after this many seconds is cancelled (a thread's is
@@ -100,16 +100,14 @@ class Bus(Publishing):
 
         Raises:
             BusError: A pattern that no declared topic can meet, a capacity, timeout or concurrency
-                that is not above zero, CONFLATE or concurrency without key, a handler that cannot
-                take one event or cannot run where it is to run.
+                that is no such number above zero, an unknown overflow, CONFLATE or concurrency
+                without key, a handler that cannot take one event or cannot run where it is to run.
         """
         if self._closed:
             raise BusError("the bus is closed; nothing can subscribe any more")
         parts, lane = self._router.aim(topic)
-        if not capacity > 0:
-            raise BusError(f"capacity={capacity}: give at least 1")
-        if not timeout_s > 0:
-            raise BusError(f"timeout_s={timeout_s}: give seconds above 0")
+        check_bounds(capacity, timeout_s, concurrency, name)
+        overflow = check_overflow(overflow)
         is_async = check_handler(handler, inline=inline, run=run, concurrency=concurrency, key=key)
         key_of, fields = check_key(key, overflow)
         self.start()

@@ -12,10 +12,30 @@ from types import FunctionType
 from typing import Any
 
 from quantlab.bus.mailbox import Overflow
+from quantlab.clock import is_duration
 from quantlab.errors import BusError
 
 CELLS = "ipykernel_"  # the folder that a kernel names as its cells' place begins so
 PLAIN_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def check_bounds(capacity: object, timeout_s: object, concurrency: object, name: object) -> None:
+    """Raise `BusError` for a bound that is no such number above zero, or a name that is no text."""
+    if type(capacity) is not int or capacity < 1:
+        raise BusError(f"capacity={capacity!r}: give at least 1, a whole number")
+    if not is_duration(timeout_s) or timeout_s == 0:
+        raise BusError(f"timeout_s={timeout_s!r}: give seconds above 0")
+    if type(concurrency) is not int or concurrency < 1:
+        raise BusError(f"concurrency={concurrency!r}: give at least 1, a whole number")
+    require(isinstance(name, str), f"name={name!r}: give text")
+
+
+def check_overflow(overflow: Overflow | str) -> Overflow:
+    """The policy that a word names; every look at it is by identity."""
+    try:
+        return Overflow(overflow)
+    except ValueError:
+        raise BusError(f"overflow={overflow!r}: give one of {', '.join(Overflow)}") from None
 
 
 def check_handler(
@@ -31,7 +51,6 @@ def check_handler(
             raise BusError(f"handler {handler!r} is async: it cannot run inline")
         return is_async
     require(run in ("loop", "thread"), f'run={run!r}: give "loop" or "thread"')
-    require(concurrency >= 1, f"concurrency={concurrency}: give at least 1")
     require(
         concurrency == 1 or key is not None, "concurrency above 1 needs a key: order is kept for each key"
     )

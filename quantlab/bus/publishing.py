@@ -62,7 +62,9 @@ class Publishing(Hosting):
         """Add topics that may be published; declaring one twice changes nothing.
 
         Raises:
-            BusError: A name could belong to this topic and to another one of another type.
+            BusError: A name could belong to this topic and to another one of another type. Of one
+                template a class of the same name is the same one, defined anew as a cell is run
+                again: it takes the place of the old one, and subscriptions go on.
         """
         for topic in topics:
             self._router.declare(topic)
@@ -76,21 +78,24 @@ class Publishing(Hosting):
         their numbers: what an inline handler publishes comes after the event that it handles.
 
         Raises:
-            BusError: The caller's own mistake: undeclared topic, wrong type, closed bus.
+            BusError: The caller's own mistake: undeclared topic, wrong type, an event that does not
+                say its name, closed bus.
             WrongThread: Use `publish_threadsafe` off the bus's thread.
         """
-        routes = self._routes.get(topic)
-        if routes is None or type(event) is not topic.type or self._closed:
+        try:
+            route = self._routes[topic].get(key := topic.key(event))
+            known = type(event) is topic.type and not self._closed
+        except (KeyError, AttributeError, TypeError):
+            known = False
+        if not known:
             self._check(topic, event)
-            routes = self._routes[topic]
+            route = self._routes[topic].get(key := topic.key(event))
         if threading.get_ident() != self._thread:
             self._require_thread("publish")
         self._sequence = sequence = self._sequence + 1
         if self.active_groups is not None:
             self._later.append((topic, event))
             return sequence
-        key = topic.key(event)
-        route = routes.get(key)
         if route is None:
             route = self._router.resolve(topic, key)
         route.count += 1
@@ -142,7 +147,7 @@ class Publishing(Hosting):
 
     def _check(self, topic: Topic[Any], event: object) -> None:
         if self._closed:
-            raise BusError(f"the bus is closed; {topic.template!r} was not published")
+            raise BusError("the bus is closed; nothing was published")
         self._router.check(topic, event)
 
     def conflates(self, topic: Topic[E], event: E) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from quantlab.bus.inline import Inline, InlineGroup, grouped
 from quantlab.bus.mailbox import Overflow
-from quantlab.bus.routes import Lane, Topic, Trie, can_meet, compile_pattern, nearest
+from quantlab.bus.routes import Lane, Topic, Trie, can_meet, compile_pattern, nearest, require_topic
 from quantlab.bus.subscription import Subscription
 from quantlab.errors import BusError
 
@@ -90,6 +90,12 @@ def _conflates(subscription: Subscription, topic: Topic[Any]) -> bool:
     return isinstance(subscription.key, ByName) or (bool(fields) and set(fields or ()) <= set(topic.fields))
 
 
+def _made_anew(topic: Topic[Any], other: Topic[Any]) -> bool:
+    """A class that its cell or module has defined again, for the same names."""
+    ours, theirs = ((each.type.__module__, each.type.__qualname__) for each in (topic, other))
+    return (topic.template, topic.lane, ours) == (other.template, other.lane, theirs)
+
+
 class ByName:
     """A key: the name under which an event travels, of the topics that one pattern can meet."""
 
@@ -122,26 +128,38 @@ class Router:
 
     def declare(self, topic: Topic[Any]) -> None:
         """Allow `topic`, or raise `BusError` where it shares names with one of another type."""
-        for other in self.routes:
+        require_topic(topic)
+        for other in tuple(self.routes):
             same = (topic.type, topic.lane) == (other.type, other.lane)
             if can_meet(topic.pattern, other.pattern) and not same:
-                raise BusError(f"{topic!r} and {other!r} share names; give one another template")
+                if not _made_anew(topic, other):
+                    raise BusError(f"{topic!r} and {other!r} share names; give one another template")
+                self._forget_all(self.routes[other])
+                del self.routes[other]
+                self._templates.remove(other.pattern, other)
         if topic not in self.routes:
             self.routes[topic] = {}
             self._templates.add(topic.pattern, topic)
 
     def check(self, topic: Topic[Any], event: object) -> None:
         """Raise `BusError` unless `event` may travel on `topic`."""
+        require_topic(topic)
         if topic not in self.routes:
             raise BusError(f"topic {topic.template!r} is not declared{self._hint(topic.template)}")
         if not isinstance(event, topic.type):
             raise BusError(
                 f"topic {topic.template!r} carries {topic.type.__name__}, not {type(event).__name__}"
             )
+        try:
+            hash(topic.key(event))
+        except (AttributeError, TypeError) as error:
+            fields = ", ".join(topic.fields)
+            raise BusError(f"topic {topic.template!r}: its event has no name by {fields}: {error}") from None
 
     def aim(self, topic: Topic[Any] | str) -> tuple[Parts, Lane]:
         """The compiled pattern, and the least protected lane of the topics it can meet."""
         if not isinstance(topic, str):
+            require_topic(topic)
             if topic not in self.routes:
                 raise BusError(f"topic {topic.template!r} is not declared{self._hint(topic.template)}")
             return topic.pattern, topic.lane

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
+
 from quantlab.errors import BusError
 
 E = TypeVar("E")
@@ -47,6 +49,10 @@ class Topic(Generic[E]):
         self.pattern = tuple("*" if BRACES.fullmatch(part) else part for part in parts)
         self._places = tuple(place for place, part in enumerate(self.pattern) if part == "*")
         self.fields = tuple(found[1] for found in BRACES.finditer(template))
+        if issubclass(type, msgspec.Struct):  # of other classes only an event can tell
+            for field in self.fields:
+                if not hasattr(type, field):
+                    raise BusError(f"topic {template!r}: {type.__name__} has no {field}")
         self.key: Callable[[E], Any] = operator.attrgetter(*self.fields) if self.fields else _no_key
 
     def name(self, event: E) -> str:
@@ -62,6 +68,12 @@ class Topic(Generic[E]):
 
     def __repr__(self) -> str:
         return f"Topic({self.template!r}, {self.type.__name__})"
+
+
+def require_topic(given: object) -> None:
+    """Raise `BusError` for what is no topic: a name, for example."""
+    if not isinstance(given, Topic):
+        raise BusError(f'{given!r:.60} is no topic: give one, like Topic("note.{{name}}", Note)')
 
 
 def _no_key(_event: object) -> None:

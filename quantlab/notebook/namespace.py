@@ -43,7 +43,7 @@ class BusFace(Face):
         topic: Topic[Any] | str,
         handler: Callable[[Any], Any] | None = None,
         *,
-        overflow: Overflow = Overflow.DROP_OLDEST,
+        overflow: Overflow | str = Overflow.DROP_OLDEST,
         **options: Any,
     ) -> Subscription:
         """As `Bus.subscribe`; what the handler prints lands under this cell.

@@ -25,6 +25,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 class Notice(msgspec.Struct, frozen=True):
     number: int
+    kind: str = ""
 
 
 TICK: Topic[Tick] = Topic("market.tick.{symbol}", Tick)
@@ -694,7 +695,16 @@ def yields(_tick: Tick) -> Any:
         ({"topic": "market..BTCUSDT"}, "parts joined by dots"),
         ({"topic": Topic("market.other.{symbol}", Tick)}, "not declared"),
         ({"capacity": 0}, "capacity=0"),
+        ({"capacity": 2.5}, "capacity=2.5"),
+        ({"capacity": True}, "capacity=True"),
         ({"timeout_s": 0}, "timeout_s=0"),
+        ({"timeout_s": "1"}, "timeout_s='1'"),
+        ({"topic": 5}, "5 is no topic"),
+        ({"topic": [TICK]}, "is no topic"),
+        ({"overflow": "newest"}, "overflow='newest'.*drop_oldest"),
+        ({"overflow": None}, "overflow=None"),
+        ({"overflow": "conflate"}, "needs a key"),
+        ({"name": 5}, "name=5"),
         ({"overflow": Overflow.CONFLATE}, "needs a key"),
         ({"handler": lambda: None}, "exactly one event"),
         ({"handler": lambda a, b: None}, "exactly one event"),
@@ -708,6 +718,7 @@ def yields(_tick: Tick) -> Any:
         ({"run": "process"}, "run='process'"),
         ({"run": "thread", "inline": True}, "neither"),
         ({"concurrency": 0}, "concurrency=0"),
+        ({"concurrency": "2", "key": "symbol"}, "concurrency='2'"),
         ({"concurrency": 2}, "needs a key"),
         ({"key": "no name"}, "name an attribute"),
         ({"key": 5}, "cannot be called"),
@@ -726,11 +737,76 @@ async def test_a_wrong_publish_is_refused_by_name(bus: Bus) -> None:
         bus.publish(Topic("market.tock.{symbol}", Tick), Tick("A", 0))
     with pytest.raises(BusError, match="carries Tick, not Notice"):
         bus.publish(TICK, Notice(1))  # type: ignore[arg-type]
+    with pytest.raises(BusError, match=r"'market\.tick\.A' is no topic"):
+        bus.publish("market.tick.A", Tick("A", 0))  # type: ignore[arg-type]
+    with pytest.raises(BusError, match="is no topic"):
+        bus.publish([TICK], Tick("A", 0))  # type: ignore[arg-type]
+    with pytest.raises(BusError, match="is no topic"):
+        bus.declare("market.tick.A")  # type: ignore[arg-type]
     await bus.aclose()
     with pytest.raises(BusError, match="closed"):
         bus.publish(TICK, Tick("A", 0))
     with pytest.raises(BusError, match="closed"):
         bus.subscribe(TICK, print)
+
+
+async def test_an_event_without_a_name_is_refused_where_it_is_published(bus: Bus) -> None:
+    """Its publisher hears of it, also inside an inline handler, and nobody else; it has no number."""
+    nameless, refused, got = Tick([], 0), [], []  # type: ignore[arg-type]
+    with pytest.raises(BusError, match=r"market\.tick.*symbol"):
+        bus.publish(TICK, nameless)
+
+    def on_quote(_quote: Tick) -> None:
+        try:
+            bus.publish(TICK, nameless)
+        except BusError as error:
+            refused.append(error)
+
+    bus.subscribe(QUOTE, on_quote, inline=True)
+    bus.subscribe(TICK, got.append)
+    first = bus.publish(QUOTE, Tick("A", 1))
+    assert bus.publish(TICK, Tick("A", 2)) == first + 1
+    await bus.settle()
+    assert len(refused) == 1
+    assert got == [Tick("A", 2)]
+
+
+@pytest.mark.parametrize(
+    ("overflow", "expected"), [("drop_oldest", [3, 4]), ("drop_new", [0, 1]), ("conflate", [4]), ("fail", [])]
+)
+async def test_an_overflow_may_be_given_by_its_word(bus: Bus, overflow: Any, expected: list[int]) -> None:
+    """The words of the README's table do what the names of `Overflow` do."""
+    got: list[int] = []
+    subscription = bus.subscribe(
+        TICK, lambda tick: got.append(tick.number), overflow=overflow, capacity=2, key="symbol"
+    )
+    publish_all(bus, ticks(5))
+    await bus.settle()
+    assert got == expected
+    assert subscription.overflow is Overflow(overflow)
+
+
+def remade(*fields: str) -> Topic[Any]:
+    """A topic of a class that a cell has defined anew: the same names, another object."""
+    kind = msgspec.defstruct("Remade", [(name, str) for name in fields], frozen=True, module="a_cell")
+    return Topic("market.remade.{symbol}", kind)
+
+
+async def test_a_class_that_its_cell_defines_anew_takes_the_place_of_the_old_one(bus: Bus) -> None:
+    """Running the cell again is no mistake: subscriptions go on, and get events of the new class."""
+    old, new = remade("symbol"), remade("symbol", "more")
+    bus.declare(old)
+    got: list[Any] = []
+    subscription = bus.subscribe("market.remade.*", got.append)
+    bus.publish(old, old.type("A"))
+    bus.declare(new)
+    bus.publish(new, new.type("A", "b"))
+    await bus.settle()
+    assert [type(each) for each in got] == [old.type, new.type]
+    assert subscription.routed == subscription.delivered == 2
+    assert [each for each in bus.topics if each.template == old.template] == [new]
+    with pytest.raises(BusError, match="not declared"):
+        bus.publish(old, old.type("A"))
 
 
 def test_two_topics_of_different_types_cannot_share_names() -> None:

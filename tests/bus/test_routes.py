@@ -85,6 +85,12 @@ def test_a_bad_template_is_refused(template: str) -> None:
         Topic(template, Pair)
 
 
+def test_a_brace_names_a_field_of_the_type() -> None:
+    """A name that no event could fill is refused when the topic is made, not at each publish."""
+    with pytest.raises(BusError, match="Pair has no quota"):
+        Topic("pair.{quota}", Pair)
+
+
 @pytest.mark.parametrize("pattern", ["", ".", "a..b", ">.a", "a b", "a.{b}"])
 def test_a_bad_pattern_is_refused(pattern: str) -> None:
     """Words, `*`, and `>` at the end."""
