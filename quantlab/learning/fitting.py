@@ -54,4 +54,19 @@ def require_fit(recipe: Recipe, key: str, snapshot: Snapshot) -> Mapping[str, An
             )
     if snapshot.objects is None:
         raise InvalidField("snapshot", "its objects are bytes", "load it from a store")
+    found, wanted_form = (form(each) for each in (snapshot.objects.get("pipeline"), recipe.pipeline))
+    if found != wanted_form:
+        raise InvalidField(
+            "pipeline",
+            f"the saved model is {found:.200}, this one {wanted_form:.200}",
+            "give the one it was saved with",
+        )
     return snapshot.objects
+
+
+def form(model: Any) -> str:
+    """The classes of a pipeline's steps: "StandardScaler | LogisticRegression"."""
+    steps = getattr(model, "steps", None)
+    if isinstance(steps, dict):
+        return " | ".join(form(each) for each in steps.values())
+    return type(model).__name__

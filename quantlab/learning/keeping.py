@@ -12,7 +12,6 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from quantlab.errors import QuantlabError
 from quantlab.learning.attach import Worker
 from quantlab.learning.background import uncollected
 from quantlab.learning.learner import Learner
@@ -86,12 +85,21 @@ class Keeper:
         return snapshot.version
 
     async def save_all(self, note: str) -> int:
-        """Save every model that has seen something new; how many there were."""
+        """Save every model that has seen something new; how many there were.
+
+        One that cannot be saved keeps no other from it: the first problem is raised when all were tried.
+        """
         news = [
             key for key, each in self._learner.models.items() if each.counts["events"] != self._kept.get(key)
         ]
+        problem: Exception | None = None
         for key in news:
-            await self.save(key, note)
+            try:
+                await self.save(key, note)
+            except Exception as error:  # noqa: BLE001  # a snapshot runs code of the user's pipeline
+                problem = problem or error
+        if problem is not None:
+            raise problem
         return len(news)
 
     def every(self, seconds: float) -> None:
@@ -107,7 +115,7 @@ class Keeper:
             try:
                 await self.save_all(f"every {seconds:g} s")
                 self.problem = ""
-            except QuantlabError as error:
+            except Exception as error:  # noqa: BLE001  # it is told, and tried again
                 self.problem = f"{type(error).__name__}: {error}"
 
     def stop(self) -> None:

@@ -23,8 +23,9 @@ class ModelId(NamedTuple):
         Raises:
             InvalidField: A part is no plain word; nothing else may become a path.
         """
-        for field, text in (("name", name), ("key", key)):
-            if not PLAIN.fullmatch(str(text)):
+        words: tuple[tuple[str, object], ...] = (("name", name), ("key", key))
+        for field, text in words:
+            if not isinstance(text, str) or not PLAIN.fullmatch(text):
                 raise InvalidField(
                     field, f"{text!r} cannot name a model", "use up to 64 of A-Z a-z 0-9 _ . -, not . first"
                 )
@@ -32,3 +33,9 @@ class ModelId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} {self.key}"
+
+
+def require_version(version: object) -> None:
+    """Raise `InvalidField` for what is no version: they are counted from 1."""
+    if type(version) is not int or version < 1:
+        raise InvalidField("version", f"{version!r:.40} is none", "give a whole number from 1")

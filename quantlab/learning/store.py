@@ -27,7 +27,7 @@ from quantlab.learning.classtree import class_tree
 from quantlab.learning.envelope import Header, header_of, open_sealed, seal, snapshot_of
 from quantlab.learning.filestore import FileStore
 from quantlab.learning.marks import Marks
-from quantlab.learning.modelid import ModelId
+from quantlab.learning.modelid import ModelId, require_version
 from quantlab.learning.modelkey import model_key
 from quantlab.learning.pickler import dumps
 from quantlab.learning.redisaddress import address_of
@@ -111,10 +111,13 @@ class Store:
         Naming a version says that it is meant, also where a newer one was seen here before.
 
         Raises:
+            InvalidField: This is no name, key or version.
             StoreError: There is none, or the store cannot be read.
             ModelRefused: It is there and must not be used; `reason` says which check failed.
         """
         which = ModelId.of(name, key)
+        if version is not None:
+            require_version(version)
         found, head = await self._found(which, version)
         header, payload = await self._on_thread(self._opened, which, found)
         objects = await self._on_thread(loaded, header, payload)
@@ -125,6 +128,7 @@ class Store:
     async def rollback(self, name: str, key: str, version: int) -> Snapshot:
         """Make an earlier version the newest again: as a new version, so that the line goes on."""
         which = ModelId.of(name, key)
+        require_version(version)
         earlier = await self.load(name, key, version)
         again = msgspec.structs.replace(
             earlier, parent=version, payload=None, note=f"rolled back to version {version}"

@@ -128,7 +128,7 @@ async def test_a_shadow_goes_on_as_well_and_in_its_place(kernel: Callable[[], Le
     assert rest(second) == rest(whole)
     assert second.frame().equals(whole.frame())
     assert set(second.frame()["who"]) > {"model", "shadow"}
-    alone = model(kernel())
+    alone = model(kernel(), "tree" if promoted else "logistic")
     await alone.load("BTCUSDT")  # who asks for no shadow gets none
     assert not alone.shadows
 
@@ -225,6 +225,53 @@ async def test_what_does_not_fit_or_cannot_be_kept_is_refused_and_what_runs_goes
     own.run(events)
     with pytest.raises(ModelRefused, match="FuncTransformer"):
         await own.save()
+
+
+async def test_a_model_of_another_pipeline_is_refused_by_what_it_is(kernel: Callable[[], Learn]) -> None:
+    """What is loaded is what the notebook says it is: no tree goes on under a regression's name."""
+    events = random_market(36, 300)
+    first = model(kernel(), "tree")
+    first.run(events)
+    await first.save()
+    other = model(kernel(), "logistic")
+    other.run(events[:100])
+    with pytest.raises(InvalidField, match=r"HoeffdingAdaptiveTreeClassifier.*LogisticRegression"):
+        await other.load("BTCUSDT")
+    assert other.models["BTCUSDT"].version == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "version"),
+    [("BTCUSDT", "1"), ("BTCUSDT", True), ("BTCUSDT", -1), ("BTCUSDT", 0), (5, 1), ("../x", 1)],
+)
+async def test_what_is_no_version_or_no_key_is_refused_by_name(
+    kernel: Callable[[], Learn], key: Any, version: Any
+) -> None:
+    learner = model(kernel())
+    learner.run(random_market(37, 200))
+    await learner.save()
+    with pytest.raises(InvalidField, match="^(key|version): "):
+        await learner.load(key, version)
+
+
+async def test_one_model_that_cannot_be_kept_keeps_no_other_from_being_kept(
+    kernel: Callable[[], Learn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key is tried each time, whatever one of them raises, and the problem stays in sight."""
+    learner = model(kernel())
+    learner.run(random_market(38, 300, symbols=("BTCUSDT", "ETHUSDT", "BNBUSDT")))
+    first = next(iter(learner.models.values()))
+
+    def broken(note: str = "") -> Any:
+        raise ZeroDivisionError("no snapshot today")
+
+    monkeypatch.setattr(first, "snapshot", broken)
+    learner.keep("20ms")
+    others = [each for each in learner.models.values() if each is not first]
+    await _until(lambda: all(each.version for each in others))
+    await _until(lambda: "no snapshot today" in learner.problem)
+    monkeypatch.undo()
+    await _until(lambda: first.version == 1 and not learner.problem)
 
 
 async def test_without_a_store_it_says_so() -> None:
