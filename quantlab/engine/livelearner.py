@@ -50,11 +50,11 @@ class LiveLearner(Learner):
         `learn.prediction.NAME`. Attaching again replaces what it heard before.
 
         Raises:
-            BusError: No topic fits the pattern.
+            BusError: No topic fits the pattern; it listens on as before.
         """
-        pattern = require_pattern(pattern)
+        attachment = Attachment(self, self._home.bus, self._home.worker, require_pattern(pattern))
         self.detach()
-        self._attachment = Attachment(self, self._home.bus, self._home.worker, pattern)
+        self._attachment = attachment
         return self
 
     def detach(self) -> None:

@@ -5,7 +5,8 @@ Pure. The kinds that there are stand in `features`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from quantlab.errors import InvalidField
@@ -94,18 +95,32 @@ class Features:
         return {name: value(moment) for name, value in self._values}
 
     def inputs(self, moment: Moment) -> dict[str, float] | None:
-        """What a model is given, or None while one of them is not warm."""
+        """What a model is given, or None while one of them is not warm.
+
+        Raises:
+            InvalidField: One is no finite number: a model that is given it is spoilt for ever.
+        """
         found: dict[str, float] = {}
         for name, value in self._values:
             number = value(moment)
             if number is None:
                 return None
             found[name] = number
+        if not are_finite(found.values()):
+            for name, number in found.items():
+                require_finite(number, name)
         return found
 
     def cold(self, moment: Moment) -> list[str]:
-        """What is waited for: "return_10s: a trade price at least 10s old"."""
-        return [f"{each.name}: {each.warm_up}" for each in self.all if each.value(moment) is None]
+        """What is waited for: "return_10s: a trade price at least 10s old"; or what one of them raises."""
+        found = []
+        for each in self.all:
+            try:
+                if each.value(moment) is None:
+                    found.append(f"{each.name}: {each.warm_up}")
+            except Exception as error:  # noqa: BLE001  # code of the user: it must not hide a table
+                found.append(f"{each.name}: {type(error).__name__}: {error}")
+        return found
 
     def fresh(self) -> Features:
         """The same ones with nothing seen, for another key."""
@@ -125,6 +140,26 @@ class Features:
     def __repr__(self) -> str:
         width = max(len(each.name) for each in self.all)
         return "\n".join(f"{each.name:<{width}}  {each.unit}; from {each.warm_up}" for each in self.all)
+
+
+def are_finite(numbers: Iterable[float]) -> bool:
+    """True where their sum is finite, which is quick; False also where finite ones add up to too much."""
+    try:
+        return math.isfinite(sum(numbers))
+    except (TypeError, ValueError, ArithmeticError):
+        return False
+
+
+def require_finite(number: object, field: str) -> None:
+    """Raise `InvalidField` for what is no finite number."""
+    try:
+        finite = not isinstance(number, str) and math.isfinite(number)  # type: ignore[arg-type]  # then it says so
+    except (TypeError, ValueError, ArithmeticError):
+        finite = False
+    if not finite:
+        raise InvalidField(
+            field, f"{number!r:.40} is no finite number", "give one, or None until there is one"
+        )
 
 
 def require_feature(given: object) -> None:

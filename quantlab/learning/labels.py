@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from quantlab.errors import InvalidField
-from quantlab.learning.lengths import Length, milliseconds
+from quantlab.learning.feature import require_finite
+from quantlab.learning.lengths import Length, milliseconds, written
 from quantlab.learning.moment import Kind, kind_of
 
 BPS = 10_000.0
@@ -90,13 +91,14 @@ def forward_return(
     Raises:
         InvalidField: Names the argument.
     """
+    horizon_ms = milliseconds(horizon, "horizon")
     found: tuple[Judge, Callable[[Any], int], tuple[Target, ...]]
     found = (_number, _sign, ()) if threshold_bps is None else _judged(_threshold(threshold_bps), classes)
     judge, stance, targets = found
     return Label(
         kind="forward_return",
-        name=f"return {horizon}",
-        horizon_ms=milliseconds(horizon, "horizon"),
+        name=f"return {written(horizon_ms)}",
+        horizon_ms=horizon_ms,
         of=_price(of),
         gap_ms=milliseconds(gap, "gap"),
         classes=targets,
@@ -136,7 +138,24 @@ def custom(
     Args:
         classes: What `judge` may answer; () where it answers numbers.
         stance: What a prediction says to hold (1, -1 or 0), for the score with costs.
+
+    Raises:
+        InvalidField: Names the argument; and whenever `judge` says what is no finite number, or none of
+            the `classes`, which costs its event.
     """
+    if not callable(judge):
+        raise InvalidField("judge", f"{judge!r:.40} cannot be called", "give a function of a return in bps")
+
+    def checked(bps: float) -> Target:
+        target = judge(bps)
+        if not classes:
+            require_finite(target, name)
+        elif target not in classes:
+            raise InvalidField(
+                name, f"{target!r:.40} is not among the classes", f"say one of {classes!r:.60}"
+            )
+        return target
+
     return Label(
         kind="custom",
         name=name,
@@ -145,7 +164,7 @@ def custom(
         gap_ms=milliseconds(gap, "gap"),
         classes=classes,
         threshold_bps=None,
-        judge=judge,
+        judge=checked,
         stance=stance,
     )
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, Self
 
 from quantlab.errors import InvalidField
@@ -117,6 +118,7 @@ class Learner(Looks):
             detectors=own.detectors,
             on_drift=own.on_drift,
             cost_bps=own.cost_bps,
+            every=timedelta(milliseconds=own.every_ms) if own.every_ms else None,
         )
         with self.lock:
             self.shadow_recipe, self.shadows, self.promoted = other, {}, False

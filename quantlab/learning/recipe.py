@@ -67,10 +67,7 @@ def recipe(
     Raises:
         InvalidField: Names the argument, and says what to give.
     """
-    if NAME.fullmatch(str(name)) is None:
-        raise InvalidField(
-            "name", f"{name!r:.60} is no name", 'write small letters, digits, - and _, like "btc-10s"'
-        )
+    _require_words(name, key)
     features = features if isinstance(features, Features) else Features(features)
     _require_label(label)
     _require_cost(cost_bps)
@@ -91,6 +88,15 @@ def recipe(
         every_ms=0 if every is None else milliseconds(every, "every"),
         asks_shares=shares and not getattr(metric, "requires_labels", True),
     )
+
+
+def _require_words(name: object, key: object) -> None:
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        raise InvalidField(
+            "name", f"{name!r:.60} is no name", 'write small letters, digits, - and _, like "btc-10s"'
+        )
+    if not isinstance(key, str) or not key.isidentifier():
+        raise InvalidField("key", f"{key!r:.60} is no attribute", 'name one of the events, like "symbol"')
 
 
 def _require_label(given: object) -> None:
@@ -142,6 +148,9 @@ def _detectors(detectors: Sequence[Any] | None) -> tuple[Any, ...]:
     kinds: tuple[Any, ...] = (drift.ADWIN, drift.PageHinkley)
     if detectors is None:
         return tuple(kind() for kind in kinds)
+    given: object = detectors
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise InvalidField("detectors", f"{given!r:.60} is no list", "give a list, [] for none")
     for each in detectors:
         if isinstance(each, type) or not hasattr(each, "drift_detected"):
             raise InvalidField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,13 @@ def test_a_label_of_the_mid_is_moved_by_quotes_and_sampled_at_them() -> None:
 
     assert [each.event_ms - START_MS for each in said] == [0, 1_000, 2_500]
     assert learned(model) == [(0, 1_000, True), (1_000, 2_500, False)]
+
+
+def test_labels_that_mean_the_same_have_one_spec() -> None:
+    """However the horizon is written: a model that was saved with "60s" goes on with "1m"."""
+    written = ("60s", "1m", timedelta(minutes=1))
+    assert len({str(forward_return(each, gap=each).spec()) for each in written}) == 1
+    assert forward_return("60s").spec() != forward_return("61s").spec()
 
 
 def test_classes_and_what_they_say_to_hold() -> None:

@@ -23,6 +23,7 @@ from quantlab.engine.learning import Learn
 from quantlab.errors import BusError, InvalidField
 from quantlab.learning.feature import Features
 from quantlab.learning.features import custom, imbalance, log_return, trade_flow
+from quantlab.learning.labels import custom as own_label
 from quantlab.learning.labels import forward_return
 from quantlab.learning.store import open_store
 from quantlab.topics import BOOK_TICKER, CATALOGUE, TRADE, Prediction
@@ -141,6 +142,65 @@ async def test_what_user_code_raises_costs_its_event_and_nothing_else(bus: Bus, 
     assert list(learn.frame()["failed"]) == [10]
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), "high"])
+async def test_what_is_no_finite_number_never_reaches_a_model(bus: Bus, learn: Learn, number: Any) -> None:
+    """One NaN would stay in every weight for ever: it costs its event, and the model says what came."""
+    odd = custom("odd", lambda moment: number if moment.trade == 101 else moment.trade)
+    learner = learn.model("w", logistic(), Features(log_return("1s"), odd), LABEL).attach("market.>")
+    publish(bus, [trade(at * 200, "101" if at % 10 == 0 else f"100.{at % 3}") for at in range(100)])
+    await bus.settle()
+
+    assert learner.failed == 9  # the first of the ten came before the return was warm
+    assert "odd" in learner.errors[-1]
+    assert str(number) in learner.errors[-1]
+    model = learner.models["BTCUSDT"]
+    said = model.pipeline.predict_proba_one({"return_1s": 1.0, "odd": 100.0})
+    assert 0 < said[True] < 1
+
+
+def test_a_label_that_is_no_finite_number_or_none_of_its_classes_is_refused() -> None:
+    """A custom label is the user's code; what it says wrongly is told, and never learned."""
+    learn = Learn(Bus(SystemClock()), nobody)
+    broken = own_label("ratio", lambda bps: float("nan") if bps else 0.0, horizon="1s")
+    learner = learn.model("n", linear_model.LinearRegression(), FEATURES, broken)
+    with pytest.raises(InvalidField, match="ratio.*nan"):
+        learner.run(random_market(3, 200))
+    with pytest.raises(InvalidField, match="up.*classes"):
+        own_label("side", lambda _: "up", horizon="1s", classes=("down", "flat")).judge(0.0)
+
+
+def test_a_feature_that_raises_is_told_and_hides_no_table(bus: Bus) -> None:
+    """What it waits for is looked up in every table of models: code of the user may not break them."""
+    learn = Learn(Bus(SystemClock()), nobody)
+    ratio = custom("ratio", lambda moment: moment.bid / moment.ask)  # no quote yet: 0 / 0
+    learner = learn.model("r", logistic(), Features(ratio), LABEL)
+    with pytest.raises(ZeroDivisionError):
+        learner.run([trade(1, "100")])
+    assert learner.waits_for() == ["ratio: ZeroDivisionError: float division by zero"]
+    assert list(learn.frame()["waiting"]) == ["ratio: ZeroDivisionError: float division by zero"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 5),
+        ("name", "Up"),
+        ("key", 5),
+        ("key", ""),
+        ("key", "no key"),
+        ("detectors", 5),
+        ("metric", 5),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_its_field(field: str, value: Any) -> None:
+    learn = Learn(Bus(SystemClock()), nobody)
+    options: dict[str, Any] = {"name": "x", "pipeline": logistic(), "features": FEATURES, "label": LABEL}
+    with pytest.raises(InvalidField) as refused:
+        learn.model(**{**options, field: value})
+    assert refused.value.field == field
+    assert list(learn) == []
+
+
 async def test_a_batch_is_worked_off_in_slices_between_which_the_loop_lives(bus: Bus, learn: Learn) -> None:
     """400 events of a millisecond each: the loop is never without a turn for long."""
 
@@ -176,10 +236,19 @@ async def test_attaching_again_replaces_and_detaching_ends(bus: Bus, learn: Lear
     publish(bus, [trade(3, "100", symbol="ETHUSDT")])
     await bus.settle()
     assert (learner.hears, learner.models["ETHUSDT"].counts["events"]) == ("", 1)
-    with pytest.raises(BusError):
-        learner.attach("weather.*")
     with pytest.raises(InvalidField):
         learner.attach("")
+
+
+async def test_a_pattern_that_fits_nothing_leaves_it_listening_as_before(bus: Bus, learn: Learn) -> None:
+    learner = learn.model("a", dummy.NoChangeClassifier(), FEATURES, LABEL).attach("market.>")
+    for wrong in ("weather.*", "", 5):
+        with pytest.raises((BusError, InvalidField)):
+            learner.attach(wrong)  # type: ignore[arg-type]
+    publish(bus, [trade(1, "100")])
+    await bus.settle()
+    assert (learner.hears, learner.models["BTCUSDT"].counts["events"]) == ("market.>", 1)
+    assert len(bus.subscriptions) == 1
 
 
 async def test_a_model_made_again_under_its_name_starts_anew_and_the_old_one_hears_nothing(
@@ -227,6 +296,18 @@ def test_a_shadow_learns_beside_is_scored_and_never_heard() -> None:
     rows = learner.frame().set_index("who")
     assert rows.loc["shadow"]["accuracy"] == other.frame().set_index("who").loc["model"]["accuracy"]
     assert list(rows.index) == ["model", "no change", "prior", "last sign", "shadow"]
+
+
+def test_a_shadow_makes_its_samples_where_the_model_does() -> None:
+    """Scored on the same samples, and once in front heard no more often."""
+    learn = Learn(Bus(SystemClock()), nobody)
+    learner = learn.model("x", dummy.NoChangeClassifier(), FEATURES, LABEL, every="5s")
+    learner.shadow(logistic())
+    said = learner.run(random_market(24, 800))
+    front, behind = learner.models["BTCUSDT"], learner.shadows["BTCUSDT"]
+    assert behind.counts == front.counts
+    learner.swap()
+    assert len(learner.run(random_market(24, 800))) <= len(said)
 
 
 def test_promotion_puts_the_shadow_in_front_and_rollback_takes_it_back() -> None:
