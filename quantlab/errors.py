@@ -224,7 +224,7 @@ class VenueRejected(VenueError):
     ) -> None:
         order = f" (order {client_order_id})" if client_order_id else ""
         super().__init__(
-            f"{method} refused by the venue: {code} {message}{order}",
+            f"{method} refused by the venue: {code or f'HTTP {status},'} {message}{order}",
             code=code, message=message, status=status, method=method, client_order_id=client_order_id,
         )  # fmt: skip
 
@@ -237,6 +237,10 @@ class RateLimited(VenueRejected):
     """429 or 418: wait `retry_after_s` seconds (None where the venue did not say)."""
 
     retry_after_s: int | None = None
+
+    def __str__(self) -> str:
+        wait = "" if self.retry_after_s is None else f"; wait {self.retry_after_s} s"
+        return f"{super().__str__()}{wait}"
 
 
 class NotSent(VenueError):

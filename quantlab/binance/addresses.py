@@ -25,6 +25,12 @@ def checked_url(url: str, schemes: tuple[str, str] = ("http", "https")) -> str:
             f"the {what} address of {host} carries a user, a query or a fragment",
             "give only scheme, host and port",
         )
+    try:
+        parts.port  # noqa: B018  # it is read when it is asked for
+    except ValueError:
+        raise ConfigError(
+            f"the {what} address of {host} has a port that is none", "give 1 to 65535"
+        ) from None
     if parts.scheme == plain and not _is_loopback(host):
         raise ConfigError(
             f"plain {plain} to {host} would show orders and keys", f"use {secure}://{parts.netloc}"

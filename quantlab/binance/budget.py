@@ -96,6 +96,7 @@ class Budget:
     def __init__(self, shares: Mapping[Priority, float] = SHARES) -> None:
         self._shares = dict(shares)
         self._windows: dict[tuple[str, str], Window] = {}
+        self._flying = dict.fromkeys((WEIGHT, RAW, ORDERS), 0)  # admitted and not settled, by kind
         self._closed_until_ms = 0
         self._why_closed = ""
 
@@ -133,13 +134,14 @@ class Budget:
         return max(0, min(counts)) if counts else None
 
     def learn(self, rules: Iterable[RateLimit]) -> None:
-        """Take over the venue's rules; what is counted already stays counted."""
+        """Take over the venue's rules; what is counted already stays counted, what is on its way counts."""
         for rule in rules:
             known = self._windows.get((rule.kind, rule.window))
             if known is not None:
                 known.limit = rule.limit
             elif rule.window[-1:] in UNIT_MS and rule.window[:-1].isdecimal():
-                self._windows[rule.kind, rule.window] = Window(rule)
+                self._windows[rule.kind, rule.window] = window = Window(rule)
+                window.in_flight = self._flying.get(rule.kind, 0)
 
     def admit(self, cost: Cost, priority: Priority, now_ms: int) -> Refusal | None:
         """Count a request as on its way, or say when to ask again; then nothing is counted."""
@@ -155,16 +157,21 @@ class Budget:
                     reason = f"{window.spent} of {window.limit} {window.kind} in {window.name} are used"
                     refusal = Refusal(until_ms=until_ms, reason=reason)
         if refusal is None:
-            for window in self._windows.values():
-                window.in_flight += cost.of(window.kind)
+            self._fly(cost, 1)
         return refusal
 
     def settle(self, cost: Cost, charged: Cost, now_ms: int) -> None:
         """A request that was admitted as `cost` is over; `charged` is what it took in the end."""
+        self._fly(cost, -1)
         for window in self._windows.values():
             window.roll(now_ms)
-            window.in_flight -= cost.of(window.kind)
             window.used += charged.of(window.kind)
+
+    def _fly(self, cost: Cost, way: int) -> None:
+        for kind in self._flying:
+            self._flying[kind] += way * cost.of(kind)
+        for window in self._windows.values():
+            window.in_flight += way * cost.of(window.kind)
 
     def told(self, kind: str, name: str, used: int, *, sent_ms: int, now_ms: int) -> None:
         """The venue said what is used of one limit, in the answer to what was sent at `sent_ms`.

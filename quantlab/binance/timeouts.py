@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple, Self
 
+from quantlab.clock import is_duration
 from quantlab.errors import InvalidField
 
 CONNECT_S = 5.0
@@ -28,12 +29,13 @@ class Timeouts(NamedTuple):
     @classmethod
     def within(cls, whole_s: float) -> Self:
         """Every phase may take all there is, but for making a connection."""
+        whole_s = cls(whole_s=whole_s).checked().whole_s
         return cls(whole_s, whole_s, min(CONNECT_S, whole_s), whole_s)
 
     def checked(self) -> Self:
         """These, where each is a time that can pass; else `InvalidField`."""
         for name, bound in zip(self._fields, self, strict=True):
-            if not 0 < bound <= 3_600:  # also what is not a number
+            if not is_duration(bound) or not 0 < bound <= 3_600:  # also what is not a number
                 raise InvalidField(name, f"{bound!r} is no bound", "give seconds: more than 0, at most 3600")
         return self
 

@@ -319,6 +319,52 @@ async def test_no_new_connection_is_opened_at_a_real_venue(trader: BinanceClient
     assert trader._transport.handshakes == warm == 1
 
 
+@pytest.mark.parametrize(
+    ("ask", "field"),
+    [
+        (lambda client: client.trades(None), "symbol"),
+        (lambda client: client.trades("BTCUSDT", limit="many"), "limit"),
+        (lambda client: client.order_book("BTCUSDT", limit=None), "limit"),
+        (lambda client: client.klines("BTCUSDT", 60), "interval"),
+        (lambda client: client.klines("BTCUSDT", "1m", start_ms=1.5), "startTime"),
+        (lambda client: client.ticker_24h(5), "symbol"),
+        (lambda client: client.exchange_info("BTCUSDT", 5), "symbol"),
+        (lambda client: client.order_status("BTCUSDT", client_order_id=5), "origClientOrderId"),
+        (lambda client: client.cancel_order(None, client_order_id="x"), "symbol"),
+        (lambda client: client.cancel_all(True), "symbol"),
+    ],
+)
+async def test_a_callers_slip_is_told_as_one_and_asks_nobody(
+    stub: Any, connect: Make, ask: Make, field: str
+) -> None:
+    """It is no silence of the venue: nothing is sent, nothing is tried again, nothing is charged."""
+    async with connect(stub.base) as client:
+        with pytest.raises(InvalidField) as refused:
+            await ask(client)
+        assert refused.value.field == field
+        assert stub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"recv_window_ms": 0}, "recv_window_ms"),
+        ({"recv_window_ms": "5000"}, "recv_window_ms"),
+        ({"recv_window_ms": 60_001}, "recv_window_ms"),
+        ({"timeout_s": "10"}, "whole_s"),
+    ],
+)
+def test_options_that_no_request_could_use_are_refused_at_once(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        BinanceClient("http://127.0.0.1:1", clock=SystemClock(), **options)
+    assert refused.value.field == field
+
+
+def test_a_port_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="port"):
+        BinanceClient("http://127.0.0.1:99999", clock=SystemClock())
+
+
 async def test_an_order_needs_a_fresh_permit_for_itself_and_an_id(
     stub: Any, connect: Make, play: SimpleNamespace, order: Make, permit: Make
 ) -> None:

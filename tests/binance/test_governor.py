@@ -73,6 +73,19 @@ def test_what_is_on_its_way_counts_and_what_was_not_charged_does_not(budget: Bud
     assert budget.admit(Cost(weight=40), Priority.READ, START_MS) is None
 
 
+def test_limits_that_are_learned_late_count_what_is_on_its_way_already() -> None:
+    """The first answer names the rules while other requests fly: nothing is ever below zero on its way."""
+    budget = Budget()
+    early = Cost(weight=30)
+    assert budget.admit(early, Priority.READ, START_MS) is None
+    budget.learn(RULES)
+    assert {each.kind: each.in_flight for each in budget.windows} == {WEIGHT: 30, ORDERS: 0, RAW: 1}
+    assert budget.admit(Cost(weight=51), Priority.READ, START_MS) is not None
+    budget.settle(early, early, START_MS)
+    assert [each.in_flight for each in budget.windows] == [0, 0, 0]
+    assert [each.used for each in budget.windows] == [30, 0, 1]
+
+
 def test_a_window_begins_at_the_full_minute_and_not_a_minute_after_the_first_request(budget: Budget) -> None:
     """Aligned to the wall clock, as the venue's are."""
     fill(budget, 100, START_MS + 59_999)

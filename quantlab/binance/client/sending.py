@@ -17,6 +17,7 @@ from quantlab.binance.addresses import checked_url
 from quantlab.binance.budget import Cost, Priority
 from quantlab.binance.client.answers import Answers
 from quantlab.binance.client.endpoints import Effect, Endpoint
+from quantlab.binance.client.params import require_text
 from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.governor import TOO_MANY, Governor, HeldBack, Ticket
 from quantlab.binance.limits import LimitUsage, RateLimit, counts_in
@@ -29,13 +30,14 @@ from quantlab.binance.timing import VenueClock
 from quantlab.binance.transport import Latch, Lost, Reply, Transport
 from quantlab.clock import Clock
 from quantlab.endpoints import require_known_host
-from quantlab.errors import ConfigError, RateLimited
+from quantlab.errors import ConfigError, InvalidField, RateLimited
 
 PRIORITIES = {
     Effect.READ: Priority.READ, Effect.EXPOSE: Priority.ORDER, Effect.CANCEL: Priority.CANCEL,
 }  # fmt: skip
 NOTHING = Cost(weight=0, raw=0)
 RECV_WINDOW_MS = 5_000
+LONGEST_WINDOW_MS = 60_000
 
 
 class Sending:
@@ -80,6 +82,9 @@ class Sending:
         if credentials is not None:
             for url in filter(None, (rest, ws_api)):
                 require_known_host(url, trusted_hosts)
+        window: object = recv_window_ms
+        if type(window) is not int or not 0 < window <= LONGEST_WINDOW_MS:
+            raise InvalidField("recv_window_ms", f"{window!r:.40} is none", "give milliseconds, 1 to 60000")
         if timeouts is not None:
             timeout_s = timeouts.whole_s
         self.venue_clock = clock if isinstance(clock, VenueClock) else VenueClock(clock)
@@ -141,7 +146,12 @@ class Sending:
     async def _exchange(
         self, endpoint: Endpoint, params: Mapping[str, str], halts: int | None = None
     ) -> Reply | Lost:
-        """One governed exchange; `RateLimited` where a limit is used up and nothing was sent."""
+        """One governed exchange; `RateLimited` where a limit is used up and nothing was sent.
+
+        Raises:
+            InvalidField: A parameter is no text; nothing was asked.
+        """
+        require_text(params)
         cost = Cost(weight=endpoint.cost(params) or endpoint.weight, orders=endpoint.orders)
         ticket = await self._admitted(endpoint, cost)
         charged = cost

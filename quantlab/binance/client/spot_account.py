@@ -5,7 +5,7 @@ from __future__ import annotations
 from quantlab.binance import codec_account as codec
 from quantlab.binance import codec_lists, codec_orders, filters
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.client.params import given
+from quantlab.binance.client.params import given, limited
 from quantlab.binance.filters import SymbolFilters
 from quantlab.binance.order_values import Amendment, Commission, OrderCount, OrderList, PreventedMatch
 from quantlab.domain.orders import AccountTrade, OrderSnapshot
@@ -102,7 +102,7 @@ class SpotAccount(RestCalls):
 
         Source: Binance spot REST API, "All orders (USER_DATA)".
         """
-        params = {"symbol": symbol, "limit": str(limit)}
+        params = {"symbol": symbol, **limited(limit)}
         params |= given(orderId=from_order_id, startTime=start_ms, endTime=end_ms)
         return await self._read("all_orders", params, codec_orders.decode_orders)
 
@@ -179,7 +179,7 @@ class SpotAccount(RestCalls):
 
         Source: Binance spot REST API, "Query Order Amendments (USER_DATA)".
         """
-        params = {"symbol": symbol, "orderId": str(order_id), "limit": str(limit)}
+        params = {"symbol": symbol, "orderId": str(order_id), **limited(limit)}
         params |= given(fromExecutionId=from_execution_id)
         return await self._read("order_amendments", params, codec.decode_amendments)
 
@@ -228,7 +228,7 @@ class SpotAccount(RestCalls):
 
         Source: Binance spot REST API, "Query all Order lists (USER_DATA)".
         """
-        params = {"limit": str(limit)} | given(fromId=from_id, startTime=start_ms, endTime=end_ms)
+        params = {**limited(limit)} | given(fromId=from_id, startTime=start_ms, endTime=end_ms)
         return await self._read("all_order_lists", params, codec_lists.decode_lists)
 
     async def _trades(self, symbol: str, params: dict[str, str]) -> Rows[AccountTrade]:

@@ -11,7 +11,7 @@ from typing import overload
 
 from quantlab.binance import codec_rest as codec
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.client.params import Symbols, given, several
+from quantlab.binance.client.params import Symbols, given, limited, several
 from quantlab.binance.codec_rest import ExchangeInfo, OrderBook
 from quantlab.domain.market import BookTicker, Kline, Trade
 from quantlab.frames import ByName, Rows
@@ -77,7 +77,7 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Order book".
         """
-        params = {"symbol": symbol, "limit": str(limit)}
+        params = {"symbol": symbol, **limited(limit)}
         return await self._read("order_book", params, lambda body: codec.decode_depth(body, symbol))
 
     async def trades(self, symbol: str, limit: int = 500) -> Rows[Trade]:
@@ -91,7 +91,7 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Recent trades list".
         """
-        params = {"symbol": symbol, "limit": str(limit)}
+        params = {"symbol": symbol, **limited(limit)}
         return await self._read("trades", params, lambda body: codec.decode_trades(body, symbol))
 
     async def klines(
@@ -119,7 +119,7 @@ class SpotMarket(RestCalls):
 
         Source: Binance spot REST API, "Kline/Candlestick data".
         """
-        params = {"symbol": symbol, "interval": interval, "limit": str(limit)}
+        params = {"symbol": symbol, "interval": interval, **limited(limit)}
         return await self._read(
             "klines",
             params | given(startTime=start_ms, endTime=end_ms),

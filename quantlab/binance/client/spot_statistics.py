@@ -7,7 +7,7 @@ from typing import overload
 from quantlab.binance import codec_market as codec
 from quantlab.binance import codec_rest
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.client.params import Symbols, given, several
+from quantlab.binance.client.params import Symbols, given, limited, several
 from quantlab.domain.market import Kline, Trade
 from quantlab.domain.tickers import AggregateTrade, AveragePrice, Ticker
 from quantlab.frames import Rows
@@ -29,7 +29,7 @@ class SpotStatistics(RestCalls):
 
         Source: Binance spot REST API, "Old trade lookup".
         """
-        params = {"symbol": symbol, "limit": str(limit)} | given(fromId=from_id)
+        params = {"symbol": symbol, **limited(limit)} | given(fromId=from_id)
         return await self._read(
             "historical_trades", params, lambda body: codec_rest.decode_trades(body, symbol)
         )
@@ -55,7 +55,7 @@ class SpotStatistics(RestCalls):
         Source: Binance spot REST API, "Compressed/Aggregate trades list".
         """
         window = given(fromId=from_id, startTime=start_ms, endTime=end_ms)
-        params = {"symbol": symbol, "limit": str(limit)} | window
+        params = {"symbol": symbol, **limited(limit)} | window
         return await self._read(
             "agg_trades", params, lambda body: codec.decode_aggregate_trades(body, symbol)
         )
@@ -83,7 +83,7 @@ class SpotStatistics(RestCalls):
 
         Source: Binance spot REST API, "UIKlines".
         """
-        params = {"symbol": symbol, "interval": interval, "limit": str(limit)}
+        params = {"symbol": symbol, "interval": interval, **limited(limit)}
         return await self._read(
             "ui_klines",
             params | given(startTime=start_ms, endTime=end_ms),

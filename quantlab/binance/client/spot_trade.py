@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from quantlab.binance import codec_orders as codec
 from quantlab.binance.client.base import RestCalls
-from quantlab.binance.client.params import given
+from quantlab.binance.client.params import given, limited
 from quantlab.binance.codec_rest import Account, decode_account
 from quantlab.binance.encode_orders import encode_order, require_ids
 from quantlab.binance.errors import UNKNOWN_ORDER
@@ -165,7 +165,7 @@ class SpotTrade(RestCalls):
 
         Source: Binance spot REST API, "Account trade list (USER_DATA)".
         """
-        params = {"symbol": symbol, "limit": str(limit)} | given(fromId=from_id, orderId=order_id)
+        params = {"symbol": symbol, **limited(limit)} | given(fromId=from_id, orderId=order_id)
         return await self._read("my_trades", params, codec.decode_account_trades)
 
     def _redeem(self, request: OrderRequest | OrderListRequest | ReplaceRequest, permit: Permit) -> None:
