@@ -285,6 +285,6 @@ def nobody(_: object) -> Any:
 
 
 async def _until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not met():
             await asyncio.sleep(0.005)

@@ -98,7 +98,7 @@ async def start(tmp_path: Path, server: RedisServer) -> AsyncIterator[Callable[[
 
 
 async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not met():
             await asyncio.sleep(0.01)
 

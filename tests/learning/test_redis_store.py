@@ -100,7 +100,7 @@ def frozen(**others: Any) -> Snapshot:
 
 
 async def saved_at_last(store: Store) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while store.problem:
             await asyncio.sleep(0.01)
 
@@ -362,7 +362,7 @@ async def test_a_server_that_takes_nothing_is_named_and_tried_again(
 
 
 async def until_bgsave_fails(server: RedisServer) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = server.command("INFO", "persistence")
             if isinstance(found, dict) and found["rdb_last_bgsave_status"] == "err":
@@ -390,6 +390,7 @@ async def test_a_slow_server_is_given_up_in_time_and_tried_again(tmp_path: Path)
         with pytest.raises(StoreUnavailable, match="does not answer in time"):
             await store.save(frozen(note="slow"), expect_version=1)
         assert time.monotonic() - begun < 3
+        store._backend._whole_s = 30.0  # type: ignore[attr-defined]
         own.thaw()
         await saved_at_last(store)
         assert (await store.versions(*NAME))[-1].note == "slow"
@@ -436,12 +437,12 @@ async def test_a_save_whose_answer_was_lost_is_no_conflict(store: Store, server:
     async with FaultProxy(as_user(server.url)) as path:
         port = int(path.url.split(":")[-1].split("/")[0])
         store._backend._address = msgspec.structs.replace(store._backend._address, port=port)  # type: ignore[attr-defined]
-        quick(store, budget_s=10)
+        quick(store, budget_s=60)
         path.down.cut_at = (
             36 + 5 + 5 + 5 + 14
         )  # NOAUTH to a stranger, then AUTH, WATCH, HKEYS, MULTI, and no more
         saving = asyncio.ensure_future(store.save(frozen(), expect_version=0))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while server.command("HGET", FIELD, "1") is None and not saving.done():
                 await asyncio.sleep(0.005)
         path.restore()

@@ -187,7 +187,7 @@ async def test_a_file_without_end_or_that_is_none_is_refused_unread(store: Store
 
     version.unlink()
     os.mkfifo(version)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(StoreError, match="is no regular file"):
             await store.load(*NAME)
 
@@ -230,7 +230,7 @@ async def test_a_disk_that_does_not_take_it_costs_nothing(store: Store, tmp_path
     assert "cannot be kept" in store.problem
 
     models_folder(tmp_path).unlink()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while store.problem:
             await asyncio.sleep(0.01)
     assert (await store.load(*NAME)).version == 1
