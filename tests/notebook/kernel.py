@@ -16,6 +16,7 @@ from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[2]
 OURS = ("QUANTLAB_", "GLASS_COCKPIT")
+PATIENCE_S = 60.0
 
 
 class Output(NamedTuple):
@@ -38,6 +39,7 @@ class Kernel:
         self._home = home
         self._environment = dict(environment or {})
         self._strays: dict[str, str] = {}
+        self._begun = 0
 
     def __enter__(self) -> Kernel:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -78,13 +80,23 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
+    def begin(self, code: str) -> str:
+        """Send a cell and return once it runs, with the id of its message."""
+        self._begun += 1
+        mark, deadline = self._home / f"begun-{self._begun}", time.monotonic() + PATIENCE_S
+        identity = self.start(f"open({str(mark)!r}, 'w').close()\n{code}")
+        while not mark.exists():
+            assert time.monotonic() < deadline, "the cell does not begin"
+            time.sleep(0.01)
+        return identity
+
     def run(
         self,
         code: str,
         *,
         cell_id: str = "",
         answer: str | None = None,
-        timeout: float = 30,
+        timeout: float = 60,
         settle: float = 0,
     ) -> Output:
         """Run a cell to its end; `answer` is typed when the kernel asks for input.
@@ -95,7 +107,7 @@ class Kernel:
         return self.finish(identity, answer=answer, timeout=timeout, settle=settle)
 
     def finish(
-        self, identity: str, *, answer: str | None = None, timeout: float = 30, settle: float = 0
+        self, identity: str, *, answer: str | None = None, timeout: float = 60, settle: float = 0
     ) -> Output:
         """Collect what the cell with this id shows, until it is idle."""
         deadline, found, idle = time.monotonic() + timeout, [], False
@@ -119,13 +131,19 @@ class Kernel:
         reply = self._reply(identity)
         return _output(found, reply)
 
-    def printed_later(self, identity: str) -> str:
-        """What was printed under this cell after it had ended, while others were listened to."""
+    def printed_later(self, identity: str, until: str = "") -> str:
+        """What was printed under this cell after it had ended, while others were listened to.
+
+        `until`: what is waited for, where it may still be on its way.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while until not in self._strays.get(identity, "") and time.monotonic() < deadline:
+            self.run("pass", settle=0.1)
         return self._strays.get(identity, "")
 
     def complete(self, code: str) -> list[str]:
         """What Tab proposes at the end of `code`."""
-        reply = self.client.complete(code, len(code), reply=True, timeout=10)
+        reply = self.client.complete(code, len(code), reply=True, timeout=PATIENCE_S)
         matches: list[str] = reply["content"]["matches"]
         return matches
 
@@ -134,7 +152,7 @@ class Kernel:
 
     def _reply(self, identity: str) -> dict[str, Any]:
         while True:
-            message = self.client.get_shell_msg(timeout=10)
+            message = self.client.get_shell_msg(timeout=PATIENCE_S)
             if message["parent_header"].get("msg_id") == identity:
                 content: dict[str, Any] = message["content"]
                 return content

@@ -76,8 +76,8 @@ def test_a_handler_that_blocks_the_loop_is_named_by_the_line_of_its_cell(kernel:
     for name in ("mine", "yours"):
         kernel.run(f"ql.bus.publish(NOTE, Note('{name}', 1))\nawait ql.bus.settle()", settle=0.1)
 
-    assert "(line 2 of its cell: def sleeps(note):)" in kernel.printed_later(plain)
-    assert "(line 1 of its cell: %%on note.yours)" in kernel.printed_later(magic)
+    assert "(line 2 of its cell: def sleeps(note):)" in kernel.printed_later(plain, until="of its cell")
+    assert "(line 1 of its cell: %%on note.yours)" in kernel.printed_later(magic, until="of its cell")
     kernel.run("sleepy.close()")
     kernel.run("pass", cell_id="magic")
 

@@ -41,7 +41,7 @@ def ready(armed: Kernel) -> Kernel:
 def interrupted(kernel: Kernel, code: str, *, into: str = "") -> str:
     """What a cell says that is interrupted while the venue's process does not run; then that goes on."""
     pid = kernel.run("print(engine._venue.pid)").text.strip()
-    cell = kernel.start(STOPPED.format(pid=pid) + code + into)
+    cell = kernel.begin(STOPPED.format(pid=pid) + code + into)
     time.sleep(0.7)
     kernel.interrupt()
     shown = kernel.finish(cell)
@@ -86,9 +86,11 @@ def test_k4_a_magic_says_the_same(ready: Kernel) -> None:
         ready, "%ql oto buy 0.002 BTCUSDT @ {price - 700} then sell 0.002 BTCUSDT @ {price + 900}"
     )
     names = ready.run(NEW.format("client_order_id")).text.split()
-    time.sleep(0.5)
     states = ready.run(
-        "print(*[each.state.value for each in ql.orders if each.client_order_id not in before])"
+        "import asyncio\nnew = [each for each in ql.orders if each.client_order_id not in before]\n"
+        "async with asyncio.timeout(30):\n"
+        "    while {each.state.value for each in new} != {'TAKEN'}: await asyncio.sleep(0.02)\n"
+        "print(*[each.state.value for each in new])"
     )
 
     assert len(names) == 2

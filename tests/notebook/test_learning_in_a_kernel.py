@@ -18,7 +18,7 @@ model.attach("market.book_ticker.BTCUSDT")
 """
 WAITED = """
 import asyncio
-async with asyncio.timeout(20):
+async with asyncio.timeout(45):
     while not (model.models and model.models["BTCUSDT"].counts["learned"] > 20 and heard):
         await asyncio.sleep(0.05)
 print(model.hears, heard[0].name, heard[0].key, len(ql.orders.frame()))

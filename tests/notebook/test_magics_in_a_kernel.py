@@ -258,10 +258,10 @@ def test_tab_after_ql_shows_the_parts_and_no_private_name(kernel: Kernel) -> Non
 
 def test_an_interrupt_of_an_awaiting_cell_leaves_the_engine_running(kernel: Kernel) -> None:
     """The cell ends with an error; the next one works."""
-    identity = kernel.start("await ql.market.advance(60)\nprint('NOT REACHED')")
-    time.sleep(0.5)
+    identity = kernel.begin("await ql.market.advance(60)\nprint('NOT REACHED')")
+    time.sleep(0.2)
     kernel.interrupt()
-    interrupted = kernel.finish(identity, timeout=10)
+    interrupted = kernel.finish(identity)
 
     assert interrupted.status == "error"
     assert "NOT REACHED" not in interrupted.text

@@ -237,7 +237,7 @@ def test_wait_where_it_would_block_is_refused_before_anything_is_sent(trader: Ke
 def test_an_interrupted_wait_leaves_the_order_and_says_under_which_id(trader: Kernel) -> None:
     """K4, F15: The venue is stopped for a moment, so that the answer is still out when we interrupt."""
     pid = trader.run("print(get_ipython().quantlab_notebook.engine._venue.pid)").lines[-1]
-    cell = trader.start(
+    cell = trader.begin(
         f'import os, signal; os.kill({pid}, signal.SIGSTOP)\nh = ql.orders.buy("BTCUSDT", "0.001")\nawait h'
     )
     time.sleep(0.6)

@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,12 @@ async def typed(panel: Panel, **values: str) -> None:
     for name, value in values.items():
         getattr(panel.ticket, name).value = value
     await asyncio.sleep(ticket.TYPING_S + 0.1)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 async def answered(panel: Panel) -> str:
@@ -400,12 +406,15 @@ async def test_while_somebody_types_a_refresh_puts_no_order_on_the_button(panel:
     assert panel.ticket.button.description == "Send"
 
 
-async def test_a_double_click_is_one_order_at_the_venue(engine: Engine, panel: Panel) -> None:
+async def test_a_double_click_is_one_order_at_the_venue(
+    engine: Engine, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two at once, and a third when the answer is there already."""
+    monkeypatch.setattr(ticket, "HOLD_S", 3.0)
     await typed(panel, quantity="0.01", price="58000")
     panel.ticket.button.click()
     panel.ticket.button.click()
-    await asyncio.sleep(0.2)
+    await until(lambda: "TAKEN" in text(panel.ticket._answer))
     held = panel.ticket.button.disabled
     first = text(panel.ticket._answer)
     panel.ticket.button.click()
@@ -545,7 +554,7 @@ async def test_a_symbol_without_a_price_gets_its_streams_when_somebody_stays_on_
     await typed(panel, symbol="ETHUSDT", quantity="0.1", price="3000")
     passed = engine.watched
     said = text(panel.ticket._explanation)
-    await asyncio.sleep(ticket.PRICING_S + 0.5)
+    await until(lambda: "its streams are being started" not in text(panel.ticket._explanation))
 
     assert "ETHUSDT" not in passed
     assert "its streams are being started" in said
@@ -616,10 +625,9 @@ async def test_a_tab_that_is_opened_is_read_at_once(engine: Engine, panel: Panel
     """And not before: what nobody looks at costs nothing."""
     before = text(panel._pages["rails usage"])
     panel.tab.selected_index = list(panel.tab.titles).index("rails usage")
-    await asyncio.sleep(0.2)
+    await until(lambda: "max_position" in text(panel._pages["rails usage"]))
 
     assert before.strip() == "not read yet"
-    assert "max_position" in text(panel._pages["rails usage"])
 
 
 async def test_halt_is_one_click_without_a_token(engine: Engine, panel: Panel) -> None:
@@ -704,7 +712,7 @@ async def test_a_panel_stops_reading_when_its_engine_has_stopped_and_goes_on_wit
     current = [engine]
     panel = Panel(lambda: current[0], health)
     panel._repr_mimebundle_()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (alive := scheduled()):  # a timer that is due already is no longer among those
             await asyncio.sleep(0.01)
     await engine.aclose()
