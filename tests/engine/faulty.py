@@ -32,7 +32,7 @@ class Faulty:
         self.seen: list[str] = []
         self.waiting = 0  # requests that a fault holds back
         self.connections: set[int] = set()
-        self._client = httpx.AsyncClient(base_url=upstream, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=upstream, trust_env=False, timeout=60)
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", self._forward)
         self._runner = web.AppRunner(application)

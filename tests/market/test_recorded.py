@@ -156,7 +156,7 @@ async def test_the_feed_through_the_venues_streams_equals_every_recorded_ticker(
 
 async def play(venue: Any) -> None:
     """Let the venue's held market run."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         reply = await http.post(
             f"{venue.control.url}/play", headers={"Authorization": f"Bearer {venue.control.secret}"}
         )

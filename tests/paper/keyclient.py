@@ -33,7 +33,7 @@ class Caller:
     def __init__(self, venue: PaperVenue, key: keyfile.NewKey, **register: Any) -> None:
         self.venue, self.key = venue, key
         self.api_key = venue.add_key(key.public or key.secret, **register).api_key
-        self.http = httpx.AsyncClient(base_url=venue.rest, trust_env=False, verify=False)
+        self.http = httpx.AsyncClient(base_url=venue.rest, trust_env=False, verify=False, timeout=60)
 
     def query(self, **params: Any) -> str:
         return urlencode(

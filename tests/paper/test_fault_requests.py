@@ -30,6 +30,14 @@ async def place(client: Client) -> httpx.Response:
     return await client.signed("POST", "/api/v3/order", **ORDER)
 
 
+async def struck(venue: PaperVenue, when: str) -> None:
+    """Return when the one fault has met an order, and the venue has acted where it does so first."""
+    (fault,) = venue.session.faults.plan
+    async with asyncio.timeout(30):
+        while not fault.struck or (when == "after" and not at_the_venue(venue)):
+            await asyncio.sleep(0.01)
+
+
 async def listed(client: Client) -> list[dict[str, Any]]:
     url, secret = client.venue.control
     reply = await client.http.get(f"{url}/faults", headers={"Authorization": f"Bearer {secret}"})
@@ -92,6 +100,7 @@ async def test_no_reply_leaves_the_client_waiting(alice: Client, venue: PaperVen
     """The connection stays open, other requests are answered meanwhile."""
     await alice.control("faults", name="no_reply", when=when, endpoint=POST_ORDER, count=1)
     waiting = asyncio.ensure_future(place(alice))
+    await struck(venue, when)
     for _ in range(20):
         assert (await alice.get("/api/v3/ping")) == {}
     await asyncio.sleep(0.1)
@@ -160,14 +169,15 @@ async def test_latency_is_waited_out_before_or_after_acting(
     alice: Client, venue: PaperVenue, when: str
 ) -> None:
     """The answer is the venue's own, later; halfway the order is there, or it is not."""
-    await alice.control("faults", name="latency", ms=300, when=when, endpoint=POST_ORDER)
+    await alice.control("faults", name="latency", ms=1_000, when=when, endpoint=POST_ORDER)
     began = time.monotonic()
     waiting = asyncio.ensure_future(place(alice))
-    await asyncio.sleep(0.1)
+    await struck(venue, when)
     halfway = at_the_venue(venue)
+    assert not waiting.done()
     reply = await waiting
 
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 1.0
     assert reply.status_code == 200
     assert halfway == (["q-1"] if when == "after" else [])
 
@@ -326,7 +336,7 @@ def test_a_wrong_option_ends_the_process_with_one_line(start: Any) -> None:
         ("error:endpoint=GET /nope", "endpoint: 'GET /nope' fits nothing of this venue"),
     ):
         process = start("--market", "none", "--fault", option)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out, len(err.splitlines())) == (2, "", 1)
         assert said in err
 

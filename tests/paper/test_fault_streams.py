@@ -336,7 +336,7 @@ async def test_a_stall_sends_nothing_and_answers_pings(
         await reader.control("advance", ms=4_999)
         with pytest.raises(TimeoutError):
             await socket.receive(0.3)
-        await asyncio.wait_for(await socket.connection.ping(), 5)
+        await asyncio.wait_for(await socket.connection.ping(), 30)
         await reader.control("advance", ms=1_000)
         got = [one["E"] for one in await socket.so_far()]
 
@@ -348,17 +348,17 @@ async def test_a_stall_sends_nothing_and_answers_pings(
 
 async def test_a_deaf_stall_answers_no_ping_and_does_not_close(client_of: type[Client]) -> None:
     """N25: pings vanish, and the venue does not take its own silence for the client's."""
-    terms = Terms(ping_every_s=0.1, pong_within_s=0.3)
+    terms = Terms(ping_every_s=0.1, pong_within_s=1.0)
     async with PaperVenue(market="none", terms=terms) as venue, client_of(venue) as client:
         await client.control("faults", name="stall", pings="swallowed")
         async with open_socket(f"{venue.ws}/ws/{DEPTH}") as socket:
             await asyncio.sleep(0.1)
             answer = await socket.connection.ping()
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(answer), 1.0)
+                await asyncio.wait_for(asyncio.shield(answer), 2.5)
             headers = {"Authorization": f"Bearer {venue.control.secret}"}
             await client.http.delete(f"{venue.control.url}/faults", headers=headers)
-            await asyncio.wait_for(await socket.connection.ping(), 5)
+            await asyncio.wait_for(await socket.connection.ping(), 30)
 
 
 async def test_a_stalled_user_socket_keeps_its_answers_back_too(alice: Client, venue: PaperVenue) -> None:

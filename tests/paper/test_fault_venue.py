@@ -131,13 +131,13 @@ async def test_the_clock_jumps_and_everything_follows(client_of: type[Client], j
         await remove(client, fault)
         again = await offset(client)
 
-    assert abs(measured - jump_ms) < 500
+    assert abs(measured - jump_ms) < 2_000
     assert refused[:2] == (400, -1021)
     assert ("ahead" in refused[2]) == (jump_ms < 0)
     assert all(abs(trade["E"] - own_ms - jump_ms) < 60_000 for trade in trades)
     assert abs(order["transactTime"] - own_ms - jump_ms) < 60_000
     assert len(klines) == 3
-    assert abs(again) < 500
+    assert abs(again) < 2_000
 
 
 async def test_a_manual_clock_jumps_back_and_time_goes_on_from_there(

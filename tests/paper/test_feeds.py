@@ -233,7 +233,7 @@ async def test_times_come_in_microseconds_for_who_asks(lively: PaperVenue, conne
 
 async def test_an_unknown_time_unit_is_refused_at_the_door(venue: PaperVenue) -> None:
     """No connection, HTTP 400 and -1194, on streams and on the WebSocket API."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         for path in ("/ws/btcusdt@trade", "/stream", "/ws-api/v3"):
             reply = await http.get(f"{venue.rest}{path}?timeUnit=NANOSECOND")
             assert (reply.status_code, reply.json()) == (

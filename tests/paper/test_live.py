@@ -31,12 +31,13 @@ from quantlab.paper.venue import PaperVenue
 CLOSED = (400, -2010, "Market is closed.")
 SETTINGS = LiveSettings(
     stall_s=0.4,
-    probe_s=0.5,
-    grace_s=0.4,
+    probe_s=5.0,
+    grace_s=3.0,
     listing_s=0.2,
     link=LinkSettings(first_retry_s=0.1, longest_retry_s=0.3),
     feed=FeedSettings(waits_s=(0.3, 0.1, 0.2, 0.2, 0.2), rest_s=0.3),
 )
+QUICK = msgspec.structs.replace(SETTINGS, probe_s=0.5, grace_s=0.4)  # where a stall is the case
 
 
 class Proxy:
@@ -124,7 +125,7 @@ async def quiet(client_of: Any) -> AsyncIterator[tuple[PaperVenue, Any, Any]]:
         yield venue, one, two
 
 
-async def until(done: Callable[[], Awaitable[Any]], patience_s: float = 15.0) -> Any:
+async def until(done: Callable[[], Awaitable[Any]], patience_s: float = 45.0) -> Any:
     """Wait until `done` gives something true, and return that."""
     async with asyncio.timeout(patience_s):
         while not (found := await done()):
@@ -301,7 +302,7 @@ async def test_a_diff_that_comes_with_the_acknowledgement_ends_nothing() -> None
 
         market.mirror.streams.subscribe = subscribed  # type: ignore[method-assign]
         async with PaperVenue(market=market):
-            await asyncio.wait_for(market.mirror.ready(), 10)
+            await asyncio.wait_for(market.mirror.ready(), 45)
             assert market.mirror.right("BTCUSDT")
 
 
@@ -409,7 +410,7 @@ async def test_a_stall_closes_the_market_and_makes_a_new_connection(
     """TCP alive and nothing coming, or answers coming and no data: both are found out, and mended."""
     async with (
         proxied(upstream) as proxy,
-        mirrored(f"{upstream.rest},{proxy.url}") as venue,
+        mirrored(f"{upstream.rest},{proxy.url}", settings=QUICK) as venue,
         client_of(upstream) as there,
         client_of(venue) as here,
     ):
@@ -434,7 +435,7 @@ async def test_a_quiet_upstream_is_no_stalled_one(quiet: Any, client_of: Any) ->
     real, one, _ = quiet
     async with (
         proxied(real) as proxy,
-        mirrored(f"{real.rest},{proxy.url}", settings=SETTINGS) as venue,
+        mirrored(f"{real.rest},{proxy.url}") as venue,
         client_of(venue) as here,
     ):
         states = set()

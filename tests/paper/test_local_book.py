@@ -157,6 +157,6 @@ async def test_a_snapshot_older_than_the_stream_is_taken_again(
                 return answers.pop() if answers else await fresh()
 
             reader.snapshot = snapshot  # type: ignore[method-assign]
-            book = await asyncio.wait_for(reader.begin(await socket.so_far()), 5)
+            book = await asyncio.wait_for(reader.begin(await socket.so_far()), 30)
             assert reader.again == 1
             assert book.as_answered() == await fresh()

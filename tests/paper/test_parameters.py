@@ -40,7 +40,7 @@ async def plain(venue: PaperVenue, head: bytes) -> tuple[int, dict[str, str], by
     host, port = venue.rest.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(head + b"Host: v\r\nConnection: close\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     top, _, body = answer.partition(b"\r\n\r\n")
     status, *lines = top.decode().split("\r\n")

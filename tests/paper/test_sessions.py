@@ -228,7 +228,7 @@ async def test_a_logout_ends_what_every_logon_before_it_subscribed_to(
 async def test_the_window_is_checked_again_before_the_matching_engine(client_of, connect) -> None:
     """A request that was in time and is late when it arrives is -1021, and nothing has happened."""
     async with (
-        PaperVenue(market="none", clock="manual", terms=Terms(engine_delay_s=0.3)) as venue,
+        PaperVenue(market="none", clock="manual", terms=Terms(engine_delay_s=1.0)) as venue,
         client_of(venue) as alice,
         connect(venue.ws_api) as socket,
     ):
@@ -238,7 +238,9 @@ async def test_the_window_is_checked_again_before_the_matching_engine(client_of,
             {"id": 1, "method": "order.place", "params": signed(client, **ORDER, recvWindow=100)}
         )
         in_time = asyncio.create_task(alice.signed("POST", "/api/v3/order", **ORDER, recvWindow=101))
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            while venue.session.limits.address("127.0.0.1").requests.used < 3:  # all three are on their way
+                await asyncio.sleep(0.01)
         await venue.advance(101)
         late = {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}
         assert (await by_rest).json() == late

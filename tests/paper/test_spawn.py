@@ -29,7 +29,7 @@ time.sleep(60)
 """
 
 
-def gone(pid: int, patience_s: float = 5.0) -> bool:
+def gone(pid: int, patience_s: float = 15.0) -> bool:
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

@@ -295,7 +295,7 @@ async def test_nothing_follows_a_goodbye(frame: bytes, code: int) -> None:
         writer.write(frame)
         opcodes: list[int] = []
         while 0x8 not in opcodes:
-            head = await asyncio.wait_for(reader.readexactly(2), 5)
+            head = await asyncio.wait_for(reader.readexactly(2), 30)
             size = int.from_bytes(await reader.readexactly(2), "big") if head[1] == 126 else head[1]
             payload = await reader.readexactly(size)
             opcodes.append(head[0] & 0xF)

@@ -40,7 +40,7 @@ def test_options_are_the_terms_of_a_standalone_venue(start) -> None:
 @pytest.mark.parametrize("given", ["BTC", "=1", "BTC=0", "BTC=1e5"])
 def test_what_an_order_may_move_is_an_asset_and_an_amount(start, given: str) -> None:
     process = start("--die-with-parent", "--market", "none", "--max-asset", given)
-    assert process.wait(20) == 2
+    assert process.wait(60) == 2
     assert "max" in process.stderr.read()
 
 
@@ -48,6 +48,6 @@ def test_what_an_order_may_move_is_an_asset_and_an_amount(start, given: str) -> 
 def test_an_option_out_of_its_range_is_refused(start, flags: tuple[str, str]) -> None:
     """Exit code 2 and one line that names it."""
     process = start("--die-with-parent", "--market", "none", *flags)
-    assert process.wait(20) == 2
+    assert process.wait(60) == 2
     (line,) = process.stderr.read().splitlines()
     assert flags[0].removeprefix("--").replace("-", "_") in line

@@ -28,7 +28,7 @@ class Client:
     def __init__(self, venue: PaperVenue, account: int = 0) -> None:
         self.venue = venue
         self.key, self.secret = venue.accounts[account]
-        self.http = httpx.AsyncClient(base_url=venue.rest, trust_env=False, verify=TLS)
+        self.http = httpx.AsyncClient(base_url=venue.rest, trust_env=False, verify=TLS, timeout=60)
 
     async def __aenter__(self) -> Client:
         return self
@@ -88,7 +88,7 @@ class Socket:
     async def send(self, message: Any) -> None:
         await self.connection.send(message if isinstance(message, str) else json.dumps(message))
 
-    async def receive(self, timeout_s: float = 5.0) -> Any:
+    async def receive(self, timeout_s: float = 30.0) -> Any:
         return json.loads(await asyncio.wait_for(self.connection.recv(), timeout_s))
 
     async def ask(self, method: str, params: Any = None) -> Any:
