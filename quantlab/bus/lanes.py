@@ -34,7 +34,8 @@ class Cell(list[Any]):
 class Lanes:
     """Messages for `apply`, which runs on `loop` in `context` and nowhere else.
 
-    `post` may be called from any thread; `post_bounded` from one thread besides the loop's.
+    `post` may be called from any thread; `post_bounded` and `post_keyed` from one thread besides
+    the loop's.
 
     Args:
         apply: Gets each message, in order, those of the first lane before the others.
@@ -82,32 +83,32 @@ class Lanes:
         if not self._armed:
             self._arm()
 
-    def post_bounded(self, message: Any, key: Hashable | None = None, *, conflate: bool = True) -> None:
-        """Second lane: the oldest is dropped and counted when full.
-
-        Args:
-            key: Of this key only the newest message waits, in the oldest one's place. None: all do.
-            conflate: False lets this message wait behind all others, though it has a key: a newer
-                one of the key will neither replace nor overtake it.
-        """
-        if key is None:
-            self._second.append(message)
-        elif not conflate:
-            self._cells.pop(key, None)  # what waits there keeps its place and its message
-            self._second.append(message)
-        else:
-            try:
-                self._cells[key][0] = message
-            except LookupError:  # none waits: never did, or it was taken meanwhile
-                self._cells[key] = cell = Cell((message,))
-                self._second.append(cell)
-            else:
-                self.conflated += 1
-                return
+    def post_bounded(self, message: Any) -> None:
+        """Second lane: the oldest is dropped and counted when full."""
+        self._second.append(message)
         if len(self._second) > self._capacity:
             self._drop_oldest()
         if not self._armed:
             self._arm()
+
+    def post_keyed(self, message: Any, key: Hashable, *, conflate: bool = True) -> None:
+        """Second lane: of `key` only the newest message waits, in the oldest one's place.
+
+        Args:
+            conflate: False lets this message wait behind all others: a newer one of the key will
+                neither replace nor overtake it.
+        """
+        if not conflate:
+            self._cells.pop(key, None)  # what waits there keeps its place and its message
+            self.post_bounded(message)
+            return
+        try:
+            self._cells[key][0] = message
+        except LookupError:  # none waits: never did, or it was taken meanwhile
+            self._cells[key] = cell = Cell((message,))
+            self.post_bounded(cell)
+        else:
+            self.conflated += 1
 
     def _drop_oldest(self) -> None:
         try:
@@ -143,21 +144,20 @@ class Lanes:
         self._armed = False  # before popping: whoever posts from now on arms again
         self.draining = True
         first, second, apply, clock = self._first, self._second, self._apply, self._clock
-        take_first, take_second = first.popleft, second.popleft
-        count, stride, looked = 0, 1, deadline
+        taken, stride, looked = 0, 1, deadline
         try:
             while True:
-                for _ in range(stride):
+                for taken in range(taken + 1, taken + 1 + stride):  # noqa: B020  # goes on counting
                     if first:
-                        message = take_first()
+                        message = first.popleft()
                     else:
                         try:
-                            message = take_second()
+                            message = second.popleft()
                         except IndexError:
+                            taken -= 1  # noqa: PLW2901  # none was left
                             return
                         if type(message) is Cell:
                             message = message.pop()
-                    count += 1
                     try:
                         apply(message)
                     except Exception as error:  # noqa: BLE001  # a bad message must not hold up the others
@@ -168,7 +168,7 @@ class Lanes:
                 stride = min(2 * stride, STRIDE) if now - looked < BRISK_S else 1
                 looked = now
         finally:
-            self.applied += count
+            self.applied += taken
             self.draining = False
 
     def wait(self, timeout_s: float) -> None:

@@ -226,7 +226,10 @@ class Wire(Rules):
         one waits behind all others and is not replaced. From the wire's thread.
         """
         self._thread.require_unforked()
-        self.inbox.post_bounded(message, key, conflate=conflate)
+        if key is None:
+            self.inbox.post_bounded(message)
+        else:
+            self.inbox.post_keyed(message, key, conflate=conflate)
 
     def _on_message(self, message: object) -> None:
         """On home: an answer goes to its call, all else to the engine."""

@@ -16,27 +16,24 @@ from typing import Any
 from quantlab.bus.lanes import Lanes
 
 
-class Order:
+class Order(Lanes):
     """The lossless lane; see `Hop` in the benchmark."""
 
+    put = Lanes.post
+
     def __init__(self, loop: asyncio.AbstractEventLoop, handler: Callable[[Any], Any]) -> None:
-        self._lanes = Lanes(
-            loop, handler, context=contextvars.Context(), on_error=lambda _message, _error: None
-        )
-        self.put = self._lanes.post
+        super().__init__(loop, handler, context=contextvars.Context(), on_error=lambda _message, _error: None)
 
     def start(self) -> None: ...
 
     def stop(self) -> None:
-        self._lanes.clear()
+        self.clear()
 
 
 class Market(Order):
     """The bounded lane."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handler: Callable[[Any], Any]) -> None:
-        super().__init__(loop, handler)
-        self.put = self._lanes.post_bounded
+    put = Lanes.post_bounded
 
 
 def register(contenders: dict[str, Any]) -> None:

@@ -151,7 +151,7 @@ def subscriptions_come_and_go(
         for what, which in steps:
             if what == "send":
                 sent.append(best := Best(which, number=len(sent)))
-                lanes.post_bounded(best, (BEST, which), conflate=bus.conflates(BEST, best))
+                lanes.post_keyed(best, (BEST, which), conflate=bus.conflates(BEST, best))
             elif what == "listen":
                 options: dict[str, Any] = dict(NEWEST) if which == "newest" else {}
                 got: list[Best] = []

@@ -16,6 +16,14 @@ from hypothesis import strategies as st
 from quantlab.bus.lanes import SLICE_S, Lanes
 
 
+def post(lanes: Lanes, message: Any, key: str | None, *, conflate: bool = True) -> None:
+    """To the second lane, with a key or without."""
+    if key is None:
+        lanes.post_bounded(message)
+    else:
+        lanes.post_keyed(message, key, conflate=conflate)
+
+
 def make(apply: Callable[[Any], None], capacity: int = 65_536) -> tuple[Lanes, list[BaseException]]:
     """Lanes to the running loop, and the errors they report."""
     errors: list[BaseException] = []
@@ -85,9 +93,9 @@ async def test_a_key_keeps_only_its_newest_message() -> None:
     seen: list[Any] = []
     lanes, _ = make(seen.append)
     for message, key in (("a1", "a"), ("x", None), ("b1", "b"), ("a2", "a"), ("y", None), ("a3", "a")):
-        lanes.post_bounded(message, key)
+        post(lanes, message, key)
     await empty(lanes)
-    lanes.post_bounded("a4", "a")
+    lanes.post_keyed("a4", "a")
     await empty(lanes)
 
     assert seen == ["a3", "x", "b1", "y", "a4"]
@@ -99,7 +107,7 @@ async def test_a_message_that_may_not_be_conflated_is_neither_replaced_nor_overt
     seen: list[Any] = []
     lanes, _ = make(seen.append)
     for message, conflate in (("a1", True), ("a2", False), ("a3", True), ("a4", True), ("a5", False)):
-        lanes.post_bounded(message, "a", conflate=conflate)
+        lanes.post_keyed(message, "a", conflate=conflate)
     await empty(lanes)
 
     assert seen == ["a1", "a2", "a4", "a5"]
@@ -182,13 +190,13 @@ async def test_nothing_is_lost_when_posting_and_draining_race() -> None:
     seen: list[Any] = []
     lanes, _ = make(seen.append)
 
-    def post(name: str, randomness: random.Random) -> None:
+    def post_some(name: str, randomness: random.Random) -> None:
         for number in range(3_000):
             lanes.post((name, number))
             if randomness.random() < 0.05:
                 time.sleep(randomness.random() * 2e-4)
 
-    threads = [threading.Thread(target=post, args=(name, random.Random(name))) for name in "ab"]
+    threads = [threading.Thread(target=post_some, args=(name, random.Random(name))) for name in "ab"]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 20
@@ -213,13 +221,13 @@ async def test_every_market_message_is_counted_when_a_thread_posts_while_we_drai
     lanes, _ = make(apply, capacity=8)
     posted = 40_000
 
-    def post() -> None:
+    def flood() -> None:
         randomness = random.Random(7)
         for number in range(posted):
             key = randomness.choice("abcdefghij")
-            lanes.post_bounded((key, number), key if key < "i" else None, conflate=number % 7 > 0)
+            post(lanes, (key, number), key if key < "i" else None, conflate=number % 7 > 0)
 
-    thread = threading.Thread(target=post)
+    thread = threading.Thread(target=flood)
     thread.start()
     while thread.is_alive() or lanes:
         await asyncio.sleep(0)
@@ -246,7 +254,7 @@ def test_counts_add_up_for_any_sequence() -> None:
                     lanes.drain(0.0)
                 else:
                     key = step and step.lower()
-                    lanes.post_bounded((key, posted), key, conflate=step == key)
+                    post(lanes, (key, posted), key, conflate=step == key)
                     posted += 1
                 assert posted == lanes.applied + lanes.dropped + lanes.conflated + len(lanes)
                 assert len(lanes) <= 3
