@@ -27,7 +27,7 @@ from quantlab.domain.venue import VenueHealth
 from quantlab.engine.link import Link
 from quantlab.engine.recordings import Recordings, checked_name
 from quantlab.engine.taps import tend
-from quantlab.errors import ConfigError, RecordingError, UnknownSymbol
+from quantlab.errors import ConfigError, InvalidField, RecordingError, UnknownSymbol
 from quantlab.market.recording.blocks import FORMAT
 from quantlab.market.recording.schema import OURS, Header, Selection
 from quantlab.market.recording.segments import Bounds, Segments
@@ -96,7 +96,11 @@ class Recorder(Recordings):
         owner, link = self._owner, self._owner.linked()
         if self._writer is not None and self._writer.state == RECORDING:
             raise RecordingError(f"{self._writer.segments.folder.name} is being recorded", "stop it first")
-        bounds = bounds or Bounds()
+        bounds = Bounds() if bounds is None else bounds
+        if not isinstance(bounds, Bounds):
+            raise InvalidField(
+                "bounds", f"{bounds!r:.60} are none", "give Bounds(most_bytes=...), for example"
+            )
         bounds.check()
         selection = Selection(topics or (ALL_OF_THE_MARKET,), self._topics(), raw=raw)
         fresh = self._fresh_symbols(selection)

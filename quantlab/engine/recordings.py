@@ -81,6 +81,10 @@ class Recordings:
             if path.name == str(recording) and (self.folder / path).is_dir():
                 path = self.folder / path
         elif recording is not None:
+            if not hasattr(recording, "records"):
+                raise InvalidField(
+                    "recording", f"{recording!r:.60} is none", "give its name, its path, or what open() gave"
+                )
             return recording
         elif writer is None:
             raise RecordingError("nothing was recorded yet", "name one: ql.recorder.recordings() lists them")
@@ -140,6 +144,9 @@ class Recordings:
             InvalidField: The recording has no such topic, or the pattern meets more than one type.
             RecordingError: See `events`.
         """
+        given: object = topic
+        if not isinstance(given, str | Topic):
+            raise InvalidField("topic", f"{given!r:.60} is no topic and no pattern", "ask for one of them")
         source = self.open(recording, symbol=symbol, interval=interval)
         text = topic if isinstance(topic, str) else topic.template
         return frame_of(source.records(topic, **self._span(start, end)), text)
@@ -203,16 +210,20 @@ class Recordings:
 
     def _span(self, start: object, end: object) -> dict[str, Any]:
         asked = {"from_ns": ("start", start), "until_ns": ("end", end)}
-        return {
+        found = {
             name: moment_ms(value, field, self._now_ms()) * NS_PER_MS
             for name, (field, value) in asked.items()
             if value is not None
         }
+        if len(found) > 1 and found["until_ns"] < found["from_ns"]:
+            raise InvalidField("end", "it is before start", "give the earlier moment first")
+        return found
 
 
 def checked_name(name: str) -> str:
     """`name`, or `InvalidField` where it is no name of a file."""
-    if NAME.fullmatch(str(name)) is None:
+    given: object = name
+    if not isinstance(given, str) or NAME.fullmatch(given) is None:
         raise InvalidField(
             "name",
             f"{name!r:.60} is no name of a recording",

@@ -207,6 +207,9 @@ def bars(trades: Iterable[Trade], builder: BarBuilder) -> Bars:
     >>> bars([], TickBars(100))
     []
     """
+    given: object = builder
+    if not isinstance(given, BarBuilder):
+        raise InvalidField("builder", f"{given!r:.60} is none", "give one, like TickBars(500)")
     return Bars(bar for trade in trades if (bar := builder.add(trade)) is not None)
 
 

@@ -73,9 +73,10 @@ class History:
         end_ms = now_ms if end is None else moment_ms(end, "end", now_ms)
         if end_ms < start_ms:
             raise InvalidField("end", "it is before start", "give the earlier moment first")
-        if SYMBOL.fullmatch(str(symbol)) is None:
+        given: object = symbol
+        if not isinstance(given, str) or SYMBOL.fullmatch(given) is None:
             raise InvalidField("symbol", f"{symbol!r:.40} is no symbol", 'give one like "BTCUSDT"')
-        if what != TRADES and what not in INTERVALS:
+        if what != TRADES and what not in tuple(INTERVALS):
             raise InvalidField(
                 "what", f"{what!r:.40} is no interval", f"give {', '.join(INTERVALS)} or trades"
             )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -141,9 +142,24 @@ async def test_what_cannot_be_recorded_is_refused_before_anything_is_made(
         engine.recorder.start("market.trades.*")
     with pytest.raises(UnknownSymbol):
         engine.recorder.start("market.trade.NOSUCH")
-    for name in ("../one", "a/b", ".hidden", "x" * 81):
+    for name in ("../one", "a/b", ".hidden", "x" * 81, 5):
         with pytest.raises(InvalidField, match="is no name of a recording"):
-            engine.recorder.start(name=name)
+            engine.recorder.start(name=name)  # type: ignore[arg-type]
+        with pytest.raises(InvalidField, match="is no name of a recording"):
+            engine.recorder.delete(name)  # type: ignore[arg-type]
+    recorder: Any = engine.recorder
+    for wrong, field in (
+        (lambda: recorder.start(["market.>"]), "topics"),
+        (lambda: recorder.start("market.>", raw="no"), "raw"),
+        (lambda: recorder.start("market.>", bounds={"most_bytes": 1}), "bounds"),
+        (lambda: recorder.events(5), "recording"),
+        (lambda: recorder.frame(["market.trade.*"], "one"), "topic"),
+        (lambda: recorder.events("one", topics=[5]), "topics"),
+        (lambda: recorder.events("one", start="2026-02-01", end="2026-01-01"), "end"),
+    ):
+        with pytest.raises(InvalidField) as refused:
+            wrong()
+        assert refused.value.field == field
     assert [each.name for each in engine.recorder.recordings()] == ["one"]
     engine.recorder.delete("one")
     assert list(engine.recorder.recordings()) == []

@@ -185,6 +185,12 @@ def test_what_makes_no_bar_is_refused_by_its_field(make: Callable[[], object], s
         make()
 
 
+@pytest.mark.parametrize("builder", [50, TickBars, None])
+def test_what_is_no_builder_is_refused(builder: Any) -> None:
+    with pytest.raises(InvalidField, match="^builder: "):
+        bars([trade(1)], builder)
+
+
 def test_symbols_are_not_mixed() -> None:
     builder = TickBars(10)
     builder.add(trade(1))

@@ -285,7 +285,9 @@ async def test_a_long_ban_is_not_waited_for(ground: Ground) -> None:
     [
         (("BTC/USDT", "1m", 0), "symbol: 'BTC/USDT' is no symbol"),
         (("..", "1m", 0), "symbol: '..' is no symbol"),
+        ((5, "1m", 0), "symbol: 5 is no symbol"),
         (("BTCUSDT", "7m", 0), "what: '7m' is no interval"),
+        (("BTCUSDT", ["1m"], 0), "what: ['1m'] is no interval"),
         (("BTCUSDT", "1m", 1.5), "start: 1.5 is no moment"),
         (("BTCUSDT", "1m", "soon"), "start: 'soon' is no ISO time"),
         (("BTCUSDT", "1m", datetime(2026, 1, 1)), "start: 2026-01-01 00:00:00 has no zone"),  # noqa: DTZ001

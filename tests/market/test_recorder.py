@@ -420,8 +420,10 @@ def test_bounds_that_make_no_recording_are_refused_by_name(field: str, value: ob
         bounds.check()
 
 
-@pytest.mark.parametrize("pattern", ["market.trades.*", "", "market.", "market.>.x", "läuft"])
-def test_a_pattern_that_meets_no_topic_is_refused(tmp_path: Path, pattern: str) -> None:
+@pytest.mark.parametrize(
+    "pattern", ["market.trades.*", "", "market.", "market.>.x", "läuft", 5, ["market.>"]]
+)
+def test_a_pattern_that_meets_no_topic_is_refused(tmp_path: Path, pattern: Any) -> None:
     with pytest.raises(InvalidField, match="topics"):
         new_writer(tmp_path / "one", pattern)
 

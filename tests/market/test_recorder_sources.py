@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # tests are no packages: recordings.py stands beside them
@@ -16,6 +17,7 @@ sys.path.append(str(Path(__file__).parent))  # tests are no packages: recordings
 from recordings import kline, record, some_events, ticker, trade
 
 from quantlab.binance.codec_stream import decode_market
+from quantlab.bus import Topic
 from quantlab.domain.market import BookTicker, DepthSnapshot, DepthUpdate, Kline, Trade
 from quantlab.errors import InvalidField, RecordingError, TapeError
 from quantlab.market.recording import tables
@@ -232,8 +234,11 @@ def test_a_frame_of_nothing_has_the_columns_and_one_of_two_types_is_refused(tmp_
     folder = record(tmp_path / "one", [trade(1), kline(1)])
     recording = Recording(folder)
 
-    empty = frame_of(recording.records("market.trade.ETHUSDT"), "market.trade.{symbol}")
-    assert (len(empty), "price" in empty.columns) == (0, True)
+    full = frame_of(recording.records("market.trade.*"), "market.trade.*")
+    for topic in ("market.trade.{symbol}", "market.trade.ETHUSDT"):
+        empty = frame_of(recording.records("market.trade.ETHUSDT"), topic)
+        assert (len(empty), list(empty.columns)) == (0, list(full.columns))
+        assert str(empty.index.dtype) == str(full.index.dtype)
     with pytest.raises(InvalidField, match="meets market.kline.*, market.trade.*; ask for one of them"):
         frame_of(recording.records("market.>"), "market.>")
 
@@ -257,6 +262,40 @@ def test_parquet_has_every_event_exactly(tmp_path: Path) -> None:
     candles = pq.read_table(tmp_path / "out" / "market.kline.parquet").to_pydict()
     assert candles["open"][0] == Decimal(2)
     assert candles["open_time"][0].timestamp() == 120
+
+
+class Odd(msgspec.Struct, frozen=True):
+    """A user's own event, with names and values that make trouble."""
+
+    name: str
+    number: int = 0
+    recorded: str = ""
+    price: Decimal | None = None
+
+
+ODD: Topic[Odd] = Topic("odd.{name}", Odd)
+
+
+def test_fields_that_are_called_as_our_columns_are_stand_beside_them(tmp_path: Path) -> None:
+    """Nothing of an event is lost to the two columns that every file has, and its file can be read."""
+    import pyarrow.parquet as pq
+
+    folder = record(tmp_path / "one", [Odd("a", 7, "by hand", Decimal("1.5"))], "odd.*", known=[ODD])
+    (path,) = to_parquet(Recording(folder, [ODD]).records(), tmp_path / "out")
+
+    (row,) = pq.read_table(path).to_pylist()
+    assert (row["name"], row["number"], row["recorded"], row["price"]) == ("a", 7, "by hand", Decimal("1.5"))
+    assert row["_number"] == 1
+    assert row["_recorded"].tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    "event", [Odd("a", 2**63), Odd("b", price=Decimal("NaN")), Odd("c", price=Decimal("1E25"))]
+)
+def test_what_parquet_cannot_hold_is_refused_by_its_topic(tmp_path: Path, event: Odd) -> None:
+    folder = record(tmp_path / "one", [event], "odd.*", known=[ODD])
+    with pytest.raises(RecordingError, match=r"odd\.\{name\} does not fit into Parquet"):
+        to_parquet(Recording(folder, [ODD]).records(), tmp_path / "out")
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

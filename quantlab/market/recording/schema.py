@@ -127,6 +127,9 @@ class Selection:
     def __init__(
         self, patterns: Sequence[Topic[Any] | str], known: Iterable[Topic[Any]], *, raw: bool = False
     ) -> None:
+        asked: object = raw
+        if not isinstance(asked, bool):
+            raise InvalidField("raw", f"{asked!r:.40} is neither True nor False", "give one of them")
         self.raw = raw
         known = tuple(dict.fromkeys(each for each in known if each not in OURS))
         self.patterns = tuple(pattern_text(each) for each in patterns)
@@ -169,8 +172,15 @@ class Selection:
 
 
 def pattern_text(topic: Topic[Any] | str) -> str:
-    """A topic or a pattern as the text of a pattern."""
-    return topic if isinstance(topic, str) else ".".join(topic.pattern)
+    """A topic or a pattern as the text of a pattern; `InvalidField` for what is neither."""
+    given: object = topic
+    if isinstance(given, str):
+        return given
+    if not isinstance(given, Topic):
+        raise InvalidField(
+            "topics", f"{given!r:.60} is no topic and no pattern", 'give "market.trade.*", each one by itself'
+        )
+    return ".".join(given.pattern)
 
 
 def compiled(pattern: str, known: Iterable[Topic[Any]]) -> Pattern:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 
+from quantlab.bus.routes import can_meet, compile_pattern
 from quantlab.errors import InvalidField, RecordingError
 from quantlab.frames import frame
 from quantlab.market.recording.reader import Record
@@ -26,7 +27,7 @@ from quantlab.market.shelf import has_pyarrow
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX = "recorded"
+INDEX, NUMBER = "recorded", "number"
 ROWS = 50_000  # of one row group
 DIGITS, PLACES = 38, 18
 NO_PYARROW = "Parquet needs pyarrow, which is not installed"
@@ -47,11 +48,11 @@ def frame_of(records: Iterable[Record], topic: str) -> pd.DataFrame:
     types = {type(row.event) for row in rows}
     if len(types) > 1:
         raise InvalidField("topic", f"{topic!r} meets {', '.join(templates)}", "ask for one of them")
-    of = types.pop() if types else TYPES.get(topic)
+    of = types.pop() if types else _type_of(topic)
     columns = () if of is None else of.__struct_fields__
     lengths = () if of is None else [name for name, kind in _kinds(of) if kind is float]
     table = frame([row.event for row in rows], columns=columns, durations=_in_ms(lengths))
-    table.index = pd.to_datetime([row.at_ns for row in rows], unit="ns", utc=True)
+    table.index = pd.to_datetime([row.at_ns for row in rows], unit="ns", utc=True).as_unit("ns")
     table.index.name = INDEX
     return table
 
@@ -90,16 +91,17 @@ def _write(writers: dict[str, tuple[Any, Any, Path]], folder: Path, topic: str, 
     writer, schema, _ = writers[topic]
     try:
         writer.write_table(pa.Table.from_pydict(dict(_columns(rows)), schema=schema))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OverflowError) as error:
         raise RecordingError(
             f"{topic} does not fit into Parquet: {error}", "use .frame(), which is exact"
         ) from None
 
 
 def _columns(rows: list[Record]) -> Iterator[tuple[str, list[Any]]]:
-    yield INDEX, [row.at_ns for row in rows]
-    yield "number", [row.number for row in rows]
     of = type(rows[0].event)
+    recorded, number = _own(of)
+    yield recorded, [row.at_ns for row in rows]
+    yield number, [row.number for row in rows]
     for name, kind in _kinds(of):
         values = [getattr(row.event, name) for row in rows]
         yield _column(of, name, kind), values if kind in PLAIN else [_text(value) for value in values]
@@ -112,7 +114,8 @@ def _schema(of: type) -> Any:
         int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string(),
         Decimal: pa.decimal128(DIGITS, PLACES),
     }  # fmt: skip
-    fields = [(INDEX, pa.timestamp("ns", tz="UTC")), ("number", pa.int64())]
+    recorded, number = _own(of)
+    fields = [(recorded, pa.timestamp("ns", tz="UTC")), (number, pa.int64())]
     for name, kind in _kinds(of):
         moment = _column(of, name, kind) != name
         fields.append(
@@ -125,6 +128,22 @@ def _schema(of: type) -> Any:
 
 
 PLAIN = (int, float, bool, str, Decimal)
+
+
+def _own(of: type) -> list[str]:
+    """The two columns that no event has, `recorded` and `number`; with _ before them where that is taken."""
+    taken = {_column(of, name, kind) for name, kind in _kinds(of)}
+    return [f"_{name}" if name in taken else name for name in (INDEX, NUMBER)]
+
+
+def _type_of(topic: str) -> type[msgspec.Struct] | None:
+    """What a topic or pattern carries, where that is one standard type."""
+    found = {TYPES[topic]} if topic in TYPES else _met(compile_pattern(topic))
+    return found.pop() if len(found) == 1 else None
+
+
+def _met(pattern: tuple[str, ...]) -> set[type]:
+    return {each.type for each in STANDARD if can_meet(pattern, each.pattern)}
 
 
 def _kinds(of: type) -> list[tuple[str, Any]]:
