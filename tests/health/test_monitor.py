@@ -84,7 +84,7 @@ async def running(monitor: Monitor) -> AsyncIterator[Monitor]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -75,7 +75,7 @@ async def feeds(rest: Rest) -> AsyncIterator[Callable[..., Feed]]:
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("resync")]
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -89,7 +89,7 @@ async def test_the_feed_syncs_on_the_recorded_diffs_and_equals_every_recorded_ti
         if number == 2:
             assert book.top() is None
             asked.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while feed.synced == 0:
                     await asyncio.sleep(0)
         if (top := book.top()) is not None and top.update_id == diff.final_id:

@@ -81,10 +81,19 @@ async def test_a_call_raises_what_its_work_raised(home: Home) -> None:
 
 async def test_cancelling_the_awaiter_leaves_the_work_running(home: Home) -> None:
     """An Interrupt ends the waiting; the answer comes all the same, and can be awaited again."""
-    call = home.wire.call(lambda: answer(5, 0.05), "slow")
+    gate = asyncio.Event()
+
+    async def work() -> int:
+        await gate.wait()
+        return 5
 
     async def wait() -> int:
         return await call
+
+    async def open_gate() -> None:
+        gate.set()
+
+    call = home.wire.call(work, "slow")
 
     waiter = asyncio.create_task(wait())
     await asyncio.sleep(0.01)
@@ -92,6 +101,7 @@ async def test_cancelling_the_awaiter_leaves_the_work_running(home: Home) -> Non
     with pytest.raises(asyncio.CancelledError):
         await waiter
     assert not call.done
+    home.wire.spawn(open_gate, "gate")
     assert await call == 5
     assert await call == 5
 
@@ -134,7 +144,9 @@ async def test_catching_up_applies_what_arrived_while_the_loop_was_blocked(home:
         home.wire.post_order("filled")
 
     home.wire.spawn(burst, "burst")
-    time.sleep(0.3)
+    deadline = time.monotonic() + 30
+    while home.wire.counters()["pending"] <= 3_000 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the loop is blocked
     elsewhere = threading.Thread(target=home.wire.catch_up)
     elsewhere.start()
     elsewhere.join()
@@ -235,7 +247,7 @@ async def test_lag_is_unmeasured_first_and_grows_while_a_loop_hangs(home: Home) 
     fresh = Wire(asyncio.get_running_loop(), lambda _: None)
     assert (fresh.home_lag_ms, fresh.wire_lag_ms) == (None, None)
     fresh.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while home.wire.home_lag_ms is None or home.wire.wire_lag_ms is None:
             await asyncio.sleep(0.01)
 
@@ -244,13 +256,13 @@ async def test_lag_is_unmeasured_first_and_grows_while_a_loop_hangs(home: Home) 
         return home.wire.home_lag_ms
 
     call = home.wire.call(hang)
-    time.sleep(0.6)
+    time.sleep(1.5)
     assert (await call or 0) > 150
 
 
 async def test_a_hold_is_remembered_after_shorter_pings(home: Home) -> None:
     """A click that waited for a cell is handled when the loop has answered newer pings already."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while home.wire.home_lag_ms is None:
             await asyncio.sleep(0.01)
         time.sleep(0.6)
@@ -412,7 +424,7 @@ async def test_stop_runs_the_finally_of_every_task_and_answers_open_calls() -> N
 
     assert log == ["cleaned up"] * 2
     with pytest.raises(EngineStopped, match="order 7"):
-        await asyncio.wait_for(call, 1)
+        await asyncio.wait_for(call, 30)
 
 
 async def test_a_task_that_refuses_to_end_does_not_hold_up_the_stop() -> None:
@@ -432,7 +444,7 @@ async def test_a_task_that_refuses_to_end_does_not_hold_up_the_stop() -> None:
     begun = time.monotonic()
     wire.stop(timeout_s=0.05)
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10
     assert "quantlab-wire" not in {thread.name for thread in threading.enumerate()}
 
 

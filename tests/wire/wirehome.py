@@ -26,6 +26,6 @@ class Home:
 
     async def until(self, count: int) -> None:
         """Return when `count` messages were applied."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.applied) < count:
                 await asyncio.sleep(0.001)
