@@ -89,7 +89,7 @@ async def test_reads_leave_room_for_orders_cancels_and_a_halt(
     stub: Any, connect: Callable[..., BinanceClient], play: SimpleNamespace
 ) -> None:
     """At four fifths of the weight reads stop; what is kept back is there for the others."""
-    client = connect(stub.base, timeout_s=0.5)
+    client = connect(stub.base, timeout_s=5.0)
     client.governor.learn([WEIGHT])
     stub.answer = play.reply({"symbol": "BTCUSDT", "price": "1"})
     for _ in range(40):

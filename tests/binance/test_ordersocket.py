@@ -41,7 +41,7 @@ Make = Callable[..., Any]
 ROOMY = Terms(orders_10s=10_000)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(timeout_s):
         while not condition():
@@ -177,7 +177,7 @@ async def test_an_order_whose_answer_is_lost_may_live_and_is_sent_once(
     assert open_ids(venue) == ["q-1"]
     assert (await client.order_status("BTCUSDT", client_order_id="q-1")).status == "NEW"  # and it goes on
     assert client.socket is not None
-    await asyncio.wait_for(client.socket.wait_up(), 5)
+    await asyncio.wait_for(client.socket.wait_up(), 30)
     await send(client, "q-2")
     assert placed(venue)[1:] == [("socket", "q-2")]
 
@@ -356,10 +356,10 @@ async def test_a_socket_that_owes_an_answer_and_is_silent_is_replaced(
 ) -> None:
     """A half-open path says no goodbye: the first time-out ends it, the next order finds another way."""
     async with FaultProxy(venue.ws_api) as proxy:
-        client = await ways(ws_api=proxy.url, timeout_s=0.4)
+        client = await ways(ws_api=proxy.url, timeout_s=1.5)
         assert client.socket is not None
         proxy.freeze()
-        with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 0\.4 s"):
+        with pytest.raises(OrderOutcomeUnknown, match=r"no answer within 1\.5 s"):
             await send(client)
         assert not client.socket.up
         await send(client, "q-2")
@@ -376,7 +376,7 @@ async def test_a_shutdown_is_heard_and_nothing_is_lost_by_it(
     for number in range(100):
         await send(client, f"q-{number}")
         await asyncio.sleep(0.01)
-    assert client.socket.opened == 2
+    await until(lambda: client.socket.opened == 2)
     assert [name for _, name in placed(venue)] == [f"q-{number}" for number in range(100)]
 
 
@@ -462,7 +462,7 @@ async def test_tls_and_an_authority_of_its_own(send: Make) -> None:
             credentials=Credentials(key, Secret(secret)),
         ) as client:  # fmt: skip
             assert client.socket is not None
-            await asyncio.wait_for(client.socket.wait_up(), 5)
+            await asyncio.wait_for(client.socket.wait_up(), 30)
             await send(client)
         assert placed(venue) == [("socket", "q-1")]
         async with BinanceClient(

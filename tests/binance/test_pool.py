@@ -121,7 +121,7 @@ async def test_a_connection_that_the_venue_has_ended_is_not_used_again(
 
 async def test_a_caller_that_goes_away_takes_its_connection_with_it(stub: Any, play: SimpleNamespace) -> None:
     """Its answer, which comes later, is nobody else's."""
-    stub.answer = play.after(0.1, play.reply({"mine": 1}))
+    stub.answer = play.after(5.0, play.reply({"mine": 1}))
     transport = Transport(stub.base, timeout_s=5.0)
     asked = asyncio.create_task(transport.exchange("GET", "/", lambda: ""))
     while not stub.requests:

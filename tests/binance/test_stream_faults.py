@@ -37,12 +37,31 @@ SETTINGS = LinkSettings(first_retry_s=0.05, longest_retry_s=0.5, reply_timeout_s
 PATIENT = Terms(messages_1s=10_000)
 
 
+class Turned:
+    """For how long the loop has turned: a machine that stands still for a while is nobody's delay."""
+
+    def __init__(self) -> None:
+        self.s, self._last_s = 0.0, time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            self.look()
+
+    def look(self) -> float:
+        now_s = time.monotonic()
+        self.s += min(now_s - self._last_s, 0.05)
+        self._last_s = now_s
+        return self.s
+
+
 class Listener:
     """Market streams and the books made of them, with everything they said kept."""
 
     def __init__(self, ws: str, rest: str, settings: LinkSettings = SETTINGS) -> None:
         self.events: list[Any] = []
         self.states: list[tuple[str, str]] = []
+        self.turned = Turned()
         self.changes: list[tuple[float, dict[str, str]]] = []  # when, and the books' states right after
         self.silences: list[tuple[tuple[str, ...], str]] = []
         self.shown: list[dict[str, str]] = []  # the books' states after each of them
@@ -66,6 +85,7 @@ class Listener:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Listener:
+        self.tasks.append(asyncio.create_task(self.turned.run()))
         self.tasks.append(asyncio.create_task(self.streams.run()))
         return self
 
@@ -92,7 +112,7 @@ class Listener:
             self.feed.mark_stale(reason)
         else:
             self.tasks.append(asyncio.create_task(self.feed.resync_all()))
-        self.changes.append((time.monotonic(), self._books()))
+        self.changes.append((self.turned.s, self._books()))
 
     def _books(self) -> dict[str, str]:
         return {symbol: str(book.view(1).state) for symbol, book in self.feed.books.items()}
@@ -108,13 +128,14 @@ class Listener:
         self.shown.append(self._books())
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 8.0) -> float:
-    """Wait for a condition, not for a time; how long that took."""
-    began_s = time.monotonic()
+async def until(condition: Callable[[], object], timeout_s: float = 45.0) -> float:
+    """Wait for a condition, not for a time; for how long the loop turned meanwhile."""
+    turned = Turned()
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
-    return time.monotonic() - began_s
+            turned.look()
+    return turned.s
 
 
 async def control(venue: PaperVenue, action: str = "faults", **body: Any) -> Any:
@@ -180,17 +201,17 @@ async def through_a_proxy(venue: PaperVenue, **changes: Any) -> AsyncIterator[tu
 
 
 async def test_n26_rotations_of_every_connection_miss_nothing_and_double_nothing() -> None:
-    """N26: the venue ends each socket after 1.2 s; ours are replaced before, one after the other."""
+    """N26: the venue ends each socket after 3 s; ours are replaced before, one after the other."""
     settings = msgspec.structs.replace(SETTINGS, streams=2, rotate_after_s=0.7, overlap_s=0.05)
     async with (
-        PaperVenue(seed=7, terms=msgspec.structs.replace(PATIENT, socket_life_s=1.2)) as venue,
+        PaperVenue(seed=7, terms=msgspec.structs.replace(PATIENT, socket_life_s=3.0)) as venue,
         FaultProxy(venue.ws) as proxy,
         Listener(proxy.url, venue.rest, settings) as listener,
     ):
         await listener.streams.subscribe(*NAMES)
         most = 0
         end_s = time.monotonic() + 3.5
-        while time.monotonic() < end_s:
+        while time.monotonic() < end_s or listener.streams.rotations < 8:
             await asyncio.sleep(0.01)
             most = max(most, proxy.open)
         await listener.streams.barrier()
@@ -209,13 +230,13 @@ async def test_n26_rotations_of_every_connection_miss_nothing_and_double_nothing
 async def test_n21_a_shutdown_is_followed_by_a_new_connection_before_the_old_one_ends(
     venue: PaperVenue, listener: Listener
 ) -> None:
-    """N21: announced 400 ms ahead; no event is missed, no book is lost."""
+    """N21: announced 1.5 s ahead; no event is missed, no book is lost."""
     await listener.streams.subscribe(*NAMES)
     await listener.watch(*SYMBOLS)
     resyncs = listener.feed.resyncs
-    await control(venue, name="shutdown", ms=400, count=1)
+    await control(venue, name="shutdown", ms=1_500, count=1)
     await until(lambda: listener.streams.rotations == 1)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(2.0)
 
     assert [missed(listener, symbol) for symbol in SYMBOLS] == [(0, 0)] * 3
     assert (listener.feed.gaps, listener.feed.resyncs - resyncs) == (0, 0)
@@ -589,18 +610,18 @@ async def test_v13_a_terminated_subscription_is_made_anew_within_two_seconds(ven
 
 
 async def test_n26_a_user_stream_is_replaced_without_losing_or_doubling_an_event() -> None:
-    """N26: transfers go on while the venue's sockets live 1.2 s; every one comes once, in order."""
-    terms = msgspec.structs.replace(PATIENT, socket_life_s=1.2)
+    """N26: transfers go on while the venue's sockets live 3 s; every one comes once, in order."""
+    terms = msgspec.structs.replace(PATIENT, socket_life_s=3.0)
     async with (
         PaperVenue(market="none", terms=terms) as venue,
         account(venue, rotate_after_s=0.7, overlap_s=0.05) as (stream, events, states),
     ):
-        for _ in range(120):
+        for _ in range(160):
             await control(venue, name="transfer", account="account-1", asset="USDT", amount="1")
             await asyncio.sleep(0.02)
         await stream.barrier()
 
-    assert len([each for each in events if type(each) is Transfer]) == 120
+    assert len([each for each in events if type(each) is Transfer]) == 160
     assert stream.rotations >= 2
     assert {state for state, _ in states} == {"live"}
     assert states[1][1]  # "live" once more, with a reason: reconcile, to be sure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import json
 import logging
@@ -27,7 +26,7 @@ from quantlab.binance.errors import redact
 from quantlab.binance.link import LinkSettings
 from quantlab.binance.signing import Credentials
 from quantlab.binance.timing import VenueClock
-from quantlab.binance.transport import Reply, Transport
+from quantlab.binance.transport import CONNECTIONS, Reply, Transport
 from quantlab.binance.wsapi import UserStream
 from quantlab.clock import SystemClock
 from quantlab.domain.orders import OrderRequest
@@ -49,7 +48,7 @@ from quantlab.errors import (
 from quantlab.wire import HaltLatch
 
 Make = Callable[..., Any]
-SHORT_S = 0.4
+SHORT_S = 0.8
 ACK = {"symbol": "BTCUSDT", "orderId": 1, "clientOrderId": "q-1", "transactTime": 1, "executedQty": "0",
        "cummulativeQuoteQty": "0", "status": "NEW"}  # fmt: skip
 
@@ -418,14 +417,13 @@ async def test_an_order_queued_before_a_halt_is_not_written_after_resume(
     """HALT and RESUME while orders wait for a connection: they are Halted, new ones go out."""
     latch = HaltLatch()
     client: BinanceClient = connect(stub.base, latch=latch)
-    stub.answer = play.after(0.2, play.taken)
+    stub.answer = play.after(1.0, play.taken)
     storm = [
         asyncio.create_task(client.submit_order(each, permit(each, life_ns=60_000_000_000)))
         for each in (order(f"q-{number}") for number in range(20))
     ]
-    while not stub.requests:
+    while len(stub.requests) < CONNECTIONS:  # all that there are, and each waits for its answer
         await asyncio.sleep(0.001)
-    await asyncio.sleep(0.05)
     written = len(stub.requests)
 
     latch.set("stop")
@@ -635,19 +633,23 @@ async def test_a_websocket_trusts_no_other_authority_either(
         url = f"wss://localhost:{next(iter(server.sockets)).getsockname()[1]}"
         states: list[str] = []
 
-        async def user_stream(trusting: ssl.SSLContext | None) -> None:
+        async def user_stream(trusting: ssl.SSLContext | None, until: list[str]) -> None:
             stream = UserStream(
                 url, credentials=credentials, clock=VenueClock(SystemClock()), on_event=lambda _: None,
                 on_state=lambda _, reason: states.append(reason),
                 settings=LinkSettings(ssl_context=trusting),
             )  # fmt: skip
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stream.run(), 0.5)
+            running = asyncio.create_task(stream.run())
+            async with asyncio.timeout(30):
+                while not until:
+                    await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
-        await user_stream(None)
+        await user_stream(None, until=states)
         assert heard == []
         assert "CERTIFICATE_VERIFY_FAILED" in states[0]
-        await user_stream(ssl.create_default_context(cafile=str(certificate)))
+        await user_stream(ssl.create_default_context(cafile=str(certificate)), until=heard)
         assert len(heard) == 1
 
 

@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from quantlab.binance.websocket import WebSocket, connect
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.001)

@@ -110,7 +110,7 @@ class User:
             await asyncio.gather(self.running, return_exceptions=True)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for a condition, not for a time."""
     async with asyncio.timeout(timeout_s):
         while not condition():
