@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from quantlab.paper.accounts import Account
 from quantlab.paper.admission import Gate, pair_needs
-from quantlab.paper.events import Event, ExecutionType, LevelChange, Refused
+from quantlab.paper.events import Event, ExecutionType, LevelChange, Refused, Status
 from quantlab.paper.floor import Floor
 from quantlab.paper.listing import Listing
 from quantlab.paper.orders import Amended, Amendment
@@ -42,13 +42,14 @@ class Amending:
     def amend(
         self, order: VenueOrder, listing: Listing, quantity: Decimal, new_client_order_id: str, now_ms: int
     ) -> Amended:
-        """Cut `order` to `quantity` in all, and its pair's other order with it."""
+        """Cut `order` to `quantity` in all, and with it its pair's other one, also while both are pending."""
         lots = listing.filters.quantity(quantity, "newQty")
         name = self._require(order, listing, lots, new_client_order_id)
         before, old_name = order.grid.quantity(order.lots), order.client_order_id
         group = order.order_list
         paired = group is not None and group.paired and order is not group.working
-        orders = group.legs if group is not None and paired else (order,)
+        both = group is not None and (paired or order.status is Status.PENDING_NEW)
+        orders = group.legs if group is not None and both else (order,)
         events: list[Event] = []
         for each in orders:
             events += self._cut(each, each.lots - lots, listing, now_ms)

@@ -130,6 +130,21 @@ def test_a_pending_order_can_be_amended(desk: Desk) -> None:
     assert desk.funds("ada", "BTC") == (11, 1)
 
 
+@pytest.mark.parametrize("which", [1, 2])
+def test_an_amended_order_of_a_pending_pair_takes_the_other_with_it(desk: Desk, which: int) -> None:
+    """Nothing is locked for them yet; they come in with one quantity, and that is locked once."""
+    working, *pair = desk.list(
+        "ada", "OTOCO", order(BUY, "LIMIT", 2, price=95),
+        order(SELL, "LIMIT_MAKER", 2, price=110), order(SELL, "STOP_LOSS", 2, stop_price=90),
+    ).placed  # fmt: skip
+    amend(desk, (working, *pair)[which], 1)
+
+    assert [desk.state(each).quantity for each in pair] == [1, 1]
+    assert desk.funds("ada", "BTC") == (10, 0)
+    desk.limit("bob", SELL, 2, 95)
+    assert desk.funds("ada", "BTC") == (11, 1)
+
+
 # --- replace
 
 
