@@ -2,7 +2,8 @@
 
 Both run the same signed-order-like handler and the same WebSocket fan-out, each in a process of its
 own; a small raw client measures them in interleaved rounds and prints one JSON document of medians.
-uvicorn (and httptools) are needed here only: `pip install uvicorn httptools websockets`.
+uvicorn (and httptools) are needed here only: `pip install uvicorn httptools websockets`; without them
+aiohttp stands alone.
 
     python tests/benchmarks/bench_server.py [--rounds 5] [--requests 1500]
 """
@@ -14,6 +15,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import importlib.util
 import json
 import statistics
 import subprocess
@@ -38,7 +40,12 @@ HEADERS = [
     ("x-mbx-used-weight-1m", "1"),
     ("x-mbx-order-count-10s", "1"),
 ]
-CONTENDERS = ("aiohttp", "aiohttp-hub", "uvicorn-httptools", "uvicorn-h11")
+CONTENDERS = {
+    "aiohttp": "aiohttp",
+    "aiohttp-hub": "aiohttp",
+    "uvicorn-httptools": "httptools",
+    "uvicorn-h11": "h11",
+}  # and the module that each needs besides
 TICK = 20  # messages that one market step sends to each socket
 
 
@@ -211,11 +218,17 @@ async def measure(contender: str, requests: int, frames: int) -> dict[str, float
         return figures
 
 
+def installed(contender: str) -> bool:
+    needed = (contender.partition("-")[0], CONTENDERS[contender])
+    return all(importlib.util.find_spec(name) is not None for name in needed)
+
+
 async def compare(rounds: int, requests: int, frames: int) -> dict[str, dict[str, float]]:
     """Interleaved rounds, so that a slow minute of the machine hits all contenders alike."""
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    there = [name for name in CONTENDERS if installed(name)]
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in there}
     for _ in range(rounds):
-        for name in CONTENDERS:
+        for name in there:
             results[name].append(await measure(name, requests, frames))
     return {
         name: {key: round(statistics.median(one[key] for one in all_rounds), 1) for key in all_rounds[0]}
