@@ -238,11 +238,11 @@ async def test_a_spent_limit_is_waited_for_and_said(tmp_path: Path) -> None:
     clock = MovedClock()
     async with (
         PaperVenue(symbols=["BTCUSDT"]) as venue,
-        BinanceClient(venue.rest, clock=clock, timeout_s=0.3) as client,
+        BinanceClient(venue.rest, clock=clock, timeout_s=2.0) as client,  # waits for less than is left
     ):
         await client.exchange_info()
         history = History(client, clock=clock, folder=tmp_path)
-        clock.move(MINUTE, left_ms=1_200)
+        clock.move(MINUTE, left_ms=3_500)
         now_ms = clock.now_ms()
         client.governor.budget.told("REQUEST_WEIGHT", "1M", 6_000, sent_ms=now_ms, now_ms=now_ms)
         found = await history.fetch("BTCUSDT", "1s", now_ms - 4_000_000, now_ms, progress=heard.append)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from quantlab.errors import ConfigError, TapeError
+from quantlab.paper.terms import Terms
 from quantlab.paper.venue import PaperVenue
 
 STREAMS = "btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms"
@@ -36,7 +37,7 @@ async def test_ids_and_prices_go_out_verbatim_at_any_speed(tape: Path, connect, 
     """At 10x every message arrives once, in order, unchanged but for its times; (full) the whole tape."""
     seconds = 35 if full else 3  # of the venue's time
     async with (
-        PaperVenue(market="tape", tape=tape, speed=10, clock="manual") as venue,
+        PaperVenue(market="tape", tape=tape, speed=10, clock="manual", terms=Terms(messages_1s=100)) as venue,
         connect(f"{venue.ws}/stream?streams={STREAMS}") as socket,
     ):
         got: list[Any] = []
