@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import threading
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -110,8 +111,10 @@ class Bus(Publishing):
         overflow = check_overflow(overflow)
         is_async = check_handler(handler, inline=inline, run=run, concurrency=concurrency, key=key)
         key_of, fields = check_key(key, overflow)
-        self.start()
-        self._require_thread("subscribe")
+        if self._loop is None:
+            self.start()
+        if threading.get_ident() != self._thread:
+            self._require_thread("subscribe")
         number = next(self._numbers)
         name = name or getattr(handler, "__qualname__", "") or ".".join(parts)
         context = context.copy() if context is not None else contextvars.copy_context()

@@ -16,6 +16,7 @@ from quantlab.clock import is_duration
 from quantlab.errors import BusError
 
 CELLS = "ipykernel_"  # the folder that a kernel names as its cells' place begins so
+CONFLATE = Overflow.CONFLATE
 PLAIN_FLAGS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -96,7 +97,9 @@ def check_key(
     key: Callable[[Any], Hashable] | str | None, overflow: Overflow
 ) -> tuple[Callable[[Any], Hashable] | None, tuple[str, ...] | None]:
     """The key as a function, and the event's attributes it is made of where that is known."""
-    require(overflow is not Overflow.CONFLATE or key is not None, "overflow CONFLATE needs a key")
+    if key is None and overflow is not CONFLATE:  # most have none
+        return None, None
+    require(overflow is not CONFLATE or key is not None, "overflow CONFLATE needs a key")
     if isinstance(key, str):
         require(all(part.isidentifier() for part in key.split(".")), f"key={key!r}: name an attribute")
         return operator.attrgetter(key), (key,)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from quantlab.bus.mailbox import Overflow
 from quantlab.bus.permits import Permits
@@ -43,8 +45,8 @@ class Host(Protocol):
     def reroute(self, subscription: Subscription) -> None: ...
 
 
-class Options(NamedTuple):
-    """What `Bus.subscribe` was asked for, checked."""
+class Options(msgspec.Struct, frozen=True, gc=False):
+    """What `Bus.subscribe` was asked for, checked; forgotten as soon as the subscription is made."""
 
     number: int
     name: str

@@ -24,7 +24,7 @@ class Inline(Subscription):
 
     __slots__ = ("alone",)
 
-    appends = False
+    appends = waits = False
 
     def _zero(self) -> None:
         self.alone = False  # called in one go with others that held the loop: timed by itself from then on
@@ -116,15 +116,14 @@ def _nothing(_event: object) -> None:
 
 def grouped(inlines: Sequence[Inline]) -> tuple[InlineGroup, ...]:
     """Neighbours in equal contexts together, but nobody with one who is to be `alone`."""
-    if len(inlines) < 2:
-        return (InlineGroup(inlines),) if inlines else ()
     groups: list[list[Inline]] = []
+    last = None
     for each in inlines:
-        last = groups[-1][-1] if groups else None
         if last is not None and not each.alone and not last.alone and _same(each, last):
             groups[-1].append(each)
         else:
             groups.append([each])
+        last = each
     return tuple(InlineGroup(members) for members in groups)
 
 

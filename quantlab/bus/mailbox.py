@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 LAGS_KEPT = 256
 NONE: dict[Hashable, Any] = {}  # stays empty: one for all mailboxes that never look in it
+NOWHERE: set[Any] = set()  # and one for all to which no route leads yet
+NOTHING: deque[Any] = deque(maxlen=0)  # and one for all whose handler never lets an event wait
 
 
 class Overflow(StrEnum):
@@ -64,15 +66,18 @@ class Mailbox:
         "timed_out",
     )
 
+    waits: ClassVar = True  # events may wait here
     delivered: int
 
     def __init__(self, overflow: Overflow, capacity: int, key: Callable[[Any], Hashable] | None) -> None:
         self.overflow = overflow
         self.capacity = capacity
         self.key = key
-        self.queue: deque[Any] = deque()  # events; under CONFLATE the keys, whose events are in `latest`
+        self.queue: deque[Any] = (
+            deque() if self.waits else NOTHING
+        )  # events; under CONFLATE the keys, whose events are in `latest`
         self.latest: dict[Hashable, Any] = {} if overflow is Overflow.CONFLATE else NONE
-        self.routes: set[Counted] = set()
+        self.routes: set[Counted] = NOWHERE
         self.running = self._earlier = self._target = 0
         self.failed = self.timed_out = self.dropped = self.conflated = 0
         self.lags: deque[float] | None = None

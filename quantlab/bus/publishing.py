@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from quantlab.bus.hosting import Hosting
 from quantlab.bus.lanes import Lanes
+from quantlab.bus.receivers import ByName, Route
 from quantlab.bus.reports import OWN_TOPICS, SubscriberFailed
-from quantlab.bus.router import ByName, Route
 from quantlab.bus.routes import Topic
 from quantlab.bus.slots import HELD_S
 from quantlab.clock import Clock

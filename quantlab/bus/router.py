@@ -7,13 +7,20 @@ subscription forgets the routes that it can meet, and one that names no wildcard
 from __future__ import annotations
 
 import operator
-from collections import deque
-from collections.abc import Hashable, Iterable
 from typing import Any
 
-from quantlab.bus.inline import Inline, InlineGroup, grouped
-from quantlab.bus.mailbox import Overflow
-from quantlab.bus.routes import Lane, Topic, Trie, can_meet, compile_pattern, nearest, require_topic
+from quantlab.bus.receivers import ByName, Parts, Route, needs_newest
+from quantlab.bus.routes import (
+    Lane,
+    Patterns,
+    Topic,
+    Trie,
+    can_meet,
+    compile_pattern,
+    is_name,
+    nearest,
+    require_topic,
+)
 from quantlab.bus.subscription import Subscription
 from quantlab.errors import BusError
 
@@ -22,73 +29,6 @@ LANES: tuple[Lane, ...] = ("market", "order", "halt")  # least protected first
 
 NUMBER = operator.attrgetter("number")
 
-Parts = tuple[str, ...]
-
-
-class Route:
-    """Where the events of one name go.
-
-    Attributes:
-        count: Events published so far; each receiver's `routed` is the sum over its routes.
-        plain: Mailboxes that only have to be appended to, while neither empty nor full.
-        others: Those that run the subscriber's code for each event: a conflation key.
-        groups: Inline handlers, which run inside `publish`.
-        conflates: Nobody here needs more than the newest event of this name.
-    """
-
-    __slots__ = (
-        "conflates",
-        "count",
-        "groups",
-        "involved",
-        "key",
-        "others",
-        "parts",
-        "plain",
-        "receivers",
-        "topic",
-    )
-
-    def __init__(
-        self, topic: Topic[Any], key: Any, parts: Parts, receivers: tuple[Subscription, ...]
-    ) -> None:
-        self.count = 0
-        self.topic = topic
-        self.key = key
-        self.parts = parts
-        self.receivers = receivers
-        plain: list[tuple[deque[Any], int, Subscription]] = []
-        others: list[Subscription] = []
-        inlines: list[Inline] = []
-        conflates = True
-        for each in receivers:
-            each.routes.add(self)
-            conflates = conflates and _conflates(each, topic)
-            if isinstance(each, Inline) and not each.quarantined:
-                inlines.append(each)
-            elif each.appends and each.overflow is not Overflow.CONFLATE:
-                plain.append((each.queue, each.capacity, each))
-            else:
-                others.append(each)
-        self.plain = tuple(plain)
-        self.others = tuple(others)
-        self.groups: tuple[InlineGroup, ...] = grouped(inlines)
-        self.involved = bool(others or inlines)
-        self.conflates = conflates
-
-    def end(self) -> None:
-        """It is used no more: the receivers keep what was counted here."""
-        for each in self.receivers:
-            each.leave(self)
-
-
-def _conflates(subscription: Subscription, topic: Topic[Any]) -> bool:
-    """Its key is the name or a part of it: of equal names it keeps the newest anyway."""
-    if subscription.overflow is not Overflow.CONFLATE:
-        return False
-    fields = subscription.key_fields
-    return isinstance(subscription.key, ByName) or (bool(fields) and set(fields or ()) <= set(topic.fields))
-
 
 def _made_anew(topic: Topic[Any], other: Topic[Any]) -> bool:
     """A class that its cell or module has defined again, for the same names."""
@@ -96,34 +36,15 @@ def _made_anew(topic: Topic[Any], other: Topic[Any]) -> bool:
     return (topic.template, topic.lane, ours) == (other.template, other.lane, theirs)
 
 
-class ByName:
-    """A key: the name under which an event travels, of the topics that one pattern can meet."""
-
-    __slots__ = ("_found", "_parts", "_topics")
-
-    def __init__(self, parts: Parts, topics: Iterable[Topic[Any]]) -> None:
-        self._parts = parts
-        self._topics = topics  # grows as topics are declared
-        self._found: dict[type, Topic[Any]] = {}
-
-    def __call__(self, event: object) -> Hashable:
-        kind = type(event)
-        topic = self._found.get(kind)
-        if topic is None:
-            met = (each for each in self._topics if can_meet(self._parts, each.pattern))
-            self._found[kind] = topic = next(each for each in met if isinstance(event, each.type))
-        return topic, topic.key(event)
-
-
 class Router:
     """`routes[topic][topic.key(event)]` is the event's route, where it was resolved before."""
 
-    __slots__ = ("_named", "_templates", "_trie", "routes")
+    __slots__ = ("_named", "_patterns", "_templates", "routes")
 
     def __init__(self) -> None:
         self.routes: dict[Topic[Any], dict[Any, Route]] = {}
-        self._named: dict[Parts, list[Route]] = {}  # two topics may share a name
-        self._trie: Trie[Subscription] = Trie()
+        self._named: dict[Parts, tuple[Route, ...]] = {}  # two topics may share a name
+        self._patterns: Patterns[Subscription] = Patterns()
         self._templates: Trie[Topic[Any]] = Trie()  # of `routes`, for names without a wildcard
 
     def declare(self, topic: Topic[Any]) -> None:
@@ -173,9 +94,9 @@ class Router:
 
     def _met(self, parts: Parts) -> list[Topic[Any]]:
         """The declared topics that share a name with this pattern."""
-        if "*" in parts or parts[-1] == ">":
-            return [each for each in self.routes if can_meet(parts, each.pattern)]
-        return self._templates.find(parts)
+        if is_name(parts):
+            return self._templates.find(parts)
+        return [each for each in self.routes if can_meet(parts, each.pattern)]
 
     def by_name(self, topic: Topic[Any] | str) -> ByName:
         """The key by which an event's name is told from the event alone."""
@@ -194,7 +115,7 @@ class Router:
         route = self.routes[topic].get(key)
         if route is not None:
             return route.conflates
-        return all(_conflates(each, topic) for each in self._trie.find(topic.parts(key)))
+        return all(needs_newest(each, topic) for each in self._patterns.find(topic.parts(key)))
 
     def _hint(self, name: str) -> str:
         known = nearest(name, (each.template for each in self.routes))
@@ -206,23 +127,24 @@ class Router:
         routes = self.routes[topic]
         if len(routes) >= ROUTES_KEPT:
             self._forget_all(routes)
-        routes[key] = route = Route(topic, key, parts, tuple(sorted(self._trie.find(parts), key=NUMBER)))
-        self._named.setdefault(parts, []).append(route)
+        receivers = tuple(sorted(self._patterns.find(parts), key=NUMBER))
+        routes[key] = route = Route(topic, key, parts, receivers)
+        self._named[parts] = (*self._named.get(parts, ()), route)
         return route
 
     def add(self, subscription: Subscription) -> None:
         """Route to `subscription` from now on."""
-        self._trie.add(subscription.parts, subscription)
+        self._patterns.add(subscription.parts, subscription)
         self.forget(subscription.parts)
 
     def remove(self, subscription: Subscription) -> None:
         """Route to it no more."""
-        self._trie.remove(subscription.parts, subscription)
+        self._patterns.remove(subscription.parts, subscription)
         self.forget(subscription.parts)
 
     def forget(self, parts: Parts) -> None:
         """Resolve anew, at the next publish, whatever a subscription with this pattern can meet."""
-        if "*" not in parts and ">" not in parts:
+        if is_name(parts):
             for route in self._named.pop(parts, ()):
                 del self.routes[route.topic][route.key]
                 route.end()
@@ -233,9 +155,8 @@ class Router:
 
     def _forget_all(self, routes: dict[Any, Route]) -> None:
         for route in routes.values():
-            named = self._named[route.parts]
-            named.remove(route)
-            if not named:
-                del self._named[route.parts]
+            named = self._named.pop(route.parts)
+            if len(named) > 1:
+                self._named[route.parts] = tuple(each for each in named if each is not route)
             route.end()
         routes.clear()

@@ -92,6 +92,11 @@ def compile_pattern(pattern: str) -> tuple[str, ...]:
     return parts
 
 
+def is_name(pattern: tuple[str, ...]) -> bool:
+    """Whether it stands for one name and no other."""
+    return "*" not in pattern and pattern[-1] != ">"
+
+
 def can_meet(pattern: tuple[str, ...], template: tuple[str, ...]) -> bool:
     """Whether some name fits both; in a template `*` is a part filled from the event."""
     if pattern[-1] == ">":
@@ -162,16 +167,60 @@ class Trie(Generic[Target]):
     def find(self, name: tuple[str, ...]) -> list[Target]:
         """The targets of every pattern that fits `name`."""
         found: list[Target] = []
-        nodes = [self]
-        for part in name:
-            following = []
-            for node in nodes:
-                found += node.rest
-                if (branches := node.branches) is not None and (child := branches.get(part)) is not None:
-                    following.append(child)
-                if (child := node.any) is not None:
-                    following.append(child)
-            nodes = following
-        for node in nodes:
-            found += node.targets
+        self.collect(name, 0, found)
         return found
+
+    def collect(self, name: tuple[str, ...], place: int, found: list[Target]) -> None:
+        """Add to `found` those below this node, which stands for the parts before `place`."""
+        node = self
+        while place < len(name):
+            if node.rest:
+                found += node.rest
+            child = None if node.branches is None else node.branches.get(name[place])
+            place += 1
+            if node.any is not None:
+                if child is not None:  # two ways
+                    child.collect(name, place, found)
+                child = node.any
+            if child is None:
+                return
+            node = child
+        found += node.targets
+
+
+class Patterns(Generic[Target]):
+    """Who listens to what: as a `Trie`, and one look for the most, who name no wildcard.
+
+    Changed on one thread only; `find` may be called from any.
+    """
+
+    __slots__ = ("_exact", "_trie")
+
+    def __init__(self) -> None:
+        self._exact: dict[tuple[str, ...], tuple[Target, ...]] = {}
+        self._trie: Trie[Target] = Trie()
+
+    def add(self, pattern: tuple[str, ...], target: Target) -> None:
+        """Let `target` listen to `pattern`."""
+        if is_name(pattern):
+            self._exact[pattern] = (*self._exact.get(pattern, ()), target)
+        else:
+            self._trie.add(pattern, target)
+
+    def remove(self, pattern: tuple[str, ...], target: Target) -> None:
+        """Let it listen to `pattern` no more."""
+        if not is_name(pattern):
+            self._trie.remove(pattern, target)
+        elif left := tuple(each for each in self._exact.get(pattern, ()) if each is not target):
+            self._exact[pattern] = left
+        else:
+            self._exact.pop(pattern, None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody listens."""
+        return self._trie.is_empty and not self._exact
+
+    def find(self, name: tuple[str, ...]) -> list[Target]:
+        """The targets of every pattern that fits `name`."""
+        return [*self._exact.get(name, ()), *self._trie.find(name)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantlab.bus.routes import Topic, Trie, can_meet, compile_pattern
+from quantlab.bus.routes import Patterns, Topic, Trie, can_meet, compile_pattern
 from quantlab.errors import BusError
 
 
@@ -31,14 +31,15 @@ def fits(pattern: list[str], name: list[str]) -> bool:
     return len(pattern) == len(name) and all(a in ("*", b) for a, b in zip(pattern, name, strict=True))
 
 
-def test_the_trie_finds_exactly_the_patterns_that_fit() -> None:
+@pytest.mark.parametrize("kind", [Trie, Patterns])
+def test_the_trie_finds_exactly_the_patterns_that_fit(kind: type[Trie[int] | Patterns[int]]) -> None:
     """Against the definition, for patterns that were added and some removed again."""
     answers = {True: 0, False: 0}
 
     @settings(deadline=None)
     @given(st.lists(patterns, max_size=8), st.data(), names)
     def check(added: list[list[str]], data: st.DataObject, name: list[str]) -> None:
-        trie: Trie[int] = Trie()
+        trie = kind()
         for number, pattern in enumerate(added):
             trie.add(tuple(pattern), number)
         gone = data.draw(st.sets(st.sampled_from(range(len(added))))) if added else set()
