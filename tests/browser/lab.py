@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -24,6 +26,14 @@ START_S = 60
 PAGE_MS = 60_000
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 KERNEL = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
+
+
+def free_port() -> int:
+    """One below those that the system gives away by itself: no connection takes it meanwhile."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", secrets.choice(range(20_000, 32_000))))
+            return int(free.getsockname()[1])
 
 
 class Lab:
@@ -56,9 +66,7 @@ class Lab:
         path.write_text(json.dumps(values))
 
     def __enter__(self) -> Lab:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
             f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
@@ -84,7 +92,7 @@ class Lab:
     ) -> None:
         self.end_kernels()
         self._server.terminate()
-        self._server.wait(20)
+        self._server.wait(60)
         self._log.close()
 
     def end_kernels(self) -> None:
@@ -166,6 +174,14 @@ class Notebook:
         """The output of a cell, as one reads it."""
         shown: str = self.page.evaluate(
             "(i) => window.jupyterapp.shell.currentWidget.content.widgets[i].outputArea.node.innerText", index
+        )
+        return shown
+
+    def outputs(self) -> str:
+        """Every cell's outputs as they would be saved, also of cells that are not drawn now."""
+        shown: str = self.page.evaluate(
+            "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON()"
+            ".cells.map((each) => each.outputs))"
         )
         return shown
 

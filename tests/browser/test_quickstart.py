@@ -38,7 +38,7 @@ def test_it_runs_and_an_order_fills(lab: Lab, context: BrowserContext, picture: 
     notebook.execute("notebook:run-all-cells")
     notebook.page.wait_for_function("document.body.innerText.includes('HALTED: ')")
     notebook.health_is("LIVE")
-    shown = notebook.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").inner_text()
+    shown = notebook.outputs()
 
     assert "Traceback" not in shown
     assert "FILLED" in shown
