@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -40,7 +41,7 @@ def run(home: Path) -> Run:
         return subprocess.run(
             [sys.executable, "-m", "quantlab.cli", *words],
             env={**inherited, "QUANTLAB_HOME": str(home), **environment},
-            text=True, timeout=60, check=False, **{**ends, **(options or {})},
+            text=True, timeout=110, check=False, **{**ends, **(options or {})},
         )  # fmt: skip
 
     return command
@@ -409,7 +410,7 @@ def test_jupyterlab_ends_with_the_lab_command(home: Path, tmp_path: Path) -> Non
     try:
         assert eventually(lambda: answers(port), within_s=60)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         assert not answers(port)
     finally:
         with suppress(ProcessLookupError):
@@ -418,8 +419,13 @@ def test_jupyterlab_ends_with_the_lab_command(home: Path, tmp_path: Path) -> Non
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """One below those that the system gives away by itself: no connection takes it meanwhile."""
+    while True:
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", secrets.choice(range(20_000, 32_000)))) as it,
+        ):
+            return int(it.getsockname()[1])
 
 
 def answers(port: int) -> bool:

@@ -25,7 +25,7 @@ ENVIRONMENTS = Path(sys.prefix) / "clients"
 STORY_TIMEOUT_S = 90
 READING = ("market", "streams")  # stories that trade nothing
 SECOND_ACCOUNT = {"socket_api": 1, "pro": 1}  # whose stories these are, beside `orders` under the first
-STOP_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 45
 
 Tell = Callable[[str, str], Any]
 

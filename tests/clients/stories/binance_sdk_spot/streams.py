@@ -14,7 +14,7 @@ async def main() -> None:
     async def follow(name, subscribe):
         handle = await subscribe
         handle.on("message", lambda data: first.setdefault(name, plain(data)))
-        await asyncio.sleep(0.25)  # a socket that sends more than 5 messages in a second is closed
+        await asyncio.sleep(0.4)  # a socket that sends more than 5 messages in a second is closed
         return handle
 
     try:

@@ -34,7 +34,7 @@ async def account(exchange):
         asyncio.create_task(follow("trades", lambda: exchange.watch_my_trades(SYMBOL))),
         asyncio.create_task(follow("balances", exchange.watch_balance)),
     ]
-    await asyncio.sleep(1)  # ccxt.pro does not say when it has subscribed
+    await asyncio.sleep(3)  # ccxt.pro does not say when it has subscribed
     low = near(exchange, (await exchange.fetch_ticker(SYMBOL))["last"], 0.9)
     facts = {"placed": await exchange.create_order_ws(SYMBOL, "limit", "buy", 0.01, low)}
     facts["fetched"] = await exchange.fetch_order_ws(facts["placed"]["id"], SYMBOL)
