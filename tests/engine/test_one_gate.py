@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import settings as sized
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -463,6 +464,7 @@ def permits(lines: Iterator[Any]) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.timeout(1_800)
 def test_whatever_is_sent_every_order_at_the_venue_has_exactly_one_permit(
     home: Path, token: Secret, tmp_path: Path, full: bool
 ) -> None:
@@ -510,7 +512,8 @@ def test_whatever_is_sent_every_order_at_the_venue_has_exactly_one_permit(
 
 
 async def _opened(log: Path) -> PaperVenue:
-    venue = PaperVenue(log=log, terms=Terms(orders_10s=1_000_000))
+    most = 1_000_000
+    venue = PaperVenue(log=log, terms=Terms(orders_10s=most, weight_1m=most, raw_requests_5m=most))
     return await venue.__aenter__()
 
 

@@ -97,6 +97,12 @@ async def trade(engine: Engine, dice: random.Random, orders: int) -> None:
                 await engine.execute(CancelOrder("BTCUSDT", dice.choice(resting).client_order_id))
 
 
+def met(venue: PaperVenue) -> bool:
+    """Whether every kind of fault has struck that changes what we hear."""
+    struck = {each.fault.name for each in venue.session.faults.plan if each.struck}
+    return struck >= {"error", "lost_reply", "garbled_reply", "duplicate", "reorder"}
+
+
 def facts(fills: Iterable[Any]) -> list[tuple[object, ...]]:
     """What our fills and the log's must agree on."""
     return sorted(
@@ -105,6 +111,7 @@ def facts(fills: Iterable[Any]) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(6))
 async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
     start: Callable[..., Engine], home: Path, token: Secret, tmp_path: Path, full: bool, seed: int
@@ -119,7 +126,11 @@ async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
         await engine.ready()
         engine.arm(token)
         engine.rails.limits = Limits(max_error_rate=Decimal(1))  # that many faults would stop the trading
-        await trade(engine, random.Random(seed), 40)
+        dice, rounds = random.Random(seed), 0
+        await trade(engine, dice, 40)
+        while not met(venue) and (rounds := rounds + 1) < 8:  # what chance has left out
+            await trade(engine, dice, 10)
+        assert met(venue), "some faults never struck: the test shows nothing of them"
         venue.session.faults.clear()
         await until(
             lambda: not any(each.state is OrderState.UNKNOWN for each in engine.orders), "all is known"
@@ -147,7 +158,3 @@ async def test_the_engines_ledger_is_the_venues_after_everything_went_wrong(
     assert max(sent.values()) == 1  # nothing is sent twice
     assert truth.disagreements == []
     assert len(fills) > 10
-    struck = Counter(name for name, _ in truth.faults)
-    assert (
-        min(struck[name] for name in ("error", "lost_reply", "garbled_reply", "duplicate", "reorder")) > 0
-    ), struck

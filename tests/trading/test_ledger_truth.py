@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from papercore import Core, eventually, script
 from scripted import WIDE
 
@@ -20,6 +21,7 @@ from quantlab.trading.requests import limit_order, market_order
 PRICES = ("59990", "59995", "60000", "60005", "60010")
 
 
+@pytest.mark.timeout(1_800)
 async def test_the_books_are_the_venues_ledger_after_any_session(
     journal_at: Callable[..., Any], full: bool
 ) -> None:
