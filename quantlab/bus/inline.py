@@ -7,6 +7,7 @@ handler costs what a call costs. What a handler publishes is delivered after the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from operator import length_hint
 from typing import Any
 
@@ -59,19 +60,19 @@ class Inline(Subscription):
         super().close(reason)
 
 
-class InlineGroup:
+class InlineGroup(list[Callable[[Any], Any]]):
     """Handlers of one route, called one after the other in the context of the first."""
 
-    __slots__ = ("_handlers", "_left", "members")
+    __slots__ = ("_left", "members")
 
     def __init__(self, members: Sequence[Inline]) -> None:
+        super().__init__([each.handler for each in members])  # type: ignore[misc]
         self.members = tuple(members)
-        self._handlers: list[Callable[[Any], Any]] = [each.handler for each in members]  # type: ignore[misc]
         self._left: Iterator[Any] | None = None  # None: all of them
 
     def call(self, event: Any) -> None:
         """Call every handler with `event`; an error stays with whoever made it."""
-        self._left = left = iter(self._handlers)
+        self._left = left = iter(self)
         for handler in left:
             try:
                 handler(event)
@@ -93,7 +94,7 @@ class InlineGroup:
     def is_ahead(self, member: Inline) -> bool:
         """It runs, or is still to be called."""
         place = self.members.index(member)
-        if self._left is _DONE or self._handlers[place] is _nothing:
+        if self._left is _DONE or self[place] is _nothing:
             return False
         return self._left is None or place >= self._at(self._left)
 
@@ -103,7 +104,7 @@ class InlineGroup:
         runs = self._left not in (None, _DONE) and place == self._at(self._left)
         if runs or not self.is_ahead(member):
             return 0
-        self._handlers[place] = _nothing
+        self[place] = _nothing
         return 1
 
 
@@ -116,15 +117,19 @@ def _nothing(_event: object) -> None:
 
 def grouped(inlines: Sequence[Inline]) -> tuple[InlineGroup, ...]:
     """Neighbours in equal contexts together, but nobody with one who is to be `alone`."""
-    groups: list[list[Inline]] = []
-    last = None
-    for each in inlines:
-        if last is not None and not each.alone and not last.alone and _same(each, last):
-            groups[-1].append(each)
+    if all(_together(each, last) for last, each in pairwise(inlines)):  # most are
+        return (InlineGroup(inlines),)
+    groups = [inlines[:1]]
+    for last, each in pairwise(inlines):
+        if _together(each, last):
+            groups[-1] = (*groups[-1], each)
         else:
-            groups.append([each])
-        last = each
+            groups.append((each,))
     return tuple(InlineGroup(members) for members in groups)
+
+
+def _together(one: Inline, other: Inline) -> bool:
+    return not one.alone and not other.alone and _same(one, other)
 
 
 def _same(one: Inline, other: Inline) -> bool:

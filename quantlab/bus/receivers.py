@@ -28,6 +28,7 @@ class Route:
         others: Those that run the subscriber's code for each event: a conflation key.
         groups: Inline handlers, which run inside `publish`.
         conflates: Nobody here needs more than the newest event of this name.
+        twin: The next route of the same name: of another topic, or of a key with the same text.
     """
 
     __slots__ = (
@@ -41,12 +42,14 @@ class Route:
         "plain",
         "receivers",
         "topic",
+        "twin",
     )
 
     def __init__(
         self, topic: Topic[Any], key: Any, parts: Parts, receivers: tuple[Subscription, ...]
     ) -> None:
         self.count = 0
+        self.twin: Route | None = None
         self.topic = topic
         self.key = key
         self.parts = parts
@@ -69,6 +72,8 @@ class Route:
                 others.append(each)
         self.plain = tuple(plain)
         self.others = tuple(others)
+        if len(inlines) == len(receivers):
+            inlines = receivers  # type: ignore[assignment]  # all of them: one tuple serves both
         self.groups: tuple[InlineGroup, ...] = grouped(inlines) if inlines else ()
         self.involved = bool(others or inlines)
         self.conflates = conflates

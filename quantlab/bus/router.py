@@ -43,7 +43,7 @@ class Router:
 
     def __init__(self) -> None:
         self.routes: dict[Topic[Any], dict[Any, Route]] = {}
-        self._named: dict[Parts, tuple[Route, ...]] = {}  # two topics may share a name
+        self._named: dict[Parts, Route] = {}  # two topics may share a name: see `Route.twin`
         self._patterns: Patterns[Subscription] = Patterns()
         self._templates: Trie[Topic[Any]] = Trie()  # of `routes`, for names without a wildcard
 
@@ -129,7 +129,8 @@ class Router:
             self._forget_all(routes)
         receivers = tuple(sorted(self._patterns.find(parts), key=NUMBER))
         routes[key] = route = Route(topic, key, parts, receivers)
-        self._named[parts] = (*self._named.get(parts, ()), route)
+        route.twin = self._named.get(parts)
+        self._named[parts] = route
         return route
 
     def add(self, subscription: Subscription) -> None:
@@ -145,18 +146,19 @@ class Router:
     def forget(self, parts: Parts) -> None:
         """Resolve anew, at the next publish, whatever a subscription with this pattern can meet."""
         if is_name(parts):
-            for route in self._named.pop(parts, ()):
-                del self.routes[route.topic][route.key]
-                route.end()
+            self._forget_name(parts)
             return
         for topic, routes in self.routes.items():
             if routes and can_meet(parts, topic.pattern):
                 self._forget_all(routes)
 
     def _forget_all(self, routes: dict[Any, Route]) -> None:
-        for route in routes.values():
-            named = self._named.pop(route.parts)
-            if len(named) > 1:
-                self._named[route.parts] = tuple(each for each in named if each is not route)
+        for route in tuple(routes.values()):
+            self._forget_name(route.parts)
+
+    def _forget_name(self, parts: Parts) -> None:
+        route = self._named.pop(parts, None)
+        while route is not None:
+            del self.routes[route.topic][route.key]
             route.end()
-        routes.clear()
+            route = route.twin

@@ -817,6 +817,24 @@ def test_two_topics_of_different_types_cannot_share_names() -> None:
     bus.declare(TICK, Topic("market.tick.{symbol}", Tick))  # the same again is no mistake
 
 
+async def test_who_subscribes_to_a_name_of_two_topics_gets_the_events_of_both(bus: Bus) -> None:
+    """Also where both were published before, with others that come and go; each event counts once."""
+    other: Topic[Tick] = Topic("market.tick.BTCUSDT", Tick)
+    bus.declare(other)
+    every = bus.subscribe("market.>", lambda _tick: None, inline=True)
+    got: list[int] = []
+    for number in range(0, 8, 2):
+        bus.publish(TICK, Tick("BTCUSDT", number))
+        bus.publish(other, Tick("BTCUSDT", number + 1))
+        if number == 2:
+            one = bus.subscribe("market.tick.BTCUSDT", lambda tick: got.append(tick.number), inline=True)
+        if number == 4:
+            one.close()
+            bus.subscribe("market.*.BTCUSDT", lambda _tick: None, inline=True)
+    assert got == [4, 5]
+    assert (one.routed, every.routed, every.delivered) == (2, 8, 8)
+
+
 def test_a_bus_without_a_loop_says_so() -> None:
     """Subscribing outside of a running loop is a clear error."""
     with pytest.raises(BusError, match="running loop"):
