@@ -311,7 +311,7 @@ async def test_a_refused_stream_raises_and_is_not_wanted_any_more(
 async def test_a_connection_holds_1024_streams_and_more_go_on_the_next(
     venue: Venue, clients: Callable[..., Client]
 ) -> None:
-    """They go out in few messages; what is given up makes room for others."""
+    """F14: They go out in few messages; what is given up makes room for others."""
     client = clients()
     await client.start().subscribe(*(f"s{number}@trade" for number in range(1024)))
     assert (len(venue.subscribed), len(venue.subscribed[0])) == (1, 1024)

@@ -525,7 +525,7 @@ async def test_a_redirect_is_refused_and_never_followed(
 async def test_the_environment_cannot_redirect_the_client(
     stub: Any, connect: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proxies set by a cell are not used."""
+    """F16: Proxies set by a cell are not used."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")

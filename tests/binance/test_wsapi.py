@@ -142,7 +142,7 @@ async def users(venue: Venue) -> AsyncIterator[Callable[..., User]]:
 async def test_the_subscription_is_signed_over_all_its_parameters_in_the_venues_time(
     venue: Venue, users: Callable[..., User], recv_window_ms: int | None
 ) -> None:
-    """Sorted, raw `name=value`, HMAC-SHA256; recvWindow only where one is wanted."""
+    """F13: Sorted, raw `name=value`, HMAC-SHA256; recvWindow only where one is wanted."""
     user = users(recv_window_ms=recv_window_ms)
     await user.live()
 

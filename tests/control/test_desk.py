@@ -431,7 +431,7 @@ async def test_a_limit_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("command", EVERY[:3], ids=lambda each: each.describe())
-async def test_d9_production_takes_no_order_command_armed_or_not(
+async def test_production_takes_no_order_command_armed_or_not(
     make_desk: MAKE, floor: Floor, token: Secret, command: Command
 ) -> None:
     desk = make_desk(level=Level.PRODUCTION)

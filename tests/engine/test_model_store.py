@@ -36,6 +36,7 @@ def told(engine: Engine) -> list[str]:
 async def test_a_store_that_is_down_is_in_the_health_and_denies_no_order(
     start: Callable[..., Engine], settings: Settings, token: Secret, tmp_path: Path
 ) -> None:
+    """D1."""
     redis = RedisServer(tmp_path, ["--requirepass", PASSWORD])
     engine = start(
         msgspec.structs.replace(settings, redis_url=redis.url, redis_password=Secret(PASSWORD)),

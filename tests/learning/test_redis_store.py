@@ -217,6 +217,7 @@ async def test_of_many_that_write_at_once_exactly_one_is_each_version(server: Re
 async def test_what_a_stranger_writes_is_refused_before_it_is_read(
     store: Store, server: RedisServer, tmp_path: Path
 ) -> None:
+    """A5, D4."""
     import pickle
 
     class Canary:
@@ -250,6 +251,7 @@ async def test_what_a_stranger_writes_is_refused_before_it_is_read(
 async def test_who_is_not_let_in_is_told_by_name_and_tries_no_password_again(
     fault: str, server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """D3."""
     caplog.set_level(logging.DEBUG)
     server.command("ACL", "SETUSER", "poor", "on", f">{USER_PASSWORD}", "~nothing:*", "-@all")
     url, password, code = {
@@ -297,6 +299,7 @@ async def test_a_client_shows_its_password_nowhere(store: Store) -> None:
 
 
 async def test_a_store_that_is_down_at_the_start_costs_nothing(tmp_path: Path, server: RedisServer) -> None:
+    """D1."""
     own = RedisServer(tmp_path, ["--requirepass", PASSWORD])
     store = quick(open_store(settings(tmp_path, own.url, PASSWORD), Level.PAPER))
 
@@ -322,6 +325,7 @@ async def test_a_server_that_was_emptied_takes_what_comes_next(store: Store, ser
 async def test_a_server_that_takes_nothing_is_named_and_tried_again(
     code: str, tmp_path: Path, server: RedisServer
 ) -> None:
+    """D9."""
     disk = tmp_path / "disk"
     disk.mkdir()
     with RedisServer(disk, ["--requirepass", PASSWORD, "--enable-debug-command", "yes"]) as own:
@@ -400,7 +404,7 @@ async def test_a_slow_server_is_given_up_in_time_and_tried_again(tmp_path: Path)
 async def test_a_connection_that_breaks_anywhere_in_a_save_leaves_the_old_or_the_new(
     server: RedisServer, full: bool
 ) -> None:
-    """Cut after every so many bytes of either way; then the same save again is the one that was meant."""
+    """D2: Cut after every so many bytes of either way; then the same save again is the one that was meant."""
     address = address_of(as_user(server.url), Secret(USER_PASSWORD), Level.PAPER)
     old, new, states = b"old" * 300, b"new" * 300, set()
     cuts = [("up", at) for at in range(1, 1_300, 13 if full else 97)]

@@ -121,6 +121,7 @@ def test_another_key_another_name_another_version_are_refused_by_their_reason() 
 
 @pytest.mark.parametrize("library", ["river", "python"])
 def test_a_model_of_another_river_or_python_is_refused_by_name(library: str) -> None:
+    """D5."""
     other = header(libraries={**envelope.libraries(), library: "0.1"})
 
     with pytest.raises(ModelRefused, match=rf"made by {library} 0\.1") as refused:

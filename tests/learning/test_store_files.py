@@ -142,6 +142,7 @@ def place(home: Path, version: int, *, key: str = "BTCUSDT") -> Path:
 async def test_a_swapped_a_renumbered_and_an_older_file_are_refused(
     store: Store, second: Store, tmp_path: Path
 ) -> None:
+    """D4."""
     for number in range(3):
         await store.save(snapshot(logistic()), expect_version=number)
         await store.save(snapshot(logistic(), key="ETHUSDT"), expect_version=number)
