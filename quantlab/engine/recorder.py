@@ -192,7 +192,7 @@ class Recorder(Recordings):
         return (lambda: clock.now_ms() * NS_PER_MS) if clock.fixed else time.time_ns
 
     def _attach(self, link: Link, writer: Writer) -> None:
-        owner, here, there = self._owner, writer.tap(), writer.tap()
+        owner, here, there = self._owner, writer.tap(every=True), writer.tap()
         for topic in writer.selection.topics.values():
             if topic.type not in ON_THE_WIRE and topic not in OURS:
                 self._subscriptions.append(owner.bus.subscribe(topic, here, inline=True, name="recorder"))

@@ -68,7 +68,7 @@ def recorder(status: RecorderStatus) -> Table:
         ("written", counts or "nothing yet"),
         ("on disk", f"{status.bytes:,} bytes in {status.segments} segments"),
         ("waiting", str(status.waiting)),
-        ("missing", f"{status.dropped} dropped, {status.refused} not to be encoded"),
+        ("missing", f"{status.dropped} dropped, {status.refused} refused"),
         *((("removed", removed),) if status.removed_segments else ()),
         ("folder", _short(status.path)),
     )

@@ -217,7 +217,7 @@ def walk(true_book: Any, seed: int, diffs: int, fault_rate: float, *, futures: b
 
 
 def test_a_book_equals_the_sorted_truth_whatever_the_line_does(true_book: Any, full: bool) -> None:
-    """After each diff of a line that drops, doubles and swaps: right, or known to be wrong."""
+    """N17, N18: After each diff of a line that drops, doubles and swaps: right, or known to be wrong."""
     runs: list[Counter[str]] = []
 
     @settings(max_examples=30, deadline=None)

@@ -543,6 +543,28 @@ def test_an_event_that_cannot_be_encoded_is_counted_and_costs_no_other(tmp_path:
     assert [(mark.kind, mark.records) for mark in marks] == [("dropped", 1)]
 
 
+def test_an_event_of_another_class_than_its_topic_had_is_counted_and_not_lost_in_silence(
+    tmp_path: Path,
+) -> None:
+    """A cell that defined the class anew, or a subclass: by a tap of chosen topics nothing else comes."""
+
+    class Later(Fast, frozen=True):
+        pass
+
+    writer = new_writer(tmp_path / "one", FAST, known=[FAST])
+    tap, other = writer.tap(every=True), writer.tap()
+    for event in (Fast("a", 1.0), Later("a", 2.0), Fast("a", 3.0)):
+        tap(event)
+    other(Later("a", 4.0))  # of the wire's there are many that nobody chose
+    writer.stop()
+    tap(Fast("a", 5.0))
+
+    found, marks = read(writer.segments.folder, topics=[FAST])
+    assert found == [Fast("a", 1.0), Fast("a", 3.0)]
+    assert (writer.status().written, writer.status().refused) == (2, 1)
+    assert [(mark.kind, mark.records) for mark in marks] == [("dropped", 1)]
+
+
 def test_nothing_that_was_recorded_can_be_read_by_others(tmp_path: Path) -> None:
     folder = record(tmp_path / "one", [trade(1)])
 

@@ -22,7 +22,8 @@ class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
         waiting: Messages that are not written yet.
         dropped: Messages that came while too many waited: they are missing, and the recording says where.
             Of a failed recording also those that waited when it failed.
-        refused: Events that could not be encoded: they are missing as well.
+        refused: Events that could not be encoded, or were of another class than their topic had when the
+            recording began: they are missing as well.
         segments, bytes: What is on the disk.
         removed_segments, removed_records: What was removed to stay within `Bounds.most_bytes`.
     """

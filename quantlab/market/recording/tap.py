@@ -15,11 +15,12 @@ class Tap:
     """The tap of one thread; each has one of its own, or the count of drops is not exact.
 
     Attributes:
-        take: Leaves an event, or the bytes of a frame, with its time; what is of no chosen type is not taken.
+        take: Leaves an event, or the bytes of a frame, with its time; what is of no chosen type is not taken,
+            unless `every`: then all that comes was chosen, and the writer says what it cannot keep.
         dropped: Messages that came while too many waited.
     """
 
-    __slots__ = ("_types", "dropped", "take")
+    __slots__ = ("_every", "_types", "dropped", "take")
 
     def __init__(
         self,
@@ -29,9 +30,10 @@ class Tap:
         most: int,
         stamp: Callable[[], int],
         ring: Callable[[], None],
+        every: bool = False,
     ) -> None:
         self.dropped = 0
-        self._types = set(types)
+        self._types, self._every = set(types), every
         self.take = self._taking(queue, min(most, WAKE_AT), most, stamp, ring)
 
     def shut(self) -> None:
@@ -47,10 +49,10 @@ class Tap:
         ring: Callable[[], None],
     ) -> Take:
         """A closure: it runs for each message of the wire, and looks up nothing in an object."""
-        types, append = self._types, queue.append
+        types, every, append = self._types, self._every, queue.append
 
         def take(event: object) -> None:
-            if type(event) not in types:
+            if type(event) not in types and not (every and types):
                 return
             if (waiting := len(queue)) < wake_at:
                 append((stamp(), event))

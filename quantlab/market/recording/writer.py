@@ -72,14 +72,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="quantlab-recorder", daemon=True)
         self._thread.start()
 
-    def tap(self) -> Take:
-        """A tap for one more thread: what it is called with is recorded, where it was chosen."""
+    def tap(self, *, every: bool = False) -> Take:
+        """A tap for one more thread: what it is called with is recorded, where it was chosen.
+
+        `every`: nothing comes here that was not chosen; an event of another class is counted as refused.
+        """
         tap = Tap(
             self._queue,
             self.selection.types,
             most=self._bounds.waiting,
             stamp=self._stamp,
             ring=self._bell.set,
+            every=every,
         )
         self._taps.append(tap)
         return tap.take
@@ -176,6 +180,8 @@ class Writer:
             topic = FRAME if type(event) is bytes else number(event)
             if topic is not None:
                 rows.append((topic, at_ns, event))
+            elif type(event) not in self.selection.types:
+                self._refuse(event, "its class is not the one that its topic had when this began")
         payload, rows = self._encoded(rows)
         dropped = self.dropped + self.refused - self._told
         if not rows and not dropped:
@@ -205,10 +211,13 @@ class Writer:
         try:
             self._encode(row)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            self.refused += 1
-            log.warning("a %s was not recorded: %s", type(row[2]).__name__, error)
+            self._refuse(row[2], error)
             return False
         return True
+
+    def _refuse(self, event: object, why: object) -> None:
+        self.refused += 1
+        log.warning("a %s was not recorded: %s", type(event).__name__, why)
 
     def _fail(self, error: Exception) -> None:
         for tap in self._taps:
