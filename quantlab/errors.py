@@ -40,6 +40,11 @@
         ├── WouldBlockLoop      `.wait()` where it would deadlock; nothing was sent
         └── StillWorking        `.wait()` ran out of time; the work goes on
 
+And one that is no error, and that `except Exception` lets through as any Interrupt:
+
+    KeyboardInterrupt
+    └── OrderPending            a cell was interrupted while it waited for an order, which goes on
+
 Errors carry plain values, never live objects: this module stands below all others.
 """
 
@@ -349,4 +354,22 @@ class WouldBlockLoop(EngineError):
 
 
 class StillWorking(EngineError):
-    """`.wait()` ran out of time; the work goes on and the handle can be waited for again."""
+    """`.wait()` ran out of time; the work goes on and the handle can be waited for again.
+
+    Attributes:
+        client_order_ids: Of the orders that go on; empty where it is no order, or none was made yet.
+    """
+
+    client_order_ids: tuple[str, ...] = ()
+
+
+class OrderPending(KeyboardInterrupt):
+    """Whoever waited for an order was interrupted: it is on its way, and goes on.
+
+    Attributes:
+        client_order_ids: As what: the order's, or those of all orders of a list.
+    """
+
+    def __init__(self, message: str, client_order_ids: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.client_order_ids = client_order_ids

@@ -1,8 +1,8 @@
 """Handles: the lazy, awaitable answer to a command.
 
 Nothing leaves before `await h`, `h.wait()` or `h.send()`, and it starts at most once. Whoever
-waits may be interrupted: the work goes on and the handle remembers. It never sends twice, and
-`wait` asks whether it may block before anything is sent.
+waits may be interrupted: the work goes on, the handle remembers, and of an order it is told the
+ids (`OrderPending`). It never sends twice, and `wait` asks whether it may block before anything is sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from quantlab.clock import is_duration
 from quantlab.control.work import Work, as_work
-from quantlab.errors import InvalidField, StillWorking, WouldBlockLoop
+from quantlab.errors import InvalidField, OrderPending, QuantlabError, StillWorking, WouldBlockLoop
+from quantlab.wire import Masked, Striking, cell_was_interrupted
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -86,8 +87,15 @@ class Handle(Generic[T]):
         return cast("Handle[S]", self)
 
     def send(self) -> Handle[T]:
-        """Start it and return at once; raises what refused it. Sending again changes nothing."""
-        self._begin()
+        """Start it and return at once; raises what refused it. Sending again changes nothing.
+
+        Raises:
+            OrderPending: Interrupted when it was out already.
+        """
+        try:
+            self._begin()
+        except KeyboardInterrupt as interrupt:
+            raise self._left_by(interrupt) from None
         return self
 
     def wait(self, timeout_s: float | None = None) -> T:
@@ -97,22 +105,30 @@ class Handle(Generic[T]):
             InvalidField: `timeout_s` is no such time; if it was not sent before, it is not now.
             WouldBlockLoop: Blocking here would deadlock; likewise not sent.
             StillWorking: The time is over; the work goes on, and waiting again is fine.
+            OrderPending: Interrupted; likewise.
         """
-        if not self._settled:
-            self._ask_to_block(timeout_s)
-            self._begin()
-        if not self._settled:
-            work = self._running()
-            try:
-                work.wait(timeout_s)
-            except KeyboardInterrupt as interrupt:
-                self._say_left(interrupt)
-                raise
-            except BaseException:
-                if not work.done:
-                    raise
-            self._settle(work)
+        try:
+            if not self._settled:
+                self._ask_to_block(timeout_s)
+                self._begin()
+            if not self._settled:
+                self._block(self._running(), timeout_s)
+        except KeyboardInterrupt as interrupt:
+            raise self._left_by(interrupt) from None
         return self.result()
+
+    def _block(self, work: Work, timeout_s: float | None) -> None:
+        try:
+            with Striking():
+                work.wait(timeout_s)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if not work.done:
+                if isinstance(error, StillWorking):
+                    error.client_order_ids = self._ids()
+                raise
+        self._settle(work)
 
     def result(self) -> T:
         """The result, or its error raised; `StillWorking` before it is `done`."""
@@ -134,7 +150,7 @@ class Handle(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         yield from self._get_ready()
-        self._begin()
+        self.send()
         if not self._settled:
             work = self._running()
             try:
@@ -142,8 +158,10 @@ class Handle(Generic[T]):
             except (asyncio.CancelledError, KeyboardInterrupt) as interrupt:
                 if work.done:  # the answer came in the same turn: keep it, and still obey
                     self._settle(work)
-                else:
-                    self._say_left(interrupt)
+                    raise
+                if isinstance(interrupt, KeyboardInterrupt) or (self._in_a_cell() and cell_was_interrupted()):
+                    raise self._left_by(interrupt) from None
+                self._say_left(interrupt)
                 raise
             except BaseException:
                 if not work.done:
@@ -196,14 +214,15 @@ class Handle(Generic[T]):
             raise
 
     def _begin(self) -> None:
-        start, self._start = self._start, None
-        if start is not None:
-            try:
-                self._work = as_work(start())
-            except BaseException as error:
-                self._finish(None, error)
-                raise
-            self._work.add_done_callback(self._settle)
+        if self._start is not None:
+            with Masked():  # an Interrupt strikes before anything is sent, or once it is known as what
+                start, self._start = self._start, None
+                try:
+                    self._work = as_work(start())
+                except BaseException as error:
+                    self._finish(None, error)
+                    raise
+                self._work.add_done_callback(self._settle)
         elif self._work is None and not self._settled:
             raise WouldBlockLoop(f"{self.label} is just being started")
         elif self._work is None:
@@ -231,10 +250,33 @@ class Handle(Generic[T]):
         for callback, context in callbacks:
             context.run(callback, self)
 
-    def _where(self) -> str:
+    def _ids(self) -> tuple[str, ...]:
+        """Those of the orders that it has sent, as far as they are known."""
         several: tuple[str, ...] = getattr(self._work, "client_order_ids", ())
-        names = ", ".join(several) or self.client_order_id
+        one = str(getattr(self._work, "client_order_id", ""))
+        return several or ((one,) if one else ())
+
+    def _where(self) -> str:
+        names = ", ".join(self._ids()) or self.client_order_id
         return f"nobody waits for it any more; it goes on{' as ' if names else ''}{names}"
+
+    def _in_a_cell(self) -> bool:
+        """This is a cell's own code: nobody but the cell hears what is raised here."""
+        try:
+            self._check_wait_allowed()
+        except QuantlabError:
+            return False
+        return True
+
+    def _left_by(self, interrupt: BaseException) -> BaseException:
+        """What the one who is interrupted is told: the orders that go on, or the Interrupt as it came."""
+        if self._work is None or self._work.done:
+            return interrupt
+        if not (ids := self._ids()):
+            self._say_left(interrupt)
+            return interrupt
+        self._left = True
+        return OrderPending(f"{self.label}: {self._where()}, see ql.orders or this handle", ids)
 
     def _say_left(self, interrupt: BaseException) -> None:
         self._left = True
