@@ -34,7 +34,8 @@ def test_options_are_the_terms_of_a_standalone_venue(start) -> None:
     assert [(limit["rateLimitType"], limit["limit"]) for limit in info["rateLimits"]] == [
         ("REQUEST_WEIGHT", 40), ("ORDERS", 7), ("ORDERS", 70), ("RAW_REQUESTS", 700),
     ]  # fmt: skip
-    assert [httpx.get(url, trust_env=False).status_code for _ in range(2)] == [200, 429]
+    # two in a minute are 40; the minute may turn between them, and not twice
+    assert 429 in [httpx.get(url, trust_env=False).status_code for _ in range(4)]
 
 
 @pytest.mark.parametrize("given", ["BTC", "=1", "BTC=0", "BTC=1e5"])
