@@ -25,6 +25,7 @@ def test_the_upper_end_doubles_and_is_bounded_and_starts_anew() -> None:
 
 @pytest.mark.parametrize("code", [1001, 1012])
 def test_a_venue_that_moves_is_followed_at_once_but_once(code: int) -> None:
+    """N21: And its refusal to be there waits as any other."""
     backoff = Backoff(HIGHEST)
     assert backoff.wait_s(code, 0.0) == 0.1
     assert backoff.wait_s(code, 0.0) == 1.0
