@@ -30,6 +30,15 @@ COLUMNS = (
     "name", "key", "hears", "events", "predicted", "learned", "waiting", "pending", "lost", "failed",
     "version", "store",
 )  # fmt: skip
+WHOLE = (
+    "events",
+    "predicted",
+    "learned",
+    "pending",
+    "lost",
+    "failed",
+    "version",
+)  # None where there is no model
 
 
 class Learn:
@@ -117,7 +126,7 @@ class Learn:
                 rows.append({**row, "waiting": "; ".join(each.waits_for(key)) or None})
             if not each.models:
                 rows.append(dict.fromkeys(COLUMNS) | told)
-        return frame(rows, columns=COLUMNS)
+        return frame(rows, columns=COLUMNS, whole=WHOLE)
 
     @property
     def store_problem(self) -> str:

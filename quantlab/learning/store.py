@@ -72,6 +72,7 @@ class Store:
         self._waiting: Waiting[Snapshot] = Waiting(self._try, patience)
         self._sealed: dict[ModelId, tuple[Snapshot, int, bytes]] = {}  # what waits, as it will lie there
         self._mark_problem = ""
+        self._closed = False
         self.saved = 0
 
     @property
@@ -102,6 +103,7 @@ class Store:
             VersionConflict: Another kernel saved a version that this one has not loaded.
             ModelRefused: It could not be loaded again: by the name of a class, or by its canary.
         """
+        self._require_open()
         which = ModelId.of(snapshot.name, snapshot.key)
         return await self._waiting.first(which, msgspec.structs.replace(snapshot, version=expect_version))
 
@@ -115,6 +117,7 @@ class Store:
             StoreError: There is none, or the store cannot be read.
             ModelRefused: It is there and must not be used; `reason` says which check failed.
         """
+        self._require_open()
         which = ModelId.of(name, key)
         if version is not None:
             require_version(version)
@@ -138,6 +141,7 @@ class Store:
 
     async def versions(self, name: str, key: str) -> tuple[Header, ...]:
         """What can be known of the kept versions without loading one, oldest first; each is verified."""
+        self._require_open()
         which = ModelId.of(name, key)
         found = []
         for version in await self._backend.versions(which):
@@ -153,10 +157,15 @@ class Store:
 
     async def aclose(self, timeout_s: float = 1.0) -> tuple[ModelId, ...]:
         """Save what waits if that can be done in time, and hold nothing any more."""
+        self._closed = True
         left = await self._waiting.close(timeout_s)
         await self._backend.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         return left
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed: its engine was stopped")
 
     async def _try(self, which: ModelId, snapshot: Snapshot) -> int:
         """One attempt. The version is the next one of those that this kernel knows."""

@@ -274,6 +274,16 @@ async def test_one_model_that_cannot_be_kept_keeps_no_other_from_being_kept(
     await _until(lambda: first.version == 1 and not learner.problem)
 
 
+async def test_after_the_engine_has_ended_the_store_says_so(kernel: Callable[[], Learn]) -> None:
+    learner = model(learn := kernel())
+    learner.run(random_market(39, 200))
+    await learner.save()
+    await learn.aclose()
+    for late in (learner.save(), learner.load("BTCUSDT"), learner.save(anew=True)):
+        with pytest.raises(StoreError, match="the store is closed"):
+            await late
+
+
 async def test_without_a_store_it_says_so() -> None:
     learn = Learn(Bus(SystemClock()), nobody)
     with pytest.raises(ConfigError, match="no store"):

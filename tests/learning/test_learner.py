@@ -140,6 +140,8 @@ async def test_what_user_code_raises_costs_its_event_and_nothing_else(bus: Bus, 
     assert (learner.failed, learner.models["BTCUSDT"].counts["predicted"]) == (10, 30)
     assert learner.errors[-1] == "Trade: ValueError: no 101 please"
     assert list(learn.frame()["failed"]) == [10]
+    learn.model("quiet", dummy.NoChangeClassifier(), FEATURES, LABEL)
+    assert {str(learn.frame()[each].dtype) for each in ("events", "learned", "pending")} == {"Int64"}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), "high"])
