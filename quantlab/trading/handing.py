@@ -10,7 +10,7 @@ from contextlib import suppress
 from quantlab.clock import Clock
 from quantlab.domain.order_lists import AmendRequest, AnyRequest, OrderListRequest, orders_of
 from quantlab.domain.permit import Permit
-from quantlab.errors import JournalError
+from quantlab.errors import JournalError, OrderPending
 from quantlab.trading.answers import OrderAnswer
 from quantlab.trading.asking import Asking
 from quantlab.trading.intake import Intake
@@ -55,6 +55,7 @@ class Handing:
 
         Raises:
             EngineStopped, WrongThread: Nothing is reserved, and nothing was sent.
+            OrderPending: It is out, and an Interrupt struck a handler that hung on the news of it.
         """
         new, now_ms = orders_of(request), self._clock.now_ms()
         orders = [self._orders.add(each, time_ms=now_ms) for each in new]
@@ -69,6 +70,9 @@ class Handing:
                 self._intake.publish_order(order)
         except Exception as error:  # noqa: BLE001  # it is out: who sent it must not read that it is not
             self.not_told(request, error)
+        except KeyboardInterrupt:
+            ids = _ids_of(request)
+            raise OrderPending(f"{request.describe()}: it goes on as {', '.join(ids)}", ids) from None
         if listed is not None:
             return SentList(call, orders, listed.list_client_order_id)
         if isinstance(request, AmendRequest):
@@ -82,17 +86,32 @@ class Handing:
 
     def _call(self, request: AnyRequest, permit: Permit) -> WireCall[None]:
         names = [each.client_order_id for each in orders_of(request)]
-        shown = [request.client_order_id] if isinstance(request, AmendRequest) else names
-        line = self._sender.note(request, permit)
+        try:
+            line = self._sender.note(request, permit)
+        except BaseException:
+            self._not_sent(names)
+            raise
         try:
             return self._wire.call(
                 lambda: self._sender.send(request, permit, line),
-                f"order {' '.join(shown)}",
+                f"order {' '.join(_ids_of(request))}",
                 after=None if self._sender.in_turn else line.then,
             )
-        except BaseException:
-            for name in names:
-                answer = OrderAnswer(client_order_id=name, event=OrderEvent.NOT_SENT)
-                self._sender.note_not_sent(answer)
-                self._intake.on_answer(answer)
+        except (
+            Exception
+        ):  # struck by an Interrupt it may be out: its answer tells, or the next reconciliation
+            self._not_sent(names)
             raise
+
+    def _not_sent(self, names: list[str]) -> None:
+        for name in names:
+            answer = OrderAnswer(client_order_id=name, event=OrderEvent.NOT_SENT)
+            self._sender.note_not_sent(answer)
+            self._intake.on_answer(answer)
+
+
+def _ids_of(request: AnyRequest) -> tuple[str, ...]:
+    """Of the orders that it places, or the one that it amends."""
+    if isinstance(request, AmendRequest):
+        return (request.client_order_id,)
+    return tuple(each.client_order_id for each in orders_of(request))

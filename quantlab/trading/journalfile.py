@@ -84,8 +84,9 @@ class JournalFile:
             line = self._sealer.line(seq, mac, self._level, entry)
             mac = self._sealer.mac_of(line)
             text.append(line)
-        self._write_all(before + b"".join(text))
-        self.seq, self._mac = seq, mac
+        whole = before + b"".join(text)
+        self._write_all(whole)
+        self.seq, self._mac, self._size = seq, mac, self._size + len(whole)
         self.unsynced = True
 
     def sync(self) -> None:
@@ -112,18 +113,17 @@ class JournalFile:
             os.close(descriptor)
 
     def _write_all(self, text: bytes) -> None:
-        """All of it or nothing: what a full disk cut short is taken back."""
+        """All of it or nothing: what a full disk or an Interrupt cut short is taken back."""
         rest = text
         try:
             while rest:
                 rest = rest[self._write(self._file, rest) :]
-        except OSError:
+        except BaseException:
             try:
                 os.ftruncate(self._file, self._size)
             except OSError:
                 self.dead = True  # the torn bytes stay; the next open marks them
             raise
-        self._size += len(text)
 
     def _open(self, undo: contextlib.ExitStack, key: Secret, *, instance: str, account: str) -> bytes:
         """Lock, verify, open; returns the bytes that a crash tore off."""

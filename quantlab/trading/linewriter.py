@@ -85,9 +85,9 @@ class LineWriter:
                 self._written.clear()
         finally:
             self._turn.release()
+            if self._waiting or self._written:
+                self._bell.put(True)
         _tell(told)
-        if self._waiting or self._written:
-            self._bell.put(True)
 
     def end(self, patience_s: float) -> None:
         """Write what waits and let go of the file; a disk that hangs is waited for `patience_s` at most."""
@@ -156,6 +156,9 @@ class LineWriter:
             self._file.append([entry for entry, _ in batch])
         except OSError as error:
             return self._failed(waiters, error)
+        except BaseException:  # an Interrupt, on the thread that it strikes
+            self._waiting.extendleft(reversed(batch))
+            raise
         self._written += enumerate(waiters, first)
         return []
 

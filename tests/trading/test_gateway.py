@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -21,6 +23,7 @@ from quantlab.errors import (
     OffGrid,
     OrderDenied,
     OrderOutcomeUnknown,
+    OrderPending,
     OrderRejected,
     PermitRefused,
     UnknownSymbol,
@@ -28,7 +31,8 @@ from quantlab.errors import (
     VenueUnavailable,
     WrongThread,
 )
-from quantlab.trading.journal import Journal, read
+from quantlab.secret import Secret
+from quantlab.trading.journal import Journal, read, verify
 from quantlab.trading.rails import RAILS
 from quantlab.trading.recovery import Recovered, recovered
 from quantlab.trading.reruns import CELL, Cell
@@ -280,6 +284,72 @@ async def test_an_order_that_is_out_is_out_though_nobody_can_be_told(bench: Make
 
     assert (order.state, b.venue.submitted) == (S.TAKEN, [order.client_order_id])
     assert any("an order is out" in text and "the bus is closed" in text for text in b.gateway.alarms)
+
+
+async def test_k4_an_interrupt_of_a_handler_that_hangs_on_an_orders_news_is_the_handlers(
+    bench: Make, limit: Ask
+) -> None:
+    """The second Interrupt strikes inside the critical section (see `Masked`): the order is out by then."""
+    b = await bench()
+
+    def struck(_: object) -> None:
+        raise KeyboardInterrupt
+
+    hanging = b.bus.subscribe("order.>", struck, inline=True)
+    sent = b.gateway.submit(limit())
+    assert hanging.failed == 1
+    assert (await sent).state is S.TAKEN
+
+
+async def test_k4_an_interrupt_between_an_order_and_its_news_says_what_goes_on(
+    bench: Make, limit: Ask
+) -> None:
+    """As above, outside all handlers: whoever sent it hears the id, not that it failed."""
+    b = await bench()
+
+    def struck(_: object) -> str:
+        raise KeyboardInterrupt
+
+    keyed = b.bus.subscribe("order.>", print, overflow="conflate", key=struck)
+    with pytest.raises(OrderPending) as told:
+        b.gateway.submit(limit())
+    keyed.close()
+    await b.turn()
+    (order,) = b.orders
+    assert told.value.client_order_ids == (order.client_order_id,)
+    assert (order.state, b.venue.submitted) == (S.TAKEN, [order.client_order_id])
+
+
+async def test_k4_an_interrupt_of_a_journal_that_hangs_sends_nothing_and_loses_no_line(
+    bench: Make, limit: Ask, journal_at: Callable[..., Journal], key: Secret
+) -> None:
+    """As above, half-way through the line: it is not handed over, and the chain goes on."""
+    strikes = [False]
+
+    def write(descriptor: int, text: bytes) -> int:
+        if strikes[0] and threading.current_thread() is threading.main_thread():
+            strikes[0] = False
+            os.write(descriptor, text[:100])
+            raise KeyboardInterrupt
+        return os.write(descriptor, text)
+
+    journal = journal_at(write=write)
+    b = await bench(journal=journal)
+    strikes[0] = True
+    with pytest.raises(KeyboardInterrupt) as told:
+        b.gateway.submit(limit())
+    assert not isinstance(told.value, OrderPending)
+    (order,) = b.orders
+    assert (order.state, b.venue.submitted, buying(b)) == (S.NOT_PLACED, [], Decimal(0))
+
+    later = await b.gateway.submit(limit())
+    assert b.venue.submitted == [later.client_order_id]
+    journal.close()
+    assert verify(journal.path, key).ok
+    left = recovered(read(journal.path))
+    assert left.unfinished == ()
+    kinds = [line.kind for line in read(journal.path)]
+    assert (kinds.count("intent"), kinds.count("outcome")) == (2, 2)
 
 
 async def test_an_unknown_outcome_keeps_its_reservation_and_is_found_by_its_id(
