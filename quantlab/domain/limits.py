@@ -5,6 +5,7 @@ Amounts are in the quote asset, unless said.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -105,6 +106,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return self
         given = {name: value for name, value in msgspec.structs.asdict(own).items() if value is not None}
         return msgspec.structs.replace(self, **given)
+
+    def looser_own(self, names: Iterable[str]) -> tuple[tuple[str, str, Decimal | int], ...]:
+        """Of `names` those of which a symbol has a looser limit of its own: symbol, name, its value."""
+        return tuple(
+            (symbol, name, value)
+            for symbol, own in self.symbols.items()
+            for name in names
+            if (value := getattr(own, name, None)) is not None and loosens(name, getattr(self, name), value)
+        )
 
     def diff(self, other: Limits) -> tuple[LimitChange, ...]:
         """What `other` has differently, by name; the version is not compared."""

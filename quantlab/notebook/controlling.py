@@ -6,13 +6,17 @@ No rule is here: each is one command for the desk, or a token for it, and a line
 from __future__ import annotations
 
 import getpass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from IPython.core.error import StdinNotImplementedError
 
 from quantlab.control.capability import Grant
 from quantlab.control.commands import Resume
 from quantlab.control.effects import LIFTED
+from quantlab.domain.decimals import plain
+from quantlab.domain.limits import Limits
 from quantlab.errors import TokenRefused
 from quantlab.frames import Rows
 from quantlab.notebook import lines, views
@@ -64,7 +68,8 @@ def change(notebook: Notebook, asked: Change) -> Act[Any]:
         case lines.Resume():
             return Act(engine.execute(Resume(asked.reason)), lambda _: _resumed(engine, asked.reason))
         case lines.ChangeLimits():
-            return Act(engine.execute(asked.command), lambda _: ql.rails.table())
+            names = tuple(asked.command.changes())
+            return Act(engine.execute(asked.command), lambda now: _limits_now(ql.rails.table(), now, names))
     rails = ql.rails
     handle = (
         rails.override(asked.rail, symbol=asked.symbol, minutes=asked.minutes, reason=asked.reason)
@@ -72,6 +77,15 @@ def change(notebook: Notebook, asked: Change) -> Act[Any]:
         else rails.end_override(asked.rail, symbol=asked.symbol)
     )
     return Act(handle, lambda _: overrides(rails.overrides))
+
+
+def _limits_now(table: Table, limits: Limits, changed: tuple[str, ...]) -> Table:
+    """The table, and where a changed limit does not hold: a symbol's own takes its place."""
+    notes = tuple(
+        f"{symbol} keeps its own, looser {name} of {plain(Decimal(value))} (limits.toml)"
+        for symbol, name, value in limits.looser_own(changed)
+    )
+    return msgspec.structs.replace(table, notes=(*table.notes, *notes))
 
 
 def overrides(rows: Rows[Any]) -> Table:

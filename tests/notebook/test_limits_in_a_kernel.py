@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kernel import Kernel
+
+from quantlab.privatefile import make_private_folder
 
 LIMITS = "limits = ql.rails.limits\nprint(limits.version, limits.max_position, limits.max_orders_per_second)"
 
@@ -44,3 +48,15 @@ def test_a_wrong_limit_is_one_line_and_changes_nothing(armed: Kernel) -> None:
 
 def test_tab_completes_the_names_of_limits(kernel: Kernel) -> None:
     assert "max_position=" in kernel.complete("%ql limits max_p")
+
+
+def test_where_a_tightened_limit_does_not_hold_is_said(tmp_path: Path) -> None:
+    """A symbol's own limit takes the place of the general one."""
+    limits = make_private_folder(tmp_path / "home") / "limits.toml"
+    limits.touch(mode=0o600)
+    limits.write_text("[symbols.ETHUSDT]\nmax_position = 9000\n")
+    with Kernel(tmp_path, {"GLASS_COCKPIT": "1"}) as kernel:
+        kernel.run("%load_ext quantlab")
+        note = "ETHUSDT keeps its own, looser max_position of 9000 (limits.toml)"
+        assert kernel.run("%ql limits max_position=5000").lines[-1] == note
+        assert note not in kernel.run("%ql limits max_position=9000").text

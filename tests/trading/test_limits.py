@@ -44,6 +44,19 @@ def test_a_limit_that_is_no_exact_number_cannot_be_stated(name: str, value: Any)
         msgspec.structs.replace(LIMITS, **{name: value})
 
 
+def test_a_symbols_own_limit_that_is_looser_is_named() -> None:
+    """Whoever tightens the general one hears where it does not hold; a tighter or equal one is not named."""
+    own = {
+        "BTCUSDT": SymbolLimits(max_position=D(9_000), price_collar=D("0.01")),
+        "ETHUSDT": SymbolLimits(max_position=D(5_000)),
+    }
+    ours = limits(symbols=own, max_position=D(5_000), price_collar=D("0.02"))
+    assert ours.looser_own(["max_position", "price_collar", "max_drawdown"]) == (
+        ("BTCUSDT", "max_position", D(9_000)),
+    )
+    assert ours.looser_own(["price_collar"]) == ()
+
+
 CHANGES: dict[str, tuple[Any, ...]] = {
     "__setitem__": ("X", 1), "__delitem__": ("BTCUSDT",), "__ior__": ({"X": 1},), "update": ({"X": 1},),
     "setdefault": ("X", 1), "pop": ("BTCUSDT", 0), "popitem": (), "clear": (),
