@@ -73,10 +73,12 @@ class Keeper:
     async def rollback(self, key: str, version: int) -> int:
         """Make an earlier version the newest, and go on from it; the new version's number.
 
-        Raises: as `load`.
+        Raises: as `load`; then the store is as it was, too.
         """
+        name = self._learner.name
         async with self._one_at_a_time:
-            return await self._go_on_from(await self._store.rollback(self._learner.name, key, version))
+            await self._worker.do(self._learner.require_fit, await self._store.load(name, key, version))
+            return await self._go_on_from(await self._store.rollback(name, key, version))
 
     async def _go_on_from(self, snapshot: Snapshot) -> int:
         await self._worker.do(self._learner.restore, snapshot)

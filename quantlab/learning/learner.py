@@ -163,23 +163,36 @@ class Learner(Looks):
         Raises:
             InvalidField: It is of another model, or the places differ; this key goes on as it was.
         """
-        kept, key = shadow_of(snapshot), snapshot.key
         with self.lock:
-            recipes = self.recipe, self.shadow_recipe
-            turned = None not in recipes and kept is not None and snapshot.promoted is not self.promoted
+            front, behind, turned = self._restored(snapshot)
+            if behind is not None:
+                self.shadows[snapshot.key] = behind
+            self.models[snapshot.key] = front
             if turned:
-                self._require_alone(key, promoted=snapshot.promoted)
-                recipes = self.shadow_recipe, self.recipe  # type: ignore[assignment]
-            front = KeyedModel(recipes[0], key)
-            front.restore(snapshot)
-            if kept is not None and recipes[1] is not None:
-                behind = KeyedModel(recipes[1], key)
-                behind.restore(kept)
-                self.shadows[key] = behind
-            self.models[key] = front
-            self.recipe, self.shadow_recipe = recipes
+                self.recipe, self.shadow_recipe = self.shadow_recipe, self.recipe  # type: ignore[assignment]
             self.promoted = self.promoted is not turned
         return front
+
+    def require_fit(self, snapshot: Snapshot) -> None:
+        """Raise as `restore` would, and change nothing."""
+        with self.lock:
+            self._restored(snapshot)
+
+    def _restored(self, snapshot: Snapshot) -> tuple[KeyedModel, KeyedModel | None, bool]:
+        """The model, its shadow where there is one now, and whether the two change places."""
+        kept, key = shadow_of(snapshot), snapshot.key
+        recipes = self.recipe, self.shadow_recipe
+        turned = None not in recipes and kept is not None and snapshot.promoted is not self.promoted
+        if turned:
+            self._require_alone(key, promoted=snapshot.promoted)
+            recipes = self.shadow_recipe, self.recipe  # type: ignore[assignment]
+        front = KeyedModel(recipes[0], key)
+        front.restore(snapshot)
+        if kept is None or recipes[1] is None:
+            return front, None, turned
+        behind = KeyedModel(recipes[1], key)
+        behind.restore(kept)
+        return front, behind, turned
 
     def _require_alone(self, key: str, *, promoted: bool) -> None:
         others = [each for each in self.models if each != key]

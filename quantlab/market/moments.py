@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from quantlab.errors import InvalidField
 
+EARLIEST_MS = 100_000_000_000  # 1973: a number below it, but 0, is taken for seconds
 LATEST_MS = 4_102_444_800_000  # 2100-01-01T00:00:00Z: later is no moment but a unit mixed up
 REMEDY = 'give UTC milliseconds, ISO text like "2026-01-31T12:00", a datetime with a zone, or a timedelta'
 
@@ -13,11 +14,12 @@ REMEDY = 'give UTC milliseconds, ISO text like "2026-01-31T12:00", a datetime wi
 def moment_ms(value: object, field: str, now_ms: int) -> int:
     """`value` as UTC milliseconds.
 
-    An int is that already; text is ISO 8601, UTC unless it says otherwise; a timedelta is that long
-    before `now_ms`.
+    An int is that already (0: from the beginning); text is ISO 8601, UTC unless it says otherwise;
+    a timedelta is that long before `now_ms`.
 
     Raises:
-        InvalidField: It is none of these, a datetime without a zone, or not from 1970 to 2100.
+        InvalidField: It is none of these, a datetime without a zone, not from 1970 to 2100, or a number
+            that looks like seconds.
     """
     if isinstance(value, datetime):
         if value.tzinfo is None:
@@ -27,6 +29,8 @@ def moment_ms(value: object, field: str, now_ms: int) -> int:
         found = now_ms - value // timedelta(milliseconds=1)
     elif type(value) is int:
         found = value
+        if 0 < found < EARLIEST_MS:
+            raise InvalidField(field, f"{found} is a moment of 1970 to 1973, or seconds", f"give {found}000")
     elif isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)

@@ -237,7 +237,10 @@ async def test_a_model_of_another_pipeline_is_refused_by_what_it_is(kernel: Call
     other.run(events[:100])
     with pytest.raises(InvalidField, match=r"HoeffdingAdaptiveTreeClassifier.*LogisticRegression"):
         await other.load("BTCUSDT")
+    with pytest.raises(InvalidField, match="pipeline"):
+        await other.rollback("BTCUSDT", 1)
     assert other.models["BTCUSDT"].version == 0
+    assert await other.save(anew=True) == 2  # nothing was made the newest meanwhile
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,11 @@ async def test_a_long_ban_is_not_waited_for(ground: Ground) -> None:
         (("BTCUSDT", "1m", "soon"), "start: 'soon' is no ISO time"),
         (("BTCUSDT", "1m", datetime(2026, 1, 1)), "start: 2026-01-01 00:00:00 has no zone"),  # noqa: DTZ001
         (("BTCUSDT", "1m", 1_767_225_600_000_000), "start: 1767225600000000 is not between 1970 and 2100"),
-        (("BTCUSDT", "1m", 1_000, 999), "end: it is before start"),
+        (("BTCUSDT", "1m", 1_769_846_400_000, 1_769_846_399_999), "end: it is before start"),
+        (
+            ("BTCUSDT", "1m", 1_769_846_400),
+            "start: 1769846400 is a moment of 1970 to 1973, or seconds",
+        ),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_by_its_field(
