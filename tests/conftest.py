@@ -6,6 +6,7 @@ The whole run has a home of its own with a token of its own: no test reads or wr
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,9 +19,13 @@ PRIVATE = tempfile.TemporaryDirectory(prefix="quantlab-tests-")
 def pytest_configure(config: pytest.Config) -> None:
     """Point this process and every kernel it starts at a private home, armed by a token file.
 
+    An Interrupt means what it means in a terminal, also where a shell ran this in the background.
+
     Property tests draw the same examples in every run; with `--full` others in each. None has a
     deadline: how fast the machine is, is no property.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("full", deadline=None)
     settings.load_profile("full" if config.getoption("--full") else "ci")
     from quantlab.clock import SystemClock
