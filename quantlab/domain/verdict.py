@@ -25,12 +25,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     at_least: bool = False
 
     @property
-    def headroom(self) -> Decimal | None:
+    def share(self) -> tuple[Decimal, Decimal] | None:
+        """A part and its whole, of which it may be all and no more; None where there is no amount."""
         if self.used is None or self.limit is None:
             return None
-        if self.at_least:
-            return subtract(self.used, self.limit)
-        return subtract(self.limit, self.used)
+        return (self.limit, self.used) if self.at_least else (self.used, self.limit)
+
+    @property
+    def headroom(self) -> Decimal | None:
+        if self.share is None:
+            return None
+        part, whole = self.share
+        return subtract(whole, part)
 
     def describe(self) -> str:
         """One line: "max_order_notional: above the limit (300000 of 100000 USDT)"."""

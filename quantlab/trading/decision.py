@@ -140,12 +140,8 @@ class Decision:
             yield from ((name, *_share(answer)) for name, answer in answered if type(answer[1]) is not str)
         else:
             for each in self._said:
-                if each.used is not None and each.limit is not None:
-                    yield (
-                        (each.rail, each.limit, each.used)
-                        if each.at_least
-                        else (each.rail, each.used, each.limit)
-                    )
+                if (share := each.share) is not None:
+                    yield (each.rail, *share)
 
     @property
     def breaches(self) -> tuple[Verdict, ...]:

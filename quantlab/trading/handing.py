@@ -97,9 +97,7 @@ class Handing:
                 f"order {' '.join(_ids_of(request))}",
                 after=None if self._sender.in_turn else line.then,
             )
-        except (
-            Exception
-        ):  # struck by an Interrupt it may be out: its answer tells, or the next reconciliation
+        except Exception:  # not an Interrupt: it may be out, and its answer or a reconciliation tells
             self._not_sent(names)
             raise
 

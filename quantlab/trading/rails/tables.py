@@ -98,9 +98,9 @@ def share_of(verdict: Verdict) -> float | None:
 
     Of a minimum: what part of what there is the least takes up, so that it is as bad to be above 1.0.
     """
-    if verdict.used is None or verdict.limit is None:
+    if verdict.share is None:
         return None
-    part, whole = (verdict.limit, verdict.used) if verdict.at_least else (verdict.used, verdict.limit)
+    part, whole = verdict.share
     if whole <= 0:
         return float("inf") if part > 0 else 0.0
     return float(part) / float(whole)
